@@ -1,1 +1,43 @@
-"""TODO"""
+"""Generators by name."""
+
+from typing import Any
+
+from semsynth.errors import SemsynthError
+from semsynth.models.base import Generator, GeneratorModule
+from semsynth.models.spade import SpadeGenerator
+
+__all__ = ["GENERATORS", "Generator", "GeneratorModule", "create_model"]
+
+GENERATORS: dict[str, type[GeneratorModule]] = {
+    "spade": SpadeGenerator,
+}
+
+# What the papers set per label set, beside the number of classes; for the "spade" generator.
+LABEL_SET_CONFIGS: dict[str, dict[str, Any]] = {
+    "coco-stuff": {"num_classes": 183, "instances": True},
+    "ade20k": {"num_classes": 151},
+    "cityscapes": {"num_classes": 35, "instances": True, "upsamplings": 6},
+    "facades": {"num_classes": 13},
+}
+
+
+def create_model(name: str, *, labels: str | None = None, **config: Any) -> GeneratorModule:
+    """Build a generator with fresh weights.
+
+    Args:
+        name: a key of `GENERATORS`.
+        labels: a label set whose published configuration is wanted ("coco-stuff", "ade20k", "cityscapes",
+            "facades"); what `config` names overrides it.
+        **config: keyword arguments of the generator's class, `num_classes` among them without `labels`.
+
+    Raises:
+        SemsynthError: an unknown name.
+    """
+    if name not in GENERATORS:
+        raise SemsynthError(f"there is no model {name!r}; the models are {', '.join(GENERATORS)}")
+    if labels is not None:
+        if labels not in LABEL_SET_CONFIGS:
+            known = ", ".join(LABEL_SET_CONFIGS)
+            raise SemsynthError(f"no published configuration for labels {labels!r}; there is one for {known}")
+        config = LABEL_SET_CONFIGS[labels] | config
+    return GENERATORS[name](**config)

@@ -1,0 +1,115 @@
+"""What every generator is, and the checks they share."""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.ops.edges import instance_edges
+from semsynth.ops.pyramid import LabelPyramid, Mode
+
+
+class Generator(Protocol):
+    """Labels in, picture out: the interface of every family."""
+
+    num_classes: int
+    uses_instances: bool
+    style_dim: int | None
+    config: dict[str, Any]
+
+    def forward(
+        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+    ) -> Tensor:
+        """(B, H, W) int64 → (B, 3, H, W) in [-1, 1]."""
+        ...
+
+    def valid_size(self, height: int, width: int) -> tuple[int, int]:
+        """The smallest size this network can draw that is no smaller than the one given."""
+        ...
+
+
+class GeneratorModule(nn.Module):
+    """The part of a generator that does not depend on its family.
+
+    Attributes:
+        num_classes: K, ids 0..K-1.
+        uses_instances: whether an instance edge channel goes in.
+        style_dim: width Z of the style, None where the network takes none.
+        stride: height and width must be multiples of it.
+        config: the keyword arguments that rebuild this network with `create_model`.
+        label_mode: how its layers compute from labels, see `LabelPyramid`.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        uses_instances: bool,
+        style_dim: int | None,
+        stride: int,
+        config: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes is {num_classes}; a label map has at least one class")
+        self.num_classes = num_classes
+        self.uses_instances = uses_instances
+        self.style_dim = style_dim
+        self.stride = stride
+        self.config = config
+        self.label_mode: Mode = "auto"
+
+    @property
+    def label_channels(self) -> int:
+        """Planes of the dense conditioning: the classes, and the instance edges where used."""
+        return self.num_classes + self.uses_instances
+
+    def valid_size(self, height: int, width: int) -> tuple[int, int]:
+        """The smallest size this network can draw that is no smaller than (height, width)."""
+        return (-(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride)
+
+    def pyramid(self, labels: Tensor, instances: Tensor | None = None) -> LabelPyramid:
+        """Check a label map and prepare it for every layer.
+
+        Args:
+            labels: (B, H, W) int64.
+            instances: (B, H, W) integer ids. A network that wants them and gets none takes the boundaries
+                between classes, which every instance map contains.
+
+        Raises:
+            SemsynthError: wrong shape, type, size or ids.
+        """
+        check_labels(labels, self.num_classes)
+        height, width = labels.shape[1:]
+        if self.valid_size(height, width) != (height, width):
+            raise SemsynthError(
+                f"the label map is {height}x{width}; this network draws heights and widths that are multiples "
+                f"of {self.stride}; the next valid size is {'x'.join(map(str, self.valid_size(height, width)))}"
+            )
+        edges = None
+        if self.uses_instances:
+            if instances is not None and instances.shape != labels.shape:
+                raise SemsynthError(
+                    f"the instance map has shape {tuple(instances.shape)}, the label map {tuple(labels.shape)}; "
+                    "they must be equal"
+                )
+            edges = instance_edges(labels if instances is None else instances)
+        return LabelPyramid(labels, self.num_classes, edges, self.label_mode)
+
+
+def check_labels(labels: Tensor, num_classes: int) -> None:
+    """Refuse what is not a (B, H, W) int64 map of ids in 0..num_classes-1, with a sentence."""
+    if labels.dim() != 3 or labels.dtype != torch.int64:
+        raise SemsynthError(
+            f"labels must be int64 of shape (B, H, W); got {labels.dtype} of shape {tuple(labels.shape)}"
+        )
+    if labels.numel() == 0:
+        raise SemsynthError(f"the label map is empty: shape {tuple(labels.shape)}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        wrong = high if high >= num_classes else low
+        raise SemsynthError(
+            f"the label map holds id {wrong} at {int((labels == wrong).sum())} pixels; "
+            f"this network knows ids 0..{num_classes - 1}"
+        )

@@ -1,0 +1,142 @@
+"""The SPADE generator (GauGAN): a stem, seven or eight residual blocks, nearest upsampling between them.
+
+Park et al., CVPR 2019, appendix A (figure 11). State names are ours; `import_published` reads the released
+files. Sizes: a picture is the latent grid times 2 to the number of upsamplings.
+"""
+
+from typing import Any, Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.models.base import GeneratorModule
+from semsynth.ops.pyramid import LabelPyramid
+from semsynth.ops.spade import SLOPE, LabelConv2d, SpadeResBlock
+
+Stem = Literal["labels", "style", "labels+style"]
+
+# Which blocks double their input first, by the number of upsamplings ("normal", "more", "most").
+_UPSAMPLE = {
+    5: (False, True, False, True, True, True, True),
+    6: (False, True, True, True, True, True, True),
+    7: (False, True, True, True, True, True, True, True),
+}
+# Width of the stem and of every block's output, in multiples of the base width.
+PUBLISHED_MULTIPLIERS = (16.0, 16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
+
+
+class SpadeGenerator(GeneratorModule):
+    """Labels, and where wanted a style, to a picture.
+
+    Args:
+        num_classes: K.
+        width: base width (64 in the paper; 48 and 80 in Table 4).
+        instances: whether an edge channel of the instance map goes in with the labels.
+        stem: what the first layer sees. "labels": the label map at the latent size. "style": a linear map
+            of the style, as the paper's multi-modal variant. "labels+style": the sum of both, ours, whose
+            weights do not depend on the latent size.
+        style_dim: Z, for the stems with a style (256 in the paper).
+        latent_size: (h, w) the "style" stem was built for; another size is reached by bilinear resizing.
+        upsamplings: 5, 6 or 7.
+        kernel_size: of the convolutions inside SPADE.
+        hidden: width inside SPADE.
+        norm: "sync_batch", "batch" or "instance".
+        spectral: spectral norm on the convolutions of the blocks.
+        multipliers: widths of the stem's output and of each block's in units of `width`.
+        style_modulation: let the style shift and scale every SPADE layer per channel too (ours).
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        width: int = 64,
+        instances: bool = False,
+        stem: Stem = "labels",
+        style_dim: int | None = None,
+        latent_size: tuple[int, int] = (8, 8),
+        upsamplings: int = 5,
+        kernel_size: int = 3,
+        hidden: int = 128,
+        norm: str = "sync_batch",
+        spectral: bool = True,
+        multipliers: tuple[float, ...] = PUBLISHED_MULTIPLIERS,
+        style_modulation: bool = False,
+    ) -> None:
+        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
+        if (style_dim is None) == (stem != "labels") or (style_modulation and not style_dim):
+            raise ValueError(f"stem {stem!r} with style_dim {style_dim}: a stem with a style needs its width")
+        super().__init__(
+            num_classes=num_classes,
+            uses_instances=instances,
+            style_dim=style_dim,
+            stride=2**upsamplings,
+            config=config,
+        )
+        self.upsample = _UPSAMPLE[upsamplings]
+        self.latent_size = (int(latent_size[0]), int(latent_size[1]))
+        widths = [int(width * m) for m in multipliers[: len(self.upsample) + 1]]
+        channels = self.label_channels
+        self.stem_labels = LabelConv2d(channels, widths[0], 3) if stem != "style" else None
+        self.stem_style: nn.Linear | None = None
+        if style_dim is not None:
+            cells = self.latent_size[0] * self.latent_size[1] if stem == "style" else 1
+            self.stem_style = nn.Linear(style_dim, widths[0] * cells)
+        self.blocks = nn.ModuleList(
+            SpadeResBlock(
+                before,
+                after,
+                channels,
+                spectral=spectral,
+                hidden=hidden,
+                kernel_size=kernel_size,
+                norm=norm,
+                style_dim=style_dim if style_modulation else None,
+            )
+            for before, after in zip(widths, widths[1:])
+        )
+        self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
+
+    def forward(
+        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+    ) -> Tensor:
+        """Draw.
+
+        Args:
+            labels: (B, H, W) int64; H and W multiples of `stride`.
+            style: (B, Z) for a network with a style.
+            instances: (B, H, W), see `GeneratorModule.pyramid`.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+        """
+        return self.draw(self.pyramid(labels, instances), style)
+
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
+        """The same from a prepared pyramid, which several calls may share."""
+        x = self.stem(pyramid, style)  # (B,16w,h,w)
+        for block, upsample in zip(self.blocks, self.upsample):
+            x = block(x, pyramid, style, upsample=upsample)
+        return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
+
+    def stem(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
+        """(B, H, W) labels, (B, Z) style → (B, 16w, h, w)."""
+        height, width = (side // self.stride for side in pyramid.full.size)
+        x: Tensor | None = None
+        if self.stem_labels is not None:
+            x = self.stem_labels(pyramid.at(height, width))
+        if self.stem_style is None:
+            assert x is not None  # the stem sees labels, a style, or both
+            return x
+        if style is None or style.shape != (pyramid.full.labels.shape[0], self.style_dim):
+            found = "none was given" if style is None else f"got {tuple(style.shape)}"
+            wanted = (pyramid.full.labels.shape[0], self.style_dim)
+            raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
+        grid: Tensor = self.stem_style(style)
+        if x is not None:
+            return x + grid[:, :, None, None]
+        grid = grid.unflatten(1, (-1, *self.latent_size))
+        if self.latent_size != (height, width):
+            grid = F.interpolate(grid, size=(height, width), mode="bilinear")
+        return grid

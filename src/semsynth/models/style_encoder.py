@@ -1,0 +1,61 @@
+"""The style encoder: a photograph to the mean and log-variance of its style (Park et al., appendix A)."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsynth.ops.blocks import spectral_norm
+from semsynth.ops.norm import InstanceNorm2d
+from semsynth.ops.spade import SLOPE
+
+
+class StyleEncoder(nn.Module):
+    """Stride-2 convolutions with spectral and instance norm down to 4x4, then two linear maps.
+
+    Pictures of any size are resized to `image_size` first, bilinear without antialiasing as published.
+
+    Args:
+        style_dim: Z (256 in the paper).
+        width: base width (64 in the paper).
+        image_size: side it works at, a power of two from 64 up (256 in the paper); sets the depth.
+        spectral: spectral norm on the convolutions.
+    """
+
+    def __init__(
+        self, *, style_dim: int = 256, width: int = 64, image_size: int = 256, spectral: bool = True
+    ) -> None:
+        super().__init__()
+        if image_size < 64 or image_size & (image_size - 1):
+            raise ValueError(f"image_size is {image_size}; it must be a power of two, 64 or more")
+        self.config: dict[str, Any] = {
+            "style_dim": style_dim,
+            "width": width,
+            "image_size": image_size,
+            "spectral": spectral,
+        }
+        self.image_size = image_size
+        self.style_dim = style_dim
+        depth = image_size.bit_length() - 3  # 256 → 6 halvings, down to 4x4
+        widths = [3, *(width * min(2**i, 8) for i in range(depth))]
+        convs = [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False) for a, b in zip(widths, widths[1:])]
+        self.convs = nn.ModuleList(spectral_norm(c) if spectral else c for c in convs)
+        self.norms = nn.ModuleList(InstanceNorm2d(b) for b in widths[1:])
+        self.mean = nn.Linear(widths[-1] * 16, style_dim)
+        self.log_variance = nn.Linear(widths[-1] * 16, style_dim)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, H, W) in [-1, 1] → mean and log-variance, each (B, Z)."""
+        x = images
+        if x.shape[2:] != (self.image_size, self.image_size):
+            x = F.interpolate(x, size=(self.image_size, self.image_size), mode="bilinear")
+        for conv, norm in zip(self.convs, self.norms):
+            x = F.leaky_relu(norm(conv(x)), SLOPE)
+        x = x.flatten(1)  # (B,8w*16)
+        return self.mean(x), self.log_variance(x)
+
+
+def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """A draw from the encoded style: mean + exp(log_variance / 2) * noise, all (B, Z)."""
+    return mean + torch.exp(0.5 * log_variance) * noise

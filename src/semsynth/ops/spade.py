@@ -1,0 +1,201 @@
+"""Spatially-adaptive denormalisation (SPADE) and the residual block made of it.
+
+Park, Liu, Wang, Zhu: "Semantic Image Synthesis with Spatially-Adaptive Normalization", CVPR 2019:
+section 3.1 (the layer), appendix A (the block).
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsynth.ops.blocks import spectral_norm
+from semsynth.ops.norm import parameter_free_norm
+from semsynth.ops.pyramid import LabelLevel, LabelPyramid
+
+SLOPE = 0.2
+
+
+class LabelConv2d(nn.Conv2d):
+    """A convolution whose input is a label map: dense over one-hot planes, or a look-up per distinct patch.
+
+    Both give the same numbers: on a one-hot input a convolution is a sum of k*k columns of its weight.
+    """
+
+    def __init__(self, label_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(label_channels, out_channels, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, level: LabelLevel) -> Tensor:  # type: ignore[override]
+        """(B, h, w) labels → (B, out_channels, h, w)."""
+        if not level.by_patches:
+            return super().forward(level.dense(self.weight.dtype))
+        plan = level.plan(self.kernel_size[0])
+        # The centre tap of a double window names the pixel's own single window.
+        centre = plan.neighbours[:, plan.neighbours.shape[1] // 2] - 1  # (U,)
+        return self.on_patches(plan.patches, level)[centre[plan.index]].permute(0, 3, 1, 2)
+
+    def on_patches(self, patches: Tensor, level: LabelLevel) -> Tensor:
+        """The output at the centre of each distinct patch: (V, k*k) symbols → (V, out_channels)."""
+        taps = patches.shape[1]
+        columns = self.weight.flatten(2).permute(2, 1, 0)  # (k*k,S,O)
+        outside = columns.new_zeros(taps, 1, self.out_channels)
+        classes = columns[:, : level.num_classes]
+        tables = [outside, classes]
+        if level.edges is not None:
+            tables.append(classes + columns[:, -1:])  # an edge pixel of the same class
+        table = torch.cat(tables, 1).flatten(0, 1)  # (k*k*num_symbols,O)
+        rows = patches + torch.arange(taps, device=patches.device) * level.num_symbols
+        summed = F.embedding_bag(rows, table, mode="sum")
+        return summed if self.bias is None else summed + self.bias
+
+
+class Spade(nn.Module):
+    """Normalise, then scale and shift every pixel by what the label map says there (equation 1).
+
+        out = norm(x) * (1 + gamma(labels)) + beta(labels)
+
+    Args:
+        channels: C of the features.
+        label_channels: planes of the label map's dense form (classes, and one for instance edges).
+        hidden: width between the two convolutions (128 in the paper).
+        kernel_size: 1, 3 or 5 (Table 4).
+        norm: parameter-free norm, "sync_batch", "batch" or "instance".
+        style_dim: where given, a linear map of the style adds to gamma and beta per channel. This is
+            ours, not the paper's; it starts at zero.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        label_channels: int,
+        *,
+        hidden: int = 128,
+        kernel_size: int = 3,
+        norm: str = "sync_batch",
+        style_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.norm = parameter_free_norm(norm, channels)
+        self.shared = LabelConv2d(label_channels, hidden, kernel_size)
+        self.modulation = nn.Conv2d(hidden, 2 * channels, kernel_size, padding=kernel_size // 2)
+        self.modulation.init_chunks = 2  # type: ignore[assignment]  # gamma's rows, then beta's
+        self.style = nn.Linear(style_dim, 2 * channels) if style_dim else None
+
+    def forward(
+        self,
+        x: Tensor,
+        level: LabelLevel,
+        style: Tensor | None = None,
+        *,
+        slope: float = 1.0,
+        upsample: bool = False,
+    ) -> Tensor:
+        """Modulate, then activate.
+
+        Args:
+            x: (B, C, h, w), or half that size with `upsample`.
+            level: labels at (h, w).
+            style: (B, Z), where the layer was built with a style.
+            slope: of the leaky ReLU that follows; 1 is none.
+            upsample: double `x` by nearest sampling first. Normalising commutes with it, so it is done
+                on the small map.
+
+        Returns:
+            (B, C, h, w).
+        """
+        normalized = self.norm(x, repeat=4 if upsample else 1)
+        if upsample:
+            normalized = F.interpolate(normalized, scale_factor=2)
+        gamma, beta = self.gamma_beta(level, style)
+        out = torch.addcmul(normalized + beta, normalized, gamma)
+        return out if slope == 1.0 else F.leaky_relu(out, slope)
+
+    def gamma_beta(self, level: LabelLevel, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The modulation, each (B, C, h, w)."""
+        if level.by_patches:
+            plan = level.plan(self.shared.kernel_size[0])
+            maps = self.on_patches(level)[plan.index].permute(0, 3, 1, 2)
+        else:
+            maps = self.modulation(F.relu(self.shared(level)))  # (B,2C,h,w)
+        if self.style is not None:
+            if style is None:
+                raise ValueError("this SPADE layer was built with a style: pass one, (B, Z)")
+            maps = maps + self.style(style)[:, :, None, None]
+        gamma, beta = maps.chunk(2, 1)
+        return gamma, beta
+
+    def on_patches(self, level: LabelLevel) -> Tensor:
+        """Gamma and beta of every distinct patch of a level: (U, 2C)."""
+        plan = level.plan(self.shared.kernel_size[0])
+        hidden = F.relu(self.shared.on_patches(plan.patches, level))  # (V,hidden)
+        hidden = F.pad(hidden, (0, 0, 1, 0))  # row 0: outside the picture
+        windows = hidden[plan.neighbours].flatten(1)  # (U,k*k*hidden)
+        weight = self.modulation.weight.permute(0, 2, 3, 1).flatten(1)  # (2C,k*k*hidden)
+        return F.linear(windows, weight, self.modulation.bias)
+
+
+class SpadeResBlock(nn.Module):
+    """Two rounds of SPADE, leaky ReLU and convolution, with a shortcut that SPADE modulates too (figure 10).
+
+    The shortcut is learned (SPADE, then a 1x1 convolution without bias) where the width changes.
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the result; the width between is the smaller of both.
+        label_channels: planes of the label map's dense form.
+        spectral: spectral norm on the block's own convolutions.
+        hidden: see `Spade`.
+        kernel_size: see `Spade`.
+        norm: see `Spade`.
+        style_dim: see `Spade`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        label_channels: int,
+        *,
+        spectral: bool = True,
+        hidden: int = 128,
+        kernel_size: int = 3,
+        norm: str = "sync_batch",
+        style_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        middle = min(in_channels, out_channels)
+
+        spade = partial(
+            Spade,
+            label_channels=label_channels,
+            hidden=hidden,
+            kernel_size=kernel_size,
+            norm=norm,
+            style_dim=style_dim,
+        )
+        self.spade_0, self.spade_1 = spade(in_channels), spade(middle)
+        self.conv_0 = nn.Conv2d(in_channels, middle, 3, padding=1)
+        self.conv_1 = nn.Conv2d(middle, out_channels, 3, padding=1)
+        self.spade_s: Spade | None = None
+        self.conv_s: nn.Module | None = None
+        if in_channels != out_channels:
+            self.spade_s = spade(in_channels)
+            self.conv_s = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        if spectral:
+            for conv in (self.conv_0, self.conv_1, self.conv_s):
+                if conv is not None:
+                    spectral_norm(conv)
+
+    def forward(
+        self, x: Tensor, pyramid: LabelPyramid, style: Tensor | None = None, *, upsample: bool = False
+    ) -> Tensor:
+        """(B, in, h, w) → (B, out, h, w), or (B, out, 2h, 2w) with `upsample` (nearest, before all else)."""
+        scale = 2 if upsample else 1
+        level = pyramid.at(x.shape[2] * scale, x.shape[3] * scale)
+        y = self.conv_0(self.spade_0(x, level, style, slope=SLOPE, upsample=upsample))
+        y = self.conv_1(self.spade_1(y, level, style, slope=SLOPE))
+        if self.spade_s is not None and self.conv_s is not None:
+            return y + self.conv_s(self.spade_s(x, level, style, upsample=upsample))  # type: ignore[no-any-return]
+        return y + (F.interpolate(x, scale_factor=2) if upsample else x)  # type: ignore[no-any-return]
