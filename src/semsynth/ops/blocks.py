@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from semsynth.ops.norm import BatchNorm2d, InstanceNorm2d
+
 ConvLike = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 M = TypeVar("M", bound=nn.Module)
 
@@ -180,7 +182,5 @@ def conv_norm(
     if norm == "none":
         return ConvNorm(conv, nn.Identity())
     if norm == "instance":
-        return ConvNorm(conv, nn.InstanceNorm2d(conv.out_channels, eps=1e-5))
-    from semsynth.ops.norm import BatchNorm2d
-
+        return ConvNorm(conv, InstanceNorm2d(conv.out_channels))
     return ConvNorm(conv, BatchNorm2d(conv.out_channels, affine=True))
