@@ -1,0 +1,59 @@
+"""Perceptual loss: distance between the features a frozen network sees in two pictures."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+VGG19_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+"""Published weights of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 (pix2pixHD, SPADE)."""
+
+RELATIVE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0)
+"""Equal weights: relative distances are of one size already."""
+
+_FLOOR = 1e-6
+"""Least size of features a distance is divided by, so that a black feature map does not divide by zero."""
+
+
+def perceptual_loss(
+    features: Callable[[Tensor], Sequence[Tensor]],
+    fake: Tensor,
+    real: Tensor,
+    weights: Sequence[float] = VGG19_WEIGHTS,
+    *,
+    relative: bool = False,
+) -> Tensor:
+    """Weighted sum over stages of mean |features(fake) - features(real)|.
+
+    With VGG-19 and `VGG19_WEIGHTS` this is the published loss, whose weight is 10. Other networks have
+    features of quite other sizes from stage to stage; `relative` divides each stage's distance by the mean
+    |features(real)|.
+
+    Args:
+        features: a frozen network: image (B,3,H,W) in [-1,1] → one tensor a stage.
+        fake: (B,3,H,W) in [-1,1].
+        real: (B,3,H,W) in [-1,1]; gradients do not pass.
+        weights: one a stage; 0 leaves a stage out.
+        relative: see above.
+
+    Returns:
+        a scalar.
+
+    Raises:
+        ValueError: another number of weights than stages.
+    """
+    with torch.no_grad():
+        targets = features(real)
+    stages = features(fake)
+    if len(stages) != len(weights):
+        raise ValueError(f"{len(weights)} weights for a network of {len(stages)} stages")
+    total = fake.new_zeros(())
+    for ours, theirs, weight in zip(stages, targets, weights):
+        if weight == 0:
+            continue
+        distance = F.l1_loss(ours, theirs)
+        if relative:
+            distance = distance / theirs.abs().mean().clamp_min(_FLOOR)
+        total = total + weight * distance
+    return total
