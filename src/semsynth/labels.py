@@ -1,0 +1,229 @@
+"""Reading and writing label maps, and the label sets they are read with.
+
+A label map is an image whose pixels are class ids. `LabelSpace` says which ids there are, what they are
+called, which colour they are drawn in, and which of them is void. `read_label_map` accepts what people have
+(indexed, grey, 16-bit or colour-coded files) and gives integers; `write_label_map` writes an indexed PNG
+that reads back as the same integers.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, PngImagePlugin
+
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import open_image, png_bytes, write_atomically
+from semsynth.labelspace import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
+
+__all__ = [
+    "GROUPS",
+    "NAMED",
+    "LabelClass",
+    "LabelReading",
+    "LabelSpace",
+    "RawMap",
+    "pack_colors",
+    "published_palette",
+    "read_label_map",
+    "read_values",
+    "write_label_map",
+]
+
+TEXT_KEY = "semsynth:label-set"
+"""PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
+
+FAR = 48.0
+"""RGB distance beyond which a colour is not a distorted class colour but another colour."""
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """A label map that was read, and how.
+
+    Attributes:
+        ids: (H, W) int64.
+        mode: Mode of the file as Pillow names it: L, P, RGB, I;16 ...
+        by_color: Whether colours were looked up; otherwise the values are the ids.
+        repaired: Pixels whose colour was not exact and was taken for the nearest class colour.
+        largest_distance: The largest RGB distance among those.
+        notes: Sentences worth showing a user.
+    """
+
+    ids: NDArray[np.int64]
+    mode: str
+    by_color: bool = False
+    repaired: int = 0
+    largest_distance: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def read_label_map(path: str | Path, space: LabelSpace, *, palette: str = "index") -> LabelReading:
+    """Read a label map.
+
+    Grey, indexed, 1-bit and 16/32-bit files hold ids; colour files are looked up in the palette of the set,
+    inexact colours going to the nearest one. An RGB file that is grey all over and holds only valid ids is
+    taken for ids.
+
+    Args:
+        path: The image file.
+        space: The label set.
+        palette: How to take indexed PNG files: "index" for their indices, "color" for their colours.
+
+    Raises:
+        SemsynthError: The file cannot be read (see `open_image`), or holds ids or colours the set does not have.
+    """
+    raw = read_values(path, by_color=palette == "color")
+    if raw.values.ndim == 3:
+        return _read_colors(path, raw, space)
+    notes = raw.notes
+    if raw.label_set not in (None, space.name):
+        notes += (f"The file says it was written for label set {raw.label_set!r}, not {space.name!r}.",)
+    ids = raw.values if raw.label_set is not None else space.to_ids(raw.values)
+    _check_ids(path, ids, space)
+    return LabelReading(ids, raw.mode, notes=notes)
+
+
+@dataclass(frozen=True)
+class RawMap:
+    """What a map file holds, before any label set is consulted.
+
+    Attributes:
+        values: (H, W) int64, or (H, W, 3) for a colour file.
+        mode: Mode of the file as Pillow names it.
+        notes: Sentences worth showing a user.
+        label_set: The label set the file names, if we wrote it.
+    """
+
+    values: NDArray[np.int64]
+    mode: str
+    notes: tuple[str, ...] = ()
+    label_set: str | None = None
+
+
+def read_values(path: str | Path, *, by_color: bool = False) -> RawMap:
+    """Read the plain values of a map file.
+
+    Args:
+        path: The image file.
+        by_color: Whether indexed files give their colours instead of their indices.
+    """
+    image = open_image(path)
+    mode = image.mode
+    notes: tuple[str, ...] = ()
+    label_set = getattr(image, "text", {}).get(TEXT_KEY)
+    if image.format in ("JPEG", "WEBP"):
+        notes += (f"{image.format} changes values along class borders; keep label maps as PNG.",)
+    if mode in ("RGBA", "RGBa", "LA", "La", "PA"):
+        notes += ("The alpha channel was dropped.",)
+        image = image.convert("L" if mode in ("LA", "La") else "RGB")
+    elif mode == "P" and by_color:
+        image = image.convert("RGB")
+    elif mode not in ("1", "L", "P", "RGB", "F") and not mode.startswith("I"):
+        notes += (f"The file is {mode}; it was converted to RGB.",)
+        image = image.convert("RGB")
+    raw = np.asarray(image)
+    if raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw)):
+        raise SemsynthError(f"{path} holds fractions (mode {mode}); class ids are whole numbers.")
+    return RawMap(raw.astype(np.int64), mode, notes, label_set)
+
+
+def _read_colors(path: str | Path, raw: RawMap, space: LabelSpace) -> LabelReading:
+    grey = raw.values[..., 0]
+    if np.array_equal(grey, raw.values[..., 1]) and np.array_equal(grey, raw.values[..., 2]):
+        ids = space.to_ids(grey)
+        if not space.unknown(ids).any() and not _is_exact(raw.values, space):
+            return LabelReading(ids, raw.mode, notes=(*raw.notes, "Grey RGB values were taken for ids."))
+    ids, repaired, largest = _lookup_colors(path, raw.values, space)
+    notes = raw.notes
+    if repaired:
+        notes += (
+            f"{repaired:,} pixels ({100 * repaired / ids.size:.1f} %) had no exact class colour and took the "
+            f"nearest one (largest distance {largest:.0f}).",
+        )
+    return LabelReading(ids, raw.mode, True, repaired, largest, notes)
+
+
+def _is_exact(values: NDArray[np.int64], space: LabelSpace) -> bool:
+    return bool(np.isin(pack_colors(values), pack_colors(space.palette())).all())
+
+
+def pack_colors(values: ArrayLike) -> NDArray[np.int64]:
+    """Make one number of each colour: (..., 3) → (...), red highest."""
+    colors = np.asarray(values, dtype=np.int64)
+    packed: NDArray[np.int64] = (colors[..., 0] << 16) | (colors[..., 1] << 8) | colors[..., 2]
+    return packed
+
+
+def _lookup_colors(
+    path: str | Path, values: NDArray[np.int64], space: LabelSpace
+) -> tuple[NDArray[np.int64], int, float]:
+    """Ids (H, W) of colours (H, W, 3), how many were inexact, and the largest distance among them."""
+    found, inverse, counts = np.unique(pack_colors(values), return_inverse=True, return_counts=True)
+    palette = space.palette().astype(np.float32)
+    ids = np.empty(len(found), dtype=np.int64)
+    distance = np.empty(len(found), dtype=np.float32)
+    for start in range(0, len(found), 1 << 14):  # a photograph has a million colours: bound the memory
+        part = found[start : start + (1 << 14)]
+        colors = np.stack([part >> 16, (part >> 8) & 255, part & 255], axis=1).astype(np.float32)
+        squared = ((colors[:, None] - palette[None]) ** 2).sum(axis=2)
+        ids[start : start + len(part)] = squared.argmin(axis=1)  # the first of equal colours
+        distance[start : start + len(part)] = np.sqrt(squared.min(axis=1))
+    far = int(counts[distance > FAR].sum())
+    if far > counts.sum() / 2:
+        color = int(found[counts.argmax()])
+        raise SemsynthError(
+            f"{path} is a colour picture, and {far:,} of its {counts.sum():,} pixels are like no colour of label "
+            f"set {space.name!r} (the commonest is {color >> 16}, {color >> 8 & 255}, {color & 255}). Give the "
+            f"label set it was drawn with; `semsynth data check FOLDER --write-labels labels.json` suggests one."
+        )
+    repaired = int(counts[distance > 0].sum())
+    return ids[inverse].reshape(values.shape[:2]), repaired, float(distance.max())
+
+
+def _check_ids(path: str | Path, ids: NDArray[np.int64], space: LabelSpace) -> None:
+    outside = space.unknown(ids)
+    if not outside.any():
+        return
+    found, counts = np.unique(ids[outside], return_counts=True)
+    listed = ", ".join(f"{value} ({count:,} pixels)" for value, count in zip(found[:8], counts[:8]))
+    more = f" and {len(found) - 8} others" if len(found) > 8 else ""
+    hint = ""
+    if 255 in found and set(np.unique(ids)) <= {0, 255} and space.num_classes >= 2:
+        hint = ' This is a 0/255 mask: "file_values": {"255": 1} in the label set reads it.'
+    elif 255 in found and len(found) == 1 and space.void_id is not None:
+        hint = f' If 255 is void here, "file_values": {{"255": {space.void_id}}} in the label set says so.'
+    raise SemsynthError(
+        f"{path} holds the ids {listed}{more}; label set {space.name!r} has {space.allowed()}.{hint}"
+    )
+
+
+def write_label_map(path: str | Path, ids: ArrayLike, space: LabelSpace) -> None:
+    """Write ids as an indexed PNG with the palette of the set, or as 16-bit grey above 256 classes.
+
+    A text chunk names the label set, so that the file reads back as ids. The file is whole or absent.
+
+    Args:
+        path: Where to; the folder must exist.
+        ids: (H, W) integers.
+        space: The label set.
+
+    Raises:
+        SemsynthError: An id the set does not have, no pixels, or a file that cannot be written.
+    """
+    array = np.asarray(ids)
+    if array.ndim != 2 or array.dtype.kind not in "iub" or array.size == 0:
+        raise SemsynthError(
+            f"A label map is (H, W) integers; {array.dtype} of shape {array.shape} was given for {path}."
+        )
+    array = array.astype(np.int64)
+    _check_ids(path, array, space)
+    info = PngImagePlugin.PngInfo()
+    info.add_text(TEXT_KEY, space.name)
+    if array.max() > 255:
+        image = Image.fromarray(array.astype(np.uint16))
+    else:
+        image = Image.fromarray(array.astype(np.uint8), mode="P")
+        image.putpalette(space.palette()[:256].tobytes())
+    write_atomically(path, png_bytes(image, pnginfo=info, optimize=False))
