@@ -4,6 +4,7 @@ Park, Liu, Wang, Zhu: "Semantic Image Synthesis with Spatially-Adaptive Normaliz
 section 3.1 (the layer), appendix A (the block).
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -150,6 +151,7 @@ class SpadeResBlock(nn.Module):
         kernel_size: see `Spade`.
         norm: see `Spade`.
         style_dim: see `Spade`.
+        layer: makes the SPADE layer for a number of channels, where it is another than these options give.
     """
 
     def __init__(
@@ -163,11 +165,12 @@ class SpadeResBlock(nn.Module):
         kernel_size: int = 3,
         norm: str = "sync_batch",
         style_dim: int | None = None,
+        layer: Callable[[int], Spade] | None = None,
     ) -> None:
         super().__init__()
         middle = min(in_channels, out_channels)
 
-        spade = partial(
+        spade: Callable[[int], Spade] = layer or partial(
             Spade,
             label_channels=label_channels,
             hidden=hidden,
