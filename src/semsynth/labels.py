@@ -72,7 +72,7 @@ def read_label_map(path: str | Path, space: LabelSpace, *, palette: str = "index
         palette: How to take indexed PNG files: "index" for their indices, "color" for their colours.
 
     Raises:
-        SemsynthError: The file cannot be read (see `open_image`), or holds ids or colours the set does not have.
+        SemsynthError: The file cannot be read (see `open_image`), or holds ids or colours not in the set.
     """
     raw = read_values(path, by_color=palette == "color")
     if raw.values.ndim == 3:
@@ -174,9 +174,10 @@ def _lookup_colors(
     if far > counts.sum() / 2:
         color = int(found[counts.argmax()])
         raise SemsynthError(
-            f"{path} is a colour picture, and {far:,} of its {counts.sum():,} pixels are like no colour of label "
-            f"set {space.name!r} (the commonest is {color >> 16}, {color >> 8 & 255}, {color & 255}). Give the "
-            f"label set it was drawn with; `semsynth data check FOLDER --write-labels labels.json` suggests one."
+            f"{path} is a colour picture, and {far:,} of its {counts.sum():,} pixels are like no colour of "
+            f"label set {space.name!r} (the commonest is {color >> 16}, {color >> 8 & 255}, {color & 255}). "
+            f"Give the label set it was drawn with; `semsynth data check FOLDER --write-labels labels.json` "
+            f"suggests one."
         )
     repaired = int(counts[distance > 0].sum())
     return ids[inverse].reshape(values.shape[:2]), repaired, float(distance.max())

@@ -1,1 +1,132 @@
-"""TODO"""
+"""Data sets: finding and pairing files, transforms, loading, checking.
+
+`load_dataset` is the way in. It gives a data set of raw samples; `transforms.Geometry` brings them to the
+network's size and `loader.batches` streams them.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semsynth.data import folder, siftflow
+from semsynth.data.folder import FileDataset, Files
+from semsynth.data.loader import ShardedSampler, batches, in_order
+from semsynth.data.sample import Batch, Dataset, RawSample, Sample, collate
+from semsynth.data.transforms import Geometry
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+
+__all__ = [
+    "FORMATS",
+    "Batch",
+    "Dataset",
+    "FileDataset",
+    "Files",
+    "Geometry",
+    "RawSample",
+    "Sample",
+    "ShardedSampler",
+    "batches",
+    "collate",
+    "in_order",
+    "load_dataset",
+    "recognise",
+]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One layout of files.
+
+    Attributes:
+        load: `load(root, split, **options)` gives the data set.
+        looks_like: Whether a folder has this layout; None where a folder alone cannot tell.
+        layout: What is expected, in words.
+    """
+
+    load: Callable[..., FileDataset]
+    looks_like: Callable[[Path], bool] | None
+    layout: str
+
+
+FORMATS: dict[str, Format] = {
+    "siftflow": Format(siftflow.load, siftflow.looks_like, "{train,val}/{images,labels}/, ids 0..33"),
+    "folder": Format(
+        folder.load, folder.looks_like, "[{train,val}/]{images,labels,[instances]}/, labels.json"
+    ),
+}
+"""Every layout that can be read; a folder is taken for the first it looks like."""
+
+
+def load_dataset(
+    name_or_root: str | Path,
+    *,
+    root: str | Path | None = None,
+    split: str = "train",
+    label_space: LabelSpace | None = None,
+    instances: bool = True,
+    largest_void: float | None = None,
+    resize_photos: bool = False,
+    **options: Any,
+) -> FileDataset:
+    """Open a data set.
+
+    Args:
+        name_or_root: A format of FORMATS together with `root`, or a folder whose layout tells the format.
+        root: The folder, where a format is named.
+        split: Which part: "train", "val", or what the format has besides.
+        label_space: Another label set than the format's own.
+        instances: Whether instance maps are read where there are any.
+        largest_void: Leave out samples whose map is void on a larger share of pixels than this.
+        resize_photos: Resize a photograph whose size is not that of its map, instead of refusing it.
+        **options: What else the format takes (see its module), such as `numbering` for ADE20K.
+
+    Returns:
+        A data set of raw samples.
+
+    Raises:
+        SemsynthError: The folder is missing, has no known layout, lacks a part, or an option is unknown.
+    """
+    if root is None:
+        place = Path(name_or_root)
+        if str(name_or_root) in FORMATS and not place.is_dir():
+            raise SemsynthError(f"Data set {name_or_root!r} needs its folder: root=...")
+        name = recognise(place)
+    else:
+        name, place = str(name_or_root), _folder(Path(root))
+    if name not in FORMATS:
+        raise SemsynthError(f"There is no data set format {name!r}; there are {', '.join(FORMATS)}.")
+    load = FORMATS[name].load
+    known = [key for key in inspect.signature(load).parameters if key not in ("root", "split", "label_space")]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        has = f"it takes {', '.join(known)}" if known else "it takes none"
+        raise SemsynthError(f"Format {name!r} has no option {unknown[0]!r}; {has}.")
+    data = load(place, split, label_space=label_space, **options)
+    data = replace(data, resize_photos=resize_photos)
+    if not instances:
+        data = data.without_instances()
+    return data if largest_void is None else data.mostly_labelled(largest_void)
+
+
+def recognise(root: str | Path) -> str:
+    """The format a folder is laid out in.
+
+    Raises:
+        SemsynthError: The folder is missing or has none of the layouts of FORMATS.
+    """
+    place = _folder(Path(root))
+    for name, entry in FORMATS.items():
+        if entry.looks_like is not None and entry.looks_like(place):
+            return name
+    found = ", ".join(sorted(path.name for path in place.iterdir())[:8]) or "nothing"
+    layouts = "; ".join(f"{name}: {entry.layout}" for name, entry in FORMATS.items())
+    raise SemsynthError(f"{place} has no layout known here; found {found}. Expected one of: {layouts}.")
+
+
+def _folder(root: Path) -> Path:
+    if not root.is_dir():
+        raise SemsynthError(f"{root} is not a folder." if root.exists() else f"{root} does not exist.")
+    return root
