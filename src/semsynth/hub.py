@@ -1,0 +1,282 @@
+"""Model folders: everything a trained network needs to be used again, and nothing that runs code.
+
+    config.json               what to build, for which pictures and labels, and the checksums of the weights
+    labels.json               the label set
+    model.safetensors         the generator
+    style_encoder.safetensors where the model has one
+    discriminator.safetensors where it was kept, to train on
+    styles/styles.json        named styles, with a thumbnail picture each where there is one
+    README.md                 the model card
+
+A folder is written beside its final place and renamed, so it is whole or absent. Nothing here goes online.
+"""
+
+import contextlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import write_atomically
+from semsynth.labels import LabelSpace
+from semsynth.models import GENERATORS, GeneratorModule, create_model
+from semsynth.models.style_encoder import StyleEncoder
+from semsynth.styles import Style, read_styles, write_styles
+from semsynth.weights import StoredType, load_weights, write_weights
+
+FORMAT = 1
+"""Version of the folder's layout; a newer one is refused by name."""
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""Where the models that come with the package lie."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model folder holds.
+
+    Attributes:
+        generator: labels to picture, in eval mode, on the CPU, float32.
+        label_space: what its ids mean.
+        image_size: (H, W) it was trained for; other sizes work too.
+        style_encoder: photograph to style, where there is one.
+        styles: by name, in the order of the file.
+        card: README.md.
+        folder: where it came from.
+    """
+
+    generator: GeneratorModule
+    label_space: LabelSpace
+    image_size: tuple[int, int]
+    style_encoder: StyleEncoder | None = None
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    card: str = ""
+    folder: Path | None = None
+
+
+def pretrained_names() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model: a path, the name of a model that comes with the package, or "pretrained:NAME".
+
+    A folder of that name in the current directory comes before a packaged model.
+
+    Raises:
+        SemsynthError: there is none.
+    """
+    text = str(name)
+    if text.startswith("pretrained:"):
+        folder = PRETRAINED / text.removeprefix("pretrained:")
+    elif (Path(name) / "config.json").is_file() or text not in pretrained_names():
+        folder = Path(name)
+    else:
+        folder = PRETRAINED / text
+    if (folder / "config.json").is_file():
+        return folder
+    known = ", ".join(pretrained_names()) or "none"
+    what = "is a folder without config.json" if folder.is_dir() else "does not exist"
+    raise SemsynthError(
+        f"there is no model {text!r}: {folder} {what}; "
+        f"give a model folder, or a model of the package ({known})"
+    )
+
+
+def save_model(
+    folder: str | Path,
+    model: Model,
+    *,
+    discriminator: tuple[dict[str, Any], nn.Module] | None = None,
+    dtype: StoredType = "float32",
+    overwrite: bool = False,
+) -> Path:
+    """Write a model folder.
+
+    Args:
+        folder: where; its parent must exist.
+        model: what to write; its `folder` is not used.
+        discriminator: keyword arguments of `MultiscaleDiscriminator`, and the network.
+        dtype: how matrices and kernels are stored; vectors (biases, norms) are always float32.
+        overwrite: replace a model folder that is already there.
+
+    Returns:
+        the folder.
+
+    Raises:
+        SemsynthError: the folder exists already, or cannot be written.
+    """
+    folder = Path(folder)
+    with _whole_folder(folder, overwrite) as part:
+        encoder = model.style_encoder
+        networks: dict[str, nn.Module | None] = {
+            "model": model.generator,
+            "style_encoder": encoder,
+            "discriminator": discriminator[1] if discriminator else None,
+        }
+        sums = {
+            f"{name}.safetensors": write_weights(part / f"{name}.safetensors", network, dtype)
+            for name, network in networks.items()
+            if network is not None
+        }
+        model.label_space.save(part / "labels.json")
+        config = {
+            "format": FORMAT,
+            "generator": {"name": generator_name(model.generator), **model.generator.config},
+            "style_encoder": encoder.config if encoder else None,
+            "discriminator": discriminator[0] if discriminator else None,
+            "image_size": list(model.image_size),
+            "label_set": model.label_space.name,
+            "dtype": dtype,
+            "sha256": sums,
+        }
+        write_atomically(part / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        write_atomically(part / "README.md", (model.card or _default_card(config)).encode())
+        if model.styles:
+            write_styles(part / "styles", model.styles)
+    return folder
+
+
+def load_model(name: str | Path, *, verify: bool = True) -> Model:
+    """Read a model folder.
+
+    Args:
+        name: see `find_model`.
+        verify: compare the weight files with their checksums.
+
+    Raises:
+        SemsynthError: there is no such model, or something in the folder is damaged or of a newer format.
+    """
+    folder = find_model(name)
+    config = read_config(folder)
+    label_space = LabelSpace.from_file(folder / "labels.json")
+    generator = build_generator(config, folder)
+    if label_space.num_classes != generator.num_classes:
+        raise SemsynthError(
+            f"{folder}: labels.json has {label_space.num_classes} classes, "
+            f"the network {generator.num_classes}; they belong to different models"
+        )
+    sums = config.get("sha256", {}) if verify else {}
+    load_weights(generator, folder / "model.safetensors", sums)
+    encoder = None
+    if config.get("style_encoder"):
+        with torch.device("meta"):
+            encoder = StyleEncoder(**config["style_encoder"])
+        load_weights(encoder, folder / "style_encoder.safetensors", sums)
+        encoder.eval()
+    card = folder / "README.md"
+    height, width = config["image_size"]
+    return Model(
+        generator=generator.eval(),
+        label_space=label_space,
+        image_size=(int(height), int(width)),
+        style_encoder=encoder,
+        styles=read_styles(folder / "styles", generator.style_dim),
+        card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        folder=folder,
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model folder, its format checked."""
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SemsynthError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SemsynthError(f"{path} is not valid JSON: {error}") from None
+    version = config.get("format") if isinstance(config, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise SemsynthError(f'{path} is no model folder\'s: it has no "format" number')
+    if version > FORMAT:
+        raise SemsynthError(
+            f"{path} is of format {version}; this version reads formats up to {FORMAT}: "
+            "install a newer semsynth"
+        )
+    if missing := {"generator", "image_size", "label_set"} - config.keys():
+        raise SemsynthError(f"{path} lacks {', '.join(sorted(missing))}")
+    return config
+
+
+def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:
+    """The generator that config.json describes, without memory for its weights (on the meta device)."""
+    settings = dict(config["generator"])
+    name = settings.pop("name", None)
+    try:
+        with torch.device("meta"):
+            return create_model(name, **settings)
+    except (SemsynthError, TypeError, ValueError, KeyError) as error:
+        raise SemsynthError(
+            f"{folder / 'config.json'} does not describe a network this version builds: {error}"
+        ) from None
+
+
+def generator_name(generator: nn.Module) -> str:
+    """The name under which `create_model` builds such a generator."""
+    for name, kind in GENERATORS.items():
+        if type(generator) is kind:
+            return name
+    raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again")
+
+
+def load_discriminator(name: str | Path) -> nn.Module:
+    """The discriminator kept in a model folder, to train on.
+
+    Raises:
+        SemsynthError: the model was saved without one.
+    """
+    from semsynth.models.discriminators import MultiscaleDiscriminator
+
+    folder = find_model(name)
+    config = read_config(folder)
+    if not config.get("discriminator"):
+        raise SemsynthError(f"{folder} holds no discriminator")
+    with torch.device("meta"):
+        network = MultiscaleDiscriminator(**config["discriminator"])
+    load_weights(network, folder / "discriminator.safetensors", config.get("sha256", {}))
+    return network
+
+
+@contextlib.contextmanager
+def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a new folder to fill, which takes its final name at the end, or disappears upon an error."""
+    if not folder.parent.is_dir():
+        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it")
+    if folder.exists() and not overwrite:
+        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it")
+    if folder.exists() and not (folder / "config.json").is_file():
+        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten")
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    old = part.with_suffix(".old")
+    try:
+        part.mkdir()
+        yield part
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+    except OSError as error:
+        raise SemsynthError(f"{folder} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _default_card(config: Mapping[str, Any]) -> str:
+    height, width = config["image_size"]
+    return (
+        f"# A {config['generator']['name']} model for {config['label_set']}\n\n"
+        f"Label maps of the set `{config['label_set']}` to photographs of {height}x{width}; "
+        "other sizes work.\n"
+        "Trained on, licence, measured scores: not stated.\n"
+    )

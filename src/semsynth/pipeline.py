@@ -1,0 +1,258 @@
+"""From a label map to photographs in one call.
+
+synthesizer = Synthesizer.from_pretrained("landscape")
+result = synthesizer("beach.png", seed=7, num_images=3)
+result.pictures()[0].save("beach.jpg")
+"""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from semsynth.errors import SemsynthError
+from semsynth.hub import Model, load_model
+from semsynth.inputs import MapLike, PhotoLike, to_ids, to_instances, to_photo
+from semsynth.labels import LabelSpace
+from semsynth.ops.blocks import fold_spectral_norm
+from semsynth.ops.pyramid import nearest
+
+StyleLike = PhotoLike
+"""The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
+Precision = Literal["auto", "float32", "bfloat16"]
+
+MIN_SIDE = 8
+"""Shortest side of a label map worth drawing, in pixels."""
+MAX_PIXELS = 1 << 22
+"""Most pixels a picture may have: 2048 x 2048. Memory grows with it, about 2 GB there at the published width."""
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was drawn.
+
+    Attributes:
+        images: (N, 3, H, W) float32 in [-1, 1], on the CPU.
+        styles: (N, Z) the style of each, None for a network without.
+        seed: draws the same pictures again.
+    """
+
+    images: Tensor
+    styles: Tensor | None
+    seed: int
+
+    def pictures(self) -> list[Image.Image]:
+        """The images as 8-bit RGB, rounded."""
+        levels = ((self.images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in levels]
+
+
+class Synthesizer:
+    """A trained generator, ready to draw.
+
+    Void is decided here once: a network with a void class takes void as it is; for one without, void pixels
+    take the class of the nearest labelled pixel.
+
+    Args:
+        model: what a model folder holds. Its generator is changed: spectral norm is folded into the weights.
+        device: "auto" is a CUDA device where there is one, else the CPU.
+        precision: "bfloat16" computes convolutions in half the bits; "auto" is float32.
+
+    Attributes:
+        label_space: the classes a label map may hold.
+        image_size: (H, W) the network was trained for; label maps of other sizes are drawn at theirs.
+        style_dim: Z, None for a network without a style.
+        styles: named styles, (Z,) each.
+    """
+
+    def __init__(
+        self, model: Model, *, device: str | torch.device = "auto", precision: Precision = "auto"
+    ) -> None:
+        if precision not in ("auto", "float32", "bfloat16"):
+            raise SemsynthError(f"precision is {precision!r}; allowed are auto, float32, bfloat16")
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        self.precision: Precision = "float32" if precision == "auto" else precision
+        self.model = model
+        generator = fold_spectral_norm(model.generator).eval().requires_grad_(False)
+        self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator.label_mode = "patches"
+        self.encoder = model.style_encoder.eval().to(self.device) if model.style_encoder else None
+        self.label_space: LabelSpace = model.label_space
+        self.image_size = model.image_size
+        self.style_dim: int | None = self.generator.style_dim
+        self.styles: dict[str, Tensor] = {name: style.vector for name, style in model.styles.items()}
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, device: str | torch.device = "auto", precision: Precision = "auto"
+    ) -> "Synthesizer":
+        """Load a model folder, or a model of the package by name. Never uses the network.
+
+        Raises:
+            SemsynthError: there is no such model, or it is damaged.
+        """
+        return cls(load_model(name), device=device, precision=precision)
+
+    def __call__(
+        self,
+        labels: MapLike,
+        style: StyleLike | None = None,
+        *,
+        seed: int | None = None,
+        num_images: int = 1,
+        instances: MapLike | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Result:
+        """Draw.
+
+        Args:
+            labels: a file, a (H, W) array, a PIL image of ids, or a tensor (H, W) or (B, H, W).
+            style: the name of a style, a photograph (file, PIL image, tensor (3, H, W) in [-1, 1]), a vector
+                (Z,), or one vector per picture (N, Z). None draws styles at random.
+            seed: of random styles; None draws one and reports it.
+            num_images: pictures per label map, each in a random style of its own.
+            instances: instance ids of the same size, for a network that uses them; where they are missing
+                the boundaries between classes take their place.
+            size: (H, W) of the pictures; None is that of the label map.
+
+        Returns:
+            N = B * num_images pictures (all pictures of the first map first), or as many as styles given.
+
+        Raises:
+            SemsynthError: something given does not fit the network.
+        """
+        if not 1 <= num_images <= 10_000:
+            raise SemsynthError(f"num_images is {num_images}; allowed are 1 to 10000")
+        if seed is None:
+            seed = secrets.randbits(31)
+        if not 0 <= seed <= MAX_SEED:
+            raise SemsynthError(f"the seed is {seed}; it must lie in 0..{MAX_SEED}")
+        ids = self.read_labels(labels, size)  # (B,H,W)
+        of_instances = None if instances is None else _resized(to_instances(instances), size, ids)
+        styles = self._styles(style, seed, len(ids), num_images)
+        count = len(ids) * num_images if styles is None else len(styles)
+        images = [
+            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n))
+            for n in range(count)
+            for i in [n * len(ids) // count]
+        ]
+        return Result(torch.cat(images), styles, seed)
+
+    def read_labels(self, labels: MapLike, size: tuple[int, int] | None = None) -> Tensor:
+        """Ids (B, H, W) int64 as the network takes them: void settled, resized to `size`, on the CPU."""
+        ids = to_ids(labels, self.label_space)
+        height, width = size or ids.shape[1:]
+        if min(height, width, *ids.shape[1:]) < MIN_SIDE:
+            raise SemsynthError(
+                f"the label map is {ids.shape[1]}x{ids.shape[2]} and a picture of {height}x{width} was asked for; "
+                f"both must be {MIN_SIDE} pixels a side or more"
+            )
+        if height * width > MAX_PIXELS:
+            raise SemsynthError(
+                f"a picture of {height}x{width} is larger than {MAX_PIXELS:,} pixels; ask for a smaller size"
+            )
+        return _resized(ids, size, ids)
+
+    def encode_style(self, photo: PhotoLike) -> Tensor:
+        """The style of a photograph: the mean its encoder gives, (Z,) float32.
+
+        Args:
+            photo: a file, a PIL image, a uint8 array (H, W, 3) or a tensor (3, H, W) in [-1, 1].
+
+        Raises:
+            SemsynthError: the model has no style encoder, or this is no photograph.
+        """
+        if self.encoder is None:
+            raise SemsynthError(
+                "this model has no style encoder, so it cannot take a style from a photograph"
+            )
+        image = to_photo(photo).to(self.device).unsqueeze(0)  # (1,3,H,W)
+        side = self.encoder.image_size
+        with torch.inference_mode():
+            if image.shape[2:] != (side, side):
+                image = F.interpolate(image, size=(side, side), mode="bicubic", antialias=True).clamp(-1, 1)
+            mean, _ = self.encoder(image)
+        return torch.empty(mean.shape[1]).copy_(mean[0])
+
+    def _styles(self, style: StyleLike | None, seed: int, maps: int, num_images: int) -> Tensor | None:
+        """One style a picture, (N, Z) on the CPU; None for a network without a style."""
+        if self.style_dim is None:
+            if style is not None or num_images > 1:
+                raise SemsynthError("this model has no style: it draws one picture of a label map")
+            return None
+        count = maps * num_images
+        if style is None:
+            draws = torch.Generator().manual_seed(seed)
+            # One by one, so that the first of many is the one that would be drawn alone.
+            return torch.stack([torch.randn(self.style_dim, generator=draws) for _ in range(count)])
+        vectors = self._read_style(style)
+        if vectors.dim() == 1 and num_images == 1:
+            return vectors.expand(count, -1)
+        if vectors.dim() == 2 and (maps == 1 or len(vectors) == count) and num_images in (1, len(vectors)):
+            return vectors
+        given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
+        raise SemsynthError(
+            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
+        )
+
+    def _read_style(self, style: StyleLike) -> Tensor:
+        """(Z,) or (N, Z) float32."""
+        if isinstance(style, str) and style in self.styles:
+            return self.styles[style]
+        if isinstance(style, str) and not Path(style).exists():
+            known = ", ".join(self.styles) or "none"
+            raise SemsynthError(f"{style!r} is neither a photograph nor a style of this model ({known})")
+        if isinstance(style, (str, Path, Image.Image)) or style.ndim == 3:
+            return self.encode_style(style)
+        vectors = torch.as_tensor(style).detach().cpu().float()
+        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not vectors.isfinite().all():
+            raise SemsynthError(
+                f"a style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers; got {tuple(vectors.shape)}"
+            )
+        return vectors
+
+    def _draw(self, ids: Tensor, instances: Tensor | None, style: Tensor | None) -> Tensor:
+        """(1, H, W) ids, (1, Z) style → (1, 3, H, W), whatever H and W."""
+        height, width = ids.shape[1:]
+        valid = self.generator.valid_size(height, width)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
+        ):
+            image = self.generator(
+                _pad(ids, valid).to(self.device),
+                style=None if style is None else style.to(self.device),
+                instances=None if instances is None else _pad(instances, valid).to(self.device),
+            )
+            cropped = image[:, :, :height, :width].float().cpu()
+        return torch.empty(cropped.shape).copy_(cropped)  # no inference tensor leaves
+
+
+def _row(values: Tensor | None, index: int) -> Tensor | None:
+    """Row `index` kept as a batch of one; a single row serves all."""
+    return None if values is None else values[index % len(values)].unsqueeze(0)
+
+
+def _pad(planes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Repeat the last row and column of (B, H, W) until the size is reached."""
+    rows = torch.arange(size[0]).clamp(max=planes.shape[1] - 1)
+    columns = torch.arange(size[1]).clamp(max=planes.shape[2] - 1)
+    return planes[:, rows[:, None], columns]
+
+
+def _resized(planes: Tensor, size: tuple[int, int] | None, like: Tensor) -> Tensor:
+    if size is not None:
+        return nearest(planes, *size)
+    if planes.shape[1:] != like.shape[1:]:
+        raise SemsynthError(
+            f"the instance map is {planes.shape[1]}x{planes.shape[2]}, the label map {like.shape[1]}x{like.shape[2]}"
+        )
+    return planes
