@@ -29,7 +29,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 MIN_SIDE = 8
 """Shortest side of a label map worth drawing, in pixels."""
 MAX_PIXELS = 1 << 22
-"""Most pixels a picture may have: 2048 x 2048. Memory grows with it, about 2 GB there at the published width."""
+"""Most pixels a picture may have: 2048 x 2048. Memory grows with it."""
 MAX_SEED = 2**63 - 1
 
 
@@ -152,7 +152,7 @@ class Synthesizer:
         height, width = size or ids.shape[1:]
         if min(height, width, *ids.shape[1:]) < MIN_SIDE:
             raise SemsynthError(
-                f"the label map is {ids.shape[1]}x{ids.shape[2]} and a picture of {height}x{width} was asked for; "
+                f"the label map is {ids.shape[1]}x{ids.shape[2]}, the picture {height}x{width}; "
                 f"both must be {MIN_SIDE} pixels a side or more"
             )
         if height * width > MAX_PIXELS:
@@ -215,7 +215,8 @@ class Synthesizer:
         vectors = torch.as_tensor(style).detach().cpu().float()
         if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not vectors.isfinite().all():
             raise SemsynthError(
-                f"a style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers; got {tuple(vectors.shape)}"
+                f"a style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers; "
+                f"got {tuple(vectors.shape)}"
             )
         return vectors
 
@@ -253,6 +254,7 @@ def _resized(planes: Tensor, size: tuple[int, int] | None, like: Tensor) -> Tens
         return nearest(planes, *size)
     if planes.shape[1:] != like.shape[1:]:
         raise SemsynthError(
-            f"the instance map is {planes.shape[1]}x{planes.shape[2]}, the label map {like.shape[1]}x{like.shape[2]}"
+            f"the instance map is {planes.shape[1]}x{planes.shape[2]}, "
+            f"the label map {like.shape[1]}x{like.shape[2]}"
         )
     return planes

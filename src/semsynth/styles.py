@@ -31,6 +31,7 @@ class Style:
 
 
 def write_styles(folder: Path, styles: Mapping[str, Style]) -> None:
+    """Write a new folder of styles."""
     folder.mkdir()
     rows = []
     for i, (name, style) in enumerate(styles.items()):
@@ -45,6 +46,11 @@ def write_styles(folder: Path, styles: Mapping[str, Style]) -> None:
 
 
 def read_styles(folder: Path, style_dim: int | None) -> dict[str, Style]:
+    """Read a folder of styles, in the order of the file; empty where there is none.
+
+    Raises:
+        SemsynthError: the file is damaged, or its vectors are not (style_dim,).
+    """
     path = folder / "styles.json"
     if not path.is_file():
         return {}
