@@ -1,0 +1,60 @@
+# Everything here works on a fresh clone: .venv is made when it is missing, and made again only when
+# pyproject.toml has changed. Use another Python with `make PYTHON=python3.12 ...`, and give pip further
+# arguments with PIP_ARGS, such as an index of CPU-only wheels.
+PYTHON ?= python3
+PIP_ARGS ?=
+
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
+
+.PHONY: help demo examples sheet test lint format clean
+
+help:
+	@echo "make demo     paint the example label maps; the sheet is demo/output/sheet.png"
+	@echo "make test     run all tests"
+	@echo "make lint     style, types and import rules"
+	@echo "make format   mend the style"
+	@echo "make examples draw the example label maps again"
+	@echo "make sheet    paint the picture at the head of the README again"
+	@echo "make clean    remove .venv and what the tools leave behind"
+
+demo: .venv/.installed
+	@$(BIN)/semsynth demo --output demo/output
+
+examples: .venv/.installed
+	$(BIN)/python tools/draw_examples.py
+
+sheet: .venv/.installed
+	$(BIN)/semsynth demo --output demo/output --sheet docs/images/sheet.jpg
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest -q
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv demo/output build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "semsynth needs Python 3.11 or newer; say which with make PYTHON=..."; exit 1; }
+	@echo "Making .venv ..."
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+.venv/.installed: pyproject.toml | .venv/bin/python
+	@echo "Installing into .venv (PyTorch is large: a minute or two) ..."
+	@$(INSTALL) -e '.[app,eval,plot]'
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml | .venv/bin/python
+	@echo "Installing into .venv (PyTorch is large: a minute or two) ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch .venv/.installed $@
