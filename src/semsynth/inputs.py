@@ -70,7 +70,7 @@ def to_photo(photo: PhotoLike) -> Tensor:
 
 
 def fill_void(ids: Tensor, void: int) -> Tensor:
-    """Give every void pixel of (B, H, W) the class of a nearest labelled one, by steps to its 4-neighbours."""
+    """Give every void pixel of (B, H, W) the class of a nearest labelled one, step by step."""
     if bool((ids == void).flatten(1).all(1).any()):
         raise SemsynthError("the label map holds nothing but void; there is nothing to draw")
     ids = ids.clone()

@@ -1,1 +1,88 @@
-"""TODO"""
+"""The command line: one file a verb. Only this package parses arguments, prints, or decides exit codes.
+
+A verb's module has `add_parser(subparsers)`, which sets `func`: parsed arguments → exit code. Modules are
+imported when their verb is used, and torch inside the functions, so that `--help` answers at once.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from semsynth import __version__
+from semsynth.errors import SemsynthError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "synthesize": ("semsynth.cli.synthesize", "draw photographs from label maps"),
+    "app": ("semsynth.cli.app", "paint label maps in the browser and watch the photograph follow"),
+    "train": ("semsynth.cli.train", "train a model by a recipe"),
+    "evaluate": ("semsynth.cli.evaluate", "measure FID, mIoU and pixel accuracy"),
+    "compare": ("semsynth.cli.compare", "set systems side by side: tables and figures"),
+    "segmenter": ("semsynth.cli.segmenter", "train and test the judge of mIoU"),
+    "data": ("semsynth.cli.data", "check and preview a data set"),
+    "model": ("semsynth.cli.model", "import published checkpoints, describe a model folder"),
+    "info": ("semsynth.cli.info", "versions, device, and what is installed"),
+}
+"""Verb → module, and the line `--help` shows."""
+
+REFUSED, INTERRUPTED = 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments after the program's name; None takes the process's own.
+
+    Returns:
+        0 for success, 2 where something given cannot be used, 130 where the user interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    try:
+        parser = build_parser(verb)
+        args, unknown = parser.parse_known_args(arguments)
+        if getattr(args, "takes_settings", False):  # such as --data.root, checked against the recipe
+            args.settings = unknown
+        elif unknown:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        if args.verb is None:
+            parser.print_help()
+            return REFUSED
+        code: int = args.func(args)
+        return code
+    except SemsynthError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("semsynth: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all verbs; only the options of `verb` are filled in."""
+    parser = argparse.ArgumentParser(
+        prog="semsynth",
+        description="Semantic image synthesis: a label map goes in, a photograph comes out.",
+        epilog="`semsynth VERB --help` shows a verb's options.",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=16),
+    )
+    parser.add_argument("--version", action="version", version=f"semsynth {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for name, (module, line) in VERBS.items():
+        if name == verb:
+            importlib.import_module(module).add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=line)
+    return parser
+
+
+def _refuse(sentence: str) -> int:
+    print(f"semsynth: {sentence}", file=sys.stderr)
+    return REFUSED

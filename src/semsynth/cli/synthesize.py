@@ -1,0 +1,278 @@
+"""`semsynth synthesize MASK... -o OUT`: draw photographs from label maps."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semsynth import __version__
+from semsynth.errors import SemsynthError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from semsynth.pipeline import Synthesizer
+
+TEXT_KEY = "semsynth:synthesis"
+"""PNG text chunk of a picture: the settings that draw it again, as JSON."""
+
+MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif")
+
+SHEET, SHEET_HEIGHT = "sheet.png", 192
+
+
+@dataclass(frozen=True)
+class Job:
+    """One label map, its instance map where there is one, and the pictures to be made of it."""
+
+    mask: Path
+    instances: Path | None
+    outputs: tuple[Path, ...]
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "synthesize",
+        help="draw photographs from label maps",
+        description="Draw photographs from label maps. Pictures are PNG files named after their maps; "
+        "each says in a text chunk by which model, style and seed it was drawn.",
+    )
+    parser.add_argument("masks", nargs="+", type=Path, metavar="MASK", help="label maps, or folders of them")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write to")
+    parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
+    parser.add_argument("--style", help="a style of the model, or a photograph (default: at random)")
+    parser.add_argument(
+        "--seed", type=_natural, help="of random styles (default: a new one, which is reported)"
+    )
+    parser.add_argument("--num", type=_natural, default=1, help="pictures per label map (default: 1)")
+    parser.add_argument("--size", type=_size, metavar="HxW", help="height x width (default: the map's)")
+    parser.add_argument("--instances", type=Path, help="folder of instance maps named as the label maps")
+    parser.add_argument("--recursive", action="store_true", help="look into sub-folders too")
+    parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its pictures")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw everything that can be drawn; report the rest at the end."""
+    import secrets
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    jobs = plan(args.masks, args.output, num=args.num, recursive=args.recursive, instances=args.instances)
+    seed = secrets.randbits(31) if args.seed is None else args.seed
+
+    from semsynth.pipeline import Synthesizer
+
+    synthesizer = Synthesizer.from_pretrained(args.model, device=args.device, precision=args.precision)
+    style = _check_style(synthesizer, args.style)
+    args.output.mkdir(parents=True, exist_ok=True)
+    failures: list[str] = []
+    rows: list[list[Image.Image]] = []
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with Progress(console=console, transient=True) as progress:
+        for job in progress.track(jobs, description="drawing"):
+            try:
+                row, notes = draw(synthesizer, job, style=style, seed=seed, size=args.size, model=args.model)
+            except SemsynthError as error:
+                failures.append(_naming(job.mask, str(error)))
+                continue
+            for note in notes:
+                console.print(_naming(job.mask, note), markup=False)
+            if args.grid:
+                rows.append([scale(picture) for picture in row])
+    if rows:
+        write_sheet(args.output / SHEET, rows)
+    drawn = len(jobs) - len(failures)
+    pictures, maps = _count(drawn * args.num, "picture"), _count(drawn, "label map")
+    print(f"{pictures} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {seed})")
+    if failures:
+        console.print(f"not drawn ({len(failures)} of {_count(len(jobs), 'label map')}):")
+        for line in failures:
+            console.print(f"  {line}", markup=False)
+    return 2 if failures else 0
+
+
+def plan(
+    masks: Sequence[Path],
+    output: Path,
+    *,
+    num: int = 1,
+    recursive: bool = False,
+    instances: Path | None = None,
+) -> list[Job]:
+    """Which pictures will be made of which label maps; folders keep their structure under `output`.
+
+    Raises:
+        SemsynthError: there are no label maps, or two pictures, or a picture and a map, would share a name.
+    """
+    if not 1 <= num <= 1000:
+        raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
+    if output.exists() and not output.is_dir():
+        raise SemsynthError(f"{output} is a file; -o takes a folder")
+    jobs = []
+    taken: dict[Path, Path] = {}
+    for mask, place in _find(masks, recursive):
+        stem = place.with_suffix("").as_posix()
+        names = [f"{stem}.png"] if num == 1 else [f"{stem}_{i + 1}.png" for i in range(num)]
+        outputs = tuple(output / name for name in names)
+        for path in outputs:
+            if path in taken:
+                raise SemsynthError(f"{taken[path]} and {mask} would both be drawn to {path}; rename one")
+            taken[path] = mask
+        jobs.append(Job(mask, _partner(instances, place) if instances else None, outputs))
+    maps = {job.mask.resolve() for job in jobs}
+    for path, mask in taken.items():
+        if path.resolve() in maps:
+            raise SemsynthError(
+                f"the picture of {mask} would overwrite the label map {path}; choose another -o"
+            )
+    return jobs
+
+
+def draw(
+    synthesizer: "Synthesizer",
+    job: Job,
+    *,
+    style: object,
+    seed: int,
+    size: tuple[int, int] | None,
+    model: str,
+) -> tuple[list["Image.Image"], tuple[str, ...]]:
+    """Draw the pictures of one label map and write them.
+
+    Args:
+        synthesizer: the model.
+        job: what to draw.
+        style: a name or a vector; None draws at random.
+        seed: of random styles.
+        size: (H, W), None for the map's own.
+        model: its name, for the text chunk.
+
+    Returns:
+        the map in its colours, then its pictures; and sentences worth showing.
+    """
+    from PIL import Image, PngImagePlugin
+
+    from semsynth.imagefile import png_bytes, write_atomically
+    from semsynth.labels import read_label_map
+
+    space = synthesizer.label_space
+    reading = read_label_map(job.mask, space)
+    result = synthesizer(
+        reading.ids,
+        style,  # type: ignore[arg-type]
+        seed=seed,
+        num_images=len(job.outputs),
+        instances=job.instances,
+        size=size,
+    )
+    pictures = result.pictures()
+    for index, (picture, path) in enumerate(zip(pictures, job.outputs)):
+        settings = {
+            "model": model,
+            "label_set": space.name,
+            "labels": job.mask.name,
+            "style": style if isinstance(style, str) else None if style is None else "photograph",
+            "seed": seed,
+            "number": index + 1,
+            "version": __version__,
+        }
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Software", f"semsynth {__version__}")
+        info.add_itxt(TEXT_KEY, json.dumps(settings, ensure_ascii=False))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, png_bytes(picture, pnginfo=info))
+    drawn = Image.fromarray(space.colorize(reading.ids)).resize(pictures[0].size, Image.Resampling.NEAREST)
+    return [drawn, *pictures], reading.notes
+
+
+def scale(picture: "Image.Image", height: int = SHEET_HEIGHT) -> "Image.Image":
+    """A picture at the height the contact sheet shows it."""
+    return picture.resize((max(1, round(picture.width * height / picture.height)), height))
+
+
+def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
+    """Write a contact sheet: a row per label map, of pictures of one height."""
+    from PIL import Image
+
+    from semsynth.imagefile import png_bytes, write_atomically
+
+    gap = 4
+    width = max(sum(p.width + gap for p in row) for row in rows) - gap
+    height = rows[0][0].height
+    sheet = Image.new("RGB", (width, len(rows) * (height + gap) - gap), "white")
+    for i, row in enumerate(rows):
+        x = 0
+        for picture in row:
+            sheet.paste(picture, (x, i * (height + gap)))
+            x += picture.width + gap
+    write_atomically(path, png_bytes(sheet))
+
+
+def _find(masks: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
+    """Label maps, each with its place below the output folder, in sorted order without repetition."""
+    found: dict[Path, Path] = {}
+    for given in masks:
+        if not given.exists():
+            raise SemsynthError(f"{given} does not exist")
+        if given.is_dir():
+            entries = given.rglob("*") if recursive else given.iterdir()
+            inside = sorted(p for p in entries if p.suffix.lower() in MASK_SUFFIXES and p.is_file())
+            visible = [p for p in inside if not p.name.startswith(".")]
+            if not visible:
+                more = "" if recursive else " (--recursive looks into sub-folders too)"
+                raise SemsynthError(f"{given} holds no image files{more}")
+            found.update((p, p.relative_to(given)) for p in visible)
+        else:
+            found[given] = Path(given.name)
+    return list(found.items())
+
+
+def _partner(folder: Path, place: Path) -> Path:
+    """The instance map of a label map: the same place and stem below `folder`.
+
+    Raises:
+        SemsynthError: there is none.
+    """
+    for suffix in MASK_SUFFIXES:
+        candidate = folder / place.with_suffix(suffix)
+        if candidate.is_file():
+            return candidate
+    raise SemsynthError(f"{folder} holds no instance map named {place.with_suffix('.png')}")
+
+
+def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:
+    """The style as the synthesizer takes it; a photograph is encoded once."""
+    if style is None or style in synthesizer.styles:
+        return style
+    if not Path(style).exists():
+        known = ", ".join(synthesizer.styles) or "none"
+        raise SemsynthError(f"--style {style}: neither a photograph nor a style of this model ({known})")
+    return synthesizer.encode_style(style)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _naming(mask: Path, sentence: str) -> str:
+    return sentence if str(mask) in sentence else f"{mask}: {sentence}"
+
+
+def _natural(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, separator, width = text.lower().partition("x")
+    if not separator or not height.isdigit() or not width.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; give HEIGHTxWIDTH, such as 256x384")
+    return int(height), int(width)
