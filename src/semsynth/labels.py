@@ -6,7 +6,7 @@ called, which colour they are drawn in, and which of them is void. `read_label_m
 that reads back as the same integers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "LabelReading",
     "LabelSpace",
     "RawMap",
+    "nearest_colors",
     "pack_colors",
     "published_palette",
     "read_label_map",
@@ -135,14 +136,8 @@ def _read_colors(path: str | Path, raw: RawMap, space: LabelSpace) -> LabelReadi
         ids = space.to_ids(grey)
         if not space.unknown(ids).any() and not _is_exact(raw.values, space):
             return LabelReading(ids, raw.mode, notes=(*raw.notes, "Grey RGB values were taken for ids."))
-    ids, repaired, largest = _lookup_colors(path, raw.values, space)
-    notes = raw.notes
-    if repaired:
-        notes += (
-            f"{repaired:,} pixels ({100 * repaired / ids.size:.1f} %) had no exact class colour and took the "
-            f"nearest one (largest distance {largest:.0f}).",
-        )
-    return LabelReading(ids, raw.mode, True, repaired, largest, notes)
+    reading = nearest_colors(raw.values, space, path)
+    return replace(reading, mode=raw.mode, notes=(*raw.notes, *reading.notes))
 
 
 def _is_exact(values: NDArray[np.int64], space: LabelSpace) -> bool:
@@ -156,18 +151,26 @@ def pack_colors(values: ArrayLike) -> NDArray[np.int64]:
     return packed
 
 
-def _lookup_colors(
-    path: str | Path, values: NDArray[np.int64], space: LabelSpace
-) -> tuple[NDArray[np.int64], int, float]:
-    """Ids (H, W) of colours (H, W, 3), how many were inexact, and the largest distance among them."""
+def nearest_colors(colors: ArrayLike, space: LabelSpace, path: str | Path = "The map") -> LabelReading:
+    """Turn a drawn label map into ids: exact class colours, else the nearest one.
+
+    Args:
+        colors: (H, W, 3) integers 0..255.
+        space: The label set; of classes drawn in one colour the first is taken.
+        path: The file, for messages.
+
+    Raises:
+        SemsynthError: Most pixels are like no class colour at all.
+    """
+    values = np.asarray(colors, dtype=np.int64)
     found, inverse, counts = np.unique(pack_colors(values), return_inverse=True, return_counts=True)
     palette = space.palette().astype(np.float32)
     ids = np.empty(len(found), dtype=np.int64)
     distance = np.empty(len(found), dtype=np.float32)
     for start in range(0, len(found), 1 << 14):  # a photograph has a million colours: bound the memory
         part = found[start : start + (1 << 14)]
-        colors = np.stack([part >> 16, (part >> 8) & 255, part & 255], axis=1).astype(np.float32)
-        squared = ((colors[:, None] - palette[None]) ** 2).sum(axis=2)
+        rgb = np.stack([part >> 16, part >> 8 & 255, part & 255], axis=1).astype(np.float32)
+        squared = ((rgb[:, None] - palette[None]) ** 2).sum(axis=2)
         ids[start : start + len(part)] = squared.argmin(axis=1)  # the first of equal colours
         distance[start : start + len(part)] = np.sqrt(squared.min(axis=1))
     far = int(counts[distance > FAR].sum())
@@ -179,8 +182,13 @@ def _lookup_colors(
             f"Give the label set it was drawn with; `semsynth data check FOLDER --write-labels labels.json` "
             f"suggests one."
         )
-    repaired = int(counts[distance > 0].sum())
-    return ids[inverse].reshape(values.shape[:2]), repaired, float(distance.max())
+    repaired, largest = int(counts[distance > 0].sum()), float(distance.max())
+    notes = (
+        f"{repaired:,} pixels ({100 * repaired / counts.sum():.1f} %) had no exact class colour and took the "
+        f"nearest one (largest distance {largest:.0f}).",
+    )
+    located = ids[inverse].reshape(values.shape[:2])
+    return LabelReading(located, "RGB", True, repaired, largest, notes if repaired else ())
 
 
 def _check_ids(path: str | Path, ids: NDArray[np.int64], space: LabelSpace) -> None:

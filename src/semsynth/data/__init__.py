@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semsynth.data import folder, siftflow
+from semsynth.data import ade20k, camvid, cityscapes, coco_stuff, facades, folder, siftflow
 from semsynth.data.folder import FileDataset, Files
 from semsynth.data.loader import ShardedSampler, batches, in_order
 from semsynth.data.sample import Batch, Dataset, RawSample, Sample, collate
@@ -52,6 +52,20 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "coco-stuff": Format(
+        coco_stuff.load,
+        coco_stuff.looks_like,
+        "{train,val}_{img,label,[inst]}/, or {train,val}2017/ with stuffthingmaps/{train,val}2017/",
+    ),
+    "cityscapes": Format(
+        cityscapes.load, cityscapes.looks_like, "leftImg8bit/{train,val}/ and gtFine/{train,val}/"
+    ),
+    "ade20k": Format(ade20k.load, ade20k.looks_like, "{images,annotations}/{training,validation}/"),
+    "ade20k-outdoor": Format(ade20k.load_outdoor, None, "the same, with sceneCategories.txt"),
+    "camvid": Format(camvid.load, camvid.looks_like, "701_StillsRaw_full/ and LabeledApproved_full/"),
+    "facades": Format(
+        facades.load, facades.looks_like, "{train,val}/ with pairs side by side, or CMP's base/"
+    ),
     "siftflow": Format(siftflow.load, siftflow.looks_like, "{train,val}/{images,labels}/, ids 0..33"),
     "folder": Format(
         folder.load, folder.looks_like, "[{train,val}/]{images,labels,[instances]}/, labels.json"

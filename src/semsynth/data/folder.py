@@ -22,7 +22,7 @@ from semsynth.data.sample import RawSample
 from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import IMAGE_SUFFIXES, read_photo
-from semsynth.labels import LabelSpace, pack_colors, read_label_map, read_values
+from semsynth.labels import LabelReading, LabelSpace, pack_colors, read_label_map, read_values
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class FileDataset:
         unmatched: Files that were found and belong to no sample.
         resize_photos: Whether a photograph of another size than its map is resized to it instead of refused.
         palette: How indexed label files are taken, see `read_label_map`.
+        left_out: Keys of samples that were there and were left out as mostly void.
     """
 
     name: str
@@ -54,6 +55,7 @@ class FileDataset:
     unmatched: tuple[Path, ...] = ()
     resize_photos: bool = False
     palette: str = "index"
+    left_out: tuple[str, ...] = ()
 
     @property
     def keys(self) -> Sequence[str]:
@@ -102,7 +104,11 @@ class FileDataset:
 
     def read_labels(self, index: int) -> NDArray[np.int64]:
         """Decode one label map alone, (H, W) int64."""
-        return read_label_map(self.files[index].labels, self.label_space, palette=self.palette).ids
+        return self.read_map(index).ids
+
+    def read_map(self, index: int) -> LabelReading:
+        """Decode one label map and say how it was read."""
+        return read_label_map(self.files[index].labels, self.label_space, palette=self.palette)
 
     def without_instances(self) -> "FileDataset":
         """The same samples, instance maps left unread."""
@@ -117,7 +123,9 @@ class FileDataset:
 
         with ThreadPoolExecutor(4) as pool:
             kept = list(pool.map(keep, range(len(self))))
-        return replace(self, files=tuple(entry for entry, good in zip(self.files, kept) if good))
+        files = tuple(entry for entry, good in zip(self.files, kept) if good)
+        left_out = tuple(entry.key for entry, good in zip(self.files, kept) if not good)
+        return replace(self, files=files, left_out=self.left_out + left_out)
 
 
 def _size(array: NDArray[np.generic]) -> str:

@@ -93,7 +93,7 @@ class Geometry:
 
     def plan(self, height: int, width: int, rng: Draws) -> Plan:
         """Decide one sample's geometry; three numbers are drawn, in the order x, y, flip."""
-        size = self._size(height, width)
+        size = self.size(height, width)
         # The release draws its offsets before resizing, within the size it believes the picture will have.
         bounds = self._believed_size(height, width) if self.published else size
         left = int(rng.integers(0, max(0, bounds[1] - self.crop_size) + 1))
@@ -105,7 +105,7 @@ class Geometry:
             top, left = (size[0] - self.crop_size) // 2, (size[1] - self.crop_size) // 2
         return Plan(size, (top, left, self.crop_size, self.crop_size), mirror)
 
-    def _size(self, height: int, width: int) -> tuple[int, int]:
+    def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width after resizing."""
         load, short, long = self.load_size, min(height, width), max(height, width)
         if self.mode == "resize_and_crop":
@@ -129,7 +129,7 @@ class Geometry:
 
     def _believed_size(self, height: int, width: int) -> tuple[int, int]:
         if self.mode in ("resize_and_crop", "scale_width_and_crop", "scale_shortside_and_crop"):
-            return self._size(height, width)
+            return self.size(height, width)
         return height, width
 
     def __call__(self, raw: RawSample, rng: Draws) -> Sample:

@@ -1,0 +1,190 @@
+"""`semsynth data`: check a data set, look at it, and prepare what it lacks."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from semsynth.data import FORMATS, load_dataset
+from semsynth.data.ade20k import write_outdoor_list
+from semsynth.data.check import CheckReport, SplitReport, check
+from semsynth.data.coco_instances import draw_instance_maps
+from semsynth.data.preview import write_preview
+from semsynth.labels import NAMED, LabelSpace
+
+LISTED = 10
+"""How many files of a kind are listed before the rest is counted."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `data` and its own verbs; each sets `func`, which returns the exit code."""
+    parser = subparsers.add_parser("data", help="check, preview and prepare data sets")
+    verbs = parser.add_subparsers(dest="data_verb", required=True, metavar="VERB")
+
+    checker = verbs.add_parser("check", help="read every file and say what was found")
+    checker.add_argument("root", type=Path, help="folder of the data set")
+    _add_reading(checker)
+    checker.add_argument("--json", action="store_true", help="print the report as JSON")
+    checker.add_argument(
+        "--write-labels", type=Path, metavar="FILE", help="write the label set (guessed if need be) to FILE"
+    )
+    checker.set_defaults(func=run_check)
+
+    previewer = verbs.add_parser("preview", help="write a contact sheet of photographs with their maps")
+    previewer.add_argument("root", type=Path, help="folder of the data set")
+    previewer.add_argument("-o", "--output", type=Path, required=True, help="PNG file to write")
+    _add_reading(previewer)
+    previewer.add_argument("--count", type=int, default=12, help="how many samples (default 12)")
+    previewer.add_argument("--seed", type=int, default=0, help="which samples are drawn (default 0)")
+    previewer.set_defaults(func=run_preview)
+
+    drawer = verbs.add_parser("instances", help="draw COCO's instance maps from its annotations")
+    drawer.add_argument("root", type=Path, help="folder of the COCO-Stuff download")
+    drawer.add_argument("--split", choices=("train", "val"), default="train")
+    drawer.set_defaults(func=run_instances)
+
+    lister = verbs.add_parser("outdoor-list", help="write the names of ADE20K's outdoor photographs")
+    lister.add_argument("root", type=Path, help="folder that holds sceneCategories.txt")
+    lister.add_argument("-o", "--output", type=Path, required=True, help="text file to write")
+    lister.set_defaults(func=run_outdoor_list)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=tuple(FORMATS), help="layout of the folder (default: recognised)")
+    parser.add_argument("--split", help="one split only, such as train or val")
+    parser.add_argument("--labels", metavar="SET", help=f"label set: {', '.join(NAMED)}, or a labels.json")
+
+
+def _label_space(name: str | None) -> LabelSpace | None:
+    if name is None:
+        return None
+    return LabelSpace.named(name) if name in NAMED else LabelSpace.from_file(name)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Check a data set; exit code 0 where every file can be used, else 1."""
+    with _progress() as progress:
+        tasks = {}
+
+        def show(split: str, done: int, total: int) -> None:
+            if split not in tasks:
+                tasks[split] = progress.add_task(f"Reading {split}", total=total)
+            progress.update(tasks[split], completed=done)
+
+        splits = (args.split,) if args.split else None
+        result = check(
+            args.root, format=args.format, splits=splits, label_space=_label_space(args.labels), report=show
+        )
+    if args.write_labels is not None:
+        result.label_space.save(args.write_labels)
+    if args.json:
+        sys.stdout.write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(result, Console(highlight=False))
+        if args.write_labels is not None:
+            Console(highlight=False).print(f"Wrote {args.write_labels}.")
+    return 0 if result.usable else 1
+
+
+def _print(result: CheckReport, console: Console) -> None:
+    guessed = ", guessed from the maps" if result.guessed else ""
+    console.print(
+        f"[bold]{result.root}[/]: format {result.format}, label set {result.label_space.name}{guessed}"
+    )
+    for part in result.splits:
+        console.print(f"\n[bold]{part.split}[/]: {part.samples} samples, {_tally(part.sizes)}")
+        console.print(f"maps {_tally(part.map_modes)}; photographs {_tally(part.photo_modes)}")
+        for note, files in part.notes.items():
+            console.print(f"{note} ({files} files)", style="yellow")
+        _list(console, f"{len(part.problems)} files cannot be used:", part.problems, "red")
+        _list(console, f"{len(part.unmatched)} files belong to no sample:", part.unmatched, "yellow")
+        _list(console, f"{len(part.left_out)} samples are left out as mostly void:", part.left_out, "yellow")
+        _list(console, f"{len(part.mostly_void)} samples are mostly void:", part.mostly_void, "yellow")
+    console.print(_class_table(result.label_space, result.splits))
+    for line in result.advice():
+        console.print(line)
+
+
+def _tally(counts: Counter[str]) -> str:
+    parts = [f"{name} ({count})" for name, count in counts.most_common(4)]
+    rest = len(counts) - len(parts)
+    return ", ".join(parts) + (f" and {rest} more" if rest else "") if parts else "nothing readable"
+
+
+def _list(console: Console, title: str, lines: list[str], style: str) -> None:
+    if not lines:
+        return
+    console.print(title, style=style)
+    for line in lines[:LISTED]:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    if len(lines) > LISTED:
+        console.print(f"  ... and {len(lines) - LISTED} more; --json lists all")
+
+
+def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
+    table = Table("id", "", "class", "group", title_justify="left")
+    for part in splits:
+        table.add_column(f"{part.split}: pixels", justify="right")
+        table.add_column("samples", justify="right")
+    ids = sorted({number for part in splits for number in part.pixels})
+    for number in ids:
+        inside = number < space.num_classes
+        entry = space.classes[number] if inside else None
+        red, green, blue = entry.color if entry else (0, 0, 0)
+        row = [str(number), f"[on rgb({red},{green},{blue})]   [/]"]
+        row += [entry.name, entry.group] if entry else ["void", "void"]
+        for part in splits:
+            total = max(1, part.pixels.total())
+            row += [f"{100 * part.pixels[number] / total:.3f} %", str(part.samples_with[number])]
+        table.add_row(*row)
+    return table
+
+
+def run_preview(args: argparse.Namespace) -> int:
+    """Write a contact sheet."""
+    split = args.split or "train"
+    space = _label_space(args.labels)
+    name = args.format
+    if name is None:
+        data = load_dataset(args.root, split=split, label_space=space)
+    else:
+        data = load_dataset(name, root=args.root, split=split, label_space=space)
+    problems = write_preview(data, args.output, count=args.count, seed=args.seed)
+    errors = Console(stderr=True, highlight=False)
+    for line in problems:
+        errors.print(line, markup=False)
+    Console(highlight=False).print(f"Wrote {args.output}.", markup=False)
+    return 1 if problems else 0
+
+
+def run_instances(args: argparse.Namespace) -> int:
+    """Draw COCO's instance maps."""
+    with _progress() as progress:
+        task = progress.add_task(f"Drawing {args.split}", total=None)
+        out = draw_instance_maps(
+            args.root,
+            args.split,
+            report=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    Console(highlight=False).print(f"Wrote the instance maps to {out}.", markup=False)
+    return 0
+
+
+def run_outdoor_list(args: argparse.Namespace) -> int:
+    """Write ADE20K's outdoor list."""
+    count = write_outdoor_list(args.root, args.output)
+    Console(highlight=False).print(
+        f"Wrote {count} names to {args.output}. The choice of scenes is ours; no paper published its list.",
+        markup=False,
+    )
+    return 0
