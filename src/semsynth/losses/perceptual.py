@@ -44,7 +44,7 @@ def perceptual_loss(
         ValueError: another number of weights than stages.
     """
     with torch.no_grad():
-        targets = features(real)
+        targets = features(real.detach())
     stages = features(fake)
     if len(stages) != len(weights):
         raise ValueError(f"{len(weights)} weights for a network of {len(stages)} stages")
