@@ -8,9 +8,18 @@ import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.losses import labelmix
 from semsynth.losses.feature_matching import feature_matching_loss
 from semsynth.losses.gan import discriminator_loss, generator_loss
-from semsynth.models.discriminators import MultiscaleDiscriminator, patchgan
+from semsynth.models.discriminators import (
+    FpseDiscriminator,
+    MultiscaleDiscriminator,
+    OasisDiscriminator,
+    fpse,
+    oasis,
+    patchgan,
+)
+from semsynth.ops.edges import instance_edges, one_hot
 
 SPADE_FILES = ["pix2pixhd_in_spade_repo.pt", "spade_original_gan_Dsyncbatch.pt"]
 
@@ -202,3 +211,94 @@ def test_missing_v_is_computed(shared: Path) -> None:
     _, solved = patchgan.import_published({k: v for k, v in state.items() if not k.endswith("weight_v")})
     key = "scales.0.hidden.0.conv.parametrizations.weight.0.v"
     assert torch.dot(full[key], solved[key]).item() == pytest.approx(1, abs=0.05)
+
+
+# ---- OASIS
+
+
+def _oasis(golden: dict[str, Any]) -> OasisDiscriminator:
+    config, state = oasis.import_published(golden["state_dict"])
+    model = OasisDiscriminator(**config)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def test_oasis_discriminator_and_losses(shared: Path) -> None:
+    golden = _load(shared, "oasis_discriminator_losses_64.pt")
+    model = _oasis(golden)
+    labels = golden["label"][:, 0]
+    with torch.no_grad():
+        on_fake, on_real, on_mixed = (model(golden[key]) for key in ("fake", "real", "labelmix_image"))
+    torch.testing.assert_close(on_fake, golden["out_fake"], rtol=0, atol=1e-5)
+    torch.testing.assert_close(on_real, golden["out_real"], rtol=0, atol=1e-5)
+    torch.testing.assert_close(on_mixed, golden["out_mixed"], rtol=0, atol=1e-5)
+    balance = labelmix.class_balance(labels, 6, void_id=0)
+    torch.testing.assert_close(balance[labels].unsqueeze(1), golden["class_weight_map"])
+    pairs = {
+        "loss_D_fake": labelmix.fake_loss(on_fake),
+        "loss_D_real": labelmix.real_loss(on_real, labels, balance),
+        "loss_G_adv": labelmix.real_loss(on_fake, labels, balance),
+    }
+    for key, value in pairs.items():
+        assert value.item() == pytest.approx(golden[key].item(), rel=1e-5)
+    mixed, mask = labelmix.label_mix(
+        golden["real"],
+        golden["fake"],
+        labels,
+        generator=torch.Generator().manual_seed(6),
+        published_flaw=True,
+    )
+    assert torch.equal(mask, golden["labelmix_mask"])
+    assert torch.equal(mixed, golden["labelmix_image"])
+    consistency = labelmix.label_mix_loss(on_mixed, on_real, on_fake, mask)
+    assert consistency.item() == pytest.approx(golden["loss_labelmix_unweighted"].item(), rel=1e-5)
+
+
+def test_oasis_size_and_sizes() -> None:
+    with torch.device("meta"):
+        model = OasisDiscriminator(num_classes=151)
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(22.26, abs=0.005)
+    with pytest.raises(ValueError, match="multiples of 64"):
+        model(torch.zeros(1, 3, 96, 64, device="meta"))
+
+
+# ---- CC-FPSE
+
+
+def test_fpse_discriminator_and_losses(shared: Path) -> None:
+    golden = _load(shared, "ccfpse_fpse_discriminator_64.pt")
+    config, state = fpse.import_published(golden["state_dict"], instances=True)
+    model = FpseDiscriminator(**config)
+    model.load_state_dict(state)
+    model.eval()
+    with torch.no_grad():
+        both = model(golden["input_semantics"], torch.cat([golden["fake"], golden["real"]]))
+    for i, x in enumerate(both.features):
+        torch.testing.assert_close(x, golden[f"feat{i}"], rtol=0, atol=1e-5)
+    for i, (x,) in enumerate(both.scores):
+        torch.testing.assert_close(x, golden[f"pred{i}"], rtol=0, atol=2e-5)
+    fake, real = ([[x[part] for x in scale] for scale in both.scores] for part in (slice(2), slice(2, None)))
+    on_fake, on_real = discriminator_loss(fake, real)
+    assert on_fake.item() == pytest.approx(golden["loss_D_fake"].item(), rel=1e-5)
+    assert on_real.item() == pytest.approx(golden["loss_D_real"].item(), rel=1e-5)
+    assert generator_loss(fake).item() == pytest.approx(golden["loss_G"].item(), rel=1e-5)
+    matching = feature_matching_loss(
+        [[x[:2]] for x in both.features], [[x[2:]] for x in both.features], with_last=True
+    )
+    assert 20 * matching.item() == pytest.approx(golden["loss_G_FM"].item(), rel=1e-5)
+
+
+def test_fpse_takes_ids_as_well_as_planes() -> None:
+    model = FpseDiscriminator(num_classes=4, instances=True, width=4).eval()
+    labels, images = torch.randint(0, 4, (2, 32, 64)), torch.randn(4, 3, 32, 64)
+    planes = torch.cat([one_hot(labels, 4), instance_edges(labels)], 1)
+    by_ids, by_planes = model(labels, images), model(planes, images)
+    for (a,), (b,) in zip(by_ids.scores, by_planes.scores, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(("planes", "millions"), [(184, 5.19), (151, 5.19), (36, 5.18)])
+def test_fpse_parameter_counts(planes: int, millions: float) -> None:
+    with torch.device("meta"):
+        model = FpseDiscriminator(num_classes=planes)
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.0051)
