@@ -1,0 +1,120 @@
+"""``semsynth segmenter``: train the judge that reads pictures back into classes, and score it."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semsynth.errors import SemsynthError
+
+if TYPE_CHECKING:
+    from semsynth.evaluation.segmentation import SegmentationScores
+    from semsynth.evaluation.segmenter_training import SegmenterRecipe
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb ``segmenter``."""
+    parser = subparsers.add_parser("segmenter", help="train and test the judge of mIoU")
+    verbs = parser.add_subparsers(dest="segmenter_verb", metavar="VERB", required=True)
+
+    train = verbs.add_parser("train", help="train a judge on a data set; a stopped run goes on")
+    train.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
+    train.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where it is written"
+    )
+    train.add_argument("--recipe", type=Path, help="TOML file of settings; flags override it")
+    train.add_argument("--split", default="train", help="what it learns from (default: train)")
+    train.add_argument("--val-split", default="val", help="what it is scored on (default: val)")
+    for name, kind in _settings().items():
+        train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper())
+    train.set_defaults(func=run_train)
+
+    score = verbs.add_parser("score", help="score a judge on the photographs of a data set")
+    score.add_argument("judge", metavar="JUDGE", help="segmenter folder, or pretrained:NAME")
+    score.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
+    score.add_argument("--split", default="val", help="which part of it (default: val)")
+    score.set_defaults(func=run_score)
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train, then print the scores on the validation split."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from semsynth.data import load_dataset
+    from semsynth.evaluation.segmenter_training import train_segmenter
+
+    recipe = _recipe(args)
+    train, val = load_dataset(args.data, split=args.split), load_dataset(args.data, split=args.val_split)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        model = train_segmenter(train, val, args.output, recipe, progress=progress)
+    scores = model.config.scores
+    print(
+        f"{args.output}: pixel accuracy {scores['pixel_accuracy']:.1%}, mIoU {scores['miou']:.1%} over "
+        f"{scores['classes_averaged']} classes, mean accuracy {scores['mean_accuracy']:.1%}, on "
+        f"{scores['photographs']} photographs of {args.val_split}."
+    )
+    return 0
+
+
+def run_score(args: argparse.Namespace) -> int:
+    """Print scores and the IoU of every class."""
+    import tempfile
+
+    from semsynth.data import load_dataset
+    from semsynth.evaluation.judges import judge_path
+    from semsynth.evaluation.segmenter import PyramidSegmenter
+    from semsynth.evaluation.segmenter_data import decode
+    from semsynth.evaluation.segmenter_training import validate
+
+    model = PyramidSegmenter.load(judge_path(args.judge))
+    data = load_dataset(args.data, split=args.split)
+    if data.label_space.name != model.config.label_set:
+        raise SemsynthError(
+            f"{args.judge} knows the classes of {model.config.label_set}, but {args.data} holds "
+            f"{data.label_space.name}."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        scores = validate(model, decode(data, model.config.ids, 256, Path(folder), args.split))
+    _print_scores(scores, model.names)
+    return 0
+
+
+def _print_scores(scores: "SegmentationScores", names: tuple[str, ...]) -> None:
+    print(f"pixel accuracy  {scores.pixel_accuracy:.4f}")
+    print(f"mIoU            {scores.miou:.4f}   ({scores.classes_averaged} classes that occur)")
+    print(f"mean accuracy   {scores.mean_accuracy:.4f}")
+    for name, value in zip(names, scores.class_iou):
+        print(f"  {name:<16}{'-' if value is None else f'{value:.4f}'}")
+
+
+def _settings() -> dict[str, type]:
+    """Names of the recipe's settings and their types; written here so that ``--help`` needs no torch."""
+    numbers: dict[str, type] = dict.fromkeys(
+        ("width", "size", "pictures", "batch_size", "frozen_steps", "views", "validate_every", "seed"), int
+    )
+    shares = ("minutes", "learning_rate", "encoder_rate", "weight_decay", "ema", "class_power", "rare_share")
+    return {"encoder": str, **numbers, **dict.fromkeys((*shares, "least_crop"), float)}
+
+
+def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":
+    """Defaults, then the recipe file, then flags."""
+    import difflib
+    import tomllib
+
+    from semsynth.evaluation.segmenter_training import SegmenterRecipe
+
+    values: dict[str, Any] = {}
+    if args.recipe is not None:
+        try:
+            values = tomllib.loads(args.recipe.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SemsynthError(f"{args.recipe} cannot be read as a recipe: {error}.") from error
+    for name, value in values.items():
+        kind = _settings().get(name)
+        if kind is None:
+            near = difflib.get_close_matches(name, _settings(), n=1) or sorted(_settings())
+            raise SemsynthError(f"{args.recipe} sets {name!r}, which is unknown; did you mean {near[0]!r}?")
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise SemsynthError(f"{args.recipe} sets {name} to {value!r}; it must be a {kind.__name__}.")
+    values |= {name: getattr(args, name) for name in _settings() if getattr(args, name) is not None}
+    return SegmenterRecipe(**values)

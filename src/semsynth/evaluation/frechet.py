@@ -1,0 +1,259 @@
+"""Distances between two sets of pictures: Fréchet (Heusel et al. 2017) and kernel (Binkowski et al. 2018).
+
+Both work on feature vectors of a frozen network. A distance is only worth something between features of the
+same network, weights, layer and resizing, so every set carries its ``FeatureSpace`` and unlike sets are
+refused. Only distances in the published Inception network's space may be called FID and KID.
+
+Everything is float64. With A, B such that A'A and B'B are the two covariances, the trace of the square root
+of their product is the sum of the singular values of AB': no matrix square root, no imaginary rest, and for
+fewer pictures than features a small matrix.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from semsynth.errors import SemsynthError
+
+Array = npt.NDArray[np.float64]
+
+FEWEST = 16
+"""Fewer pictures than this say nothing about a distribution: the distance is refused."""
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """Where features come from. Two sets compare only if all of it is equal.
+
+    Attributes:
+        network: For instance "inception-2015-12-05" or "efficientnet-lite2".
+        weights: SHA-256 of the weights, its first 16 hex digits.
+        layer: Which activation, and how it was pooled.
+        resize: The named rule by which pictures came to the network's input size.
+        dimensions: Length of a feature vector.
+    """
+
+    network: str
+    weights: str
+    layer: str
+    resize: str
+    dimensions: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """Feature vectors of one set of pictures.
+
+    Attributes:
+        values: (N, D) float64.
+        space: Where they come from.
+        source: What the pictures are, for people: "siftflow val, photographs".
+    """
+
+    values: Array
+    space: FeatureSpace
+    source: str = ""
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def subset(self, indices: npt.NDArray[np.integer]) -> "Features":
+        """The features of some of the pictures."""
+        return Features(self.values[indices], self.space, self.source)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and covariance of a set: all a Fréchet distance needs, and small enough to keep.
+
+    Attributes:
+        mean: (D,) float64.
+        covariance: (D, D) float64, normalised by N-1.
+        count: N, how many pictures they summarise.
+        space: Where the features come from.
+        source: What the pictures were.
+    """
+
+    mean: Array
+    covariance: Array
+    count: int
+    space: FeatureSpace
+    source: str = ""
+
+    @classmethod
+    def of(cls, features: Features) -> "Statistics":
+        """Summarise a set of features."""
+        refuse_few(len(features))
+        covariance = np.cov(features.values, rowvar=False).reshape(features.values.shape[1], -1)
+        return cls(features.values.mean(axis=0), covariance, len(features), features.space, features.source)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz with its provenance inside."""
+        provenance = json.dumps({**asdict(self.space), "count": self.count, "source": self.source})
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(file, mean=self.mean, covariance=self.covariance, provenance=np.array(provenance))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Statistics":
+        """Read what ``save`` wrote.
+
+        Raises:
+            SemsynthError: The file is no .npz, or does not say which network and resizing it was made with.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                entries = {name: held[name] for name in held.files}
+        except (OSError, ValueError, EOFError) as error:
+            raise SemsynthError(f"{path} cannot be read as reference statistics (.npz): {error}.") from error
+        if missing := {"mean", "covariance", "provenance"} - entries.keys():
+            raise SemsynthError(
+                f"{path} holds {', '.join(sorted(entries)) or 'nothing'} but no "
+                f"{', '.join(sorted(missing))}: it does not "
+                "say which network, weights and resizing it was made with. Make it again from the "
+                "photographs."
+            )
+        provenance = json.loads(str(entries["provenance"]))
+        count, source = int(provenance.pop("count")), str(provenance.pop("source"))
+        return cls(entries["mean"], entries["covariance"], count, FeatureSpace(**provenance), source)
+
+
+def refuse_unlike(first: FeatureSpace, second: FeatureSpace) -> None:
+    """Raise a SemsynthError that names every difference, if there is one."""
+    a, b = asdict(first), asdict(second)
+    unlike = [f"{key} {a[key]} against {b[key]}" for key in a if a[key] != b[key]]
+    if unlike:
+        raise SemsynthError(
+            f"These features cannot be compared: {'; '.join(unlike)}. Compute both sides with the same "
+            "network and resizing."
+        )
+
+
+def refuse_few(count: int) -> None:
+    """Raise a SemsynthError if a set is too small for any distance."""
+    if count < FEWEST:
+        raise SemsynthError(
+            f"{count} pictures are too few for a distance between distributions: at least {FEWEST} are "
+            "needed, "
+            "and a Fréchet distance wants more pictures than features."
+        )
+
+
+def warn_few(count: int, space: FeatureSpace) -> str | None:
+    """The warning a small set deserves, or None."""
+    if count >= space.dimensions:
+        return None
+    return (
+        f"{count} pictures for {space.dimensions} features of {space.network}: the Fréchet distance is "
+        "biased upwards "
+        f"below {space.dimensions} pictures and compares only with sets of the same count; trust the kernel "
+        "distance more."
+    )
+
+
+def frechet_distance(first: Features | Statistics, second: Features | Statistics) -> float:
+    """Fréchet distance between the Gaussians of two sets, in squared feature units.
+
+    Raises:
+        SemsynthError: The feature spaces differ, or a set is too small.
+    """
+    refuse_unlike(first.space, second.space)
+    mean_a, root_a, trace_a = _gaussian(first)
+    mean_b, root_b, trace_b = _gaussian(second)
+    cross = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    # Rounding may leave a value just below zero for two equal sets.
+    return max(0.0, float(np.square(mean_a - mean_b).sum() + trace_a + trace_b - 2.0 * cross))
+
+
+def _gaussian(data: Features | Statistics) -> tuple[Array, Array, float]:
+    """Mean (D,), a root A (R,D) with A'A = covariance, and the covariance's trace."""
+    if isinstance(data, Features) and len(data) <= data.values.shape[1]:
+        refuse_few(len(data))
+        mean = data.values.mean(axis=0)
+        root = (data.values - mean) / np.sqrt(len(data) - 1)
+        return mean, root, float(np.square(root).sum())
+    statistics = data if isinstance(data, Statistics) else Statistics.of(data)
+    eigenvalues, vectors = np.linalg.eigh(statistics.covariance)
+    root = np.sqrt(np.maximum(eigenvalues, 0.0))[:, None] * vectors.T
+    return statistics.mean, root, float(np.trace(statistics.covariance))
+
+
+def kernel_distance(
+    first: Features, second: Features, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Kernel distance: the unbiased squared MMD under (x.y / D + 1)^3.
+
+    Args:
+        first: One set.
+        second: The other.
+        subsets: How many random subsets the mean and the deviation run over.
+        subset_size: Pictures of each set in a subset; at most half of the smaller set is taken, so that the
+            subsets differ. With ``subsets=1`` the two whole sets are compared once.
+        seed: Of the subsets.
+
+    Returns:
+        Mean and standard deviation over the subsets. May be slightly negative: it is unbiased around 0.
+
+    Raises:
+        SemsynthError: The feature spaces differ, or a set is too small.
+    """
+    refuse_unlike(first.space, second.space)
+    refuse_few(min(len(first), len(second)))
+    if subsets == 1:
+        return _squared_mmd(first.values, second.values), 0.0
+    size = min(subset_size, len(first) // 2, len(second) // 2)
+    rng = np.random.default_rng(seed)
+    values = [
+        _squared_mmd(
+            first.values[rng.choice(len(first), size, replace=False)],
+            second.values[rng.choice(len(second), size, replace=False)],
+        )
+        for _ in range(subsets)
+    ]
+    return float(np.mean(values)), float(np.std(values))
+
+
+def _squared_mmd(x: Array, y: Array) -> float:
+    def kernel(a: Array, b: Array) -> Array:
+        return np.asarray((a @ b.T / a.shape[1] + 1.0) ** 3, dtype=np.float64)
+
+    m, n = len(x), len(y)
+    xx, yy = kernel(x, x), kernel(y, y)
+    within = (xx.sum() - np.trace(xx)) / (m * (m - 1)) + (yy.sum() - np.trace(yy)) / (n * (n - 1))
+    return float(within - 2.0 * kernel(x, y).mean())
+
+
+def at_half_count(real: Features, made: Features, *, splits: int = 10, seed: int = 0) -> tuple[float, float]:
+    """A distance and its floor at equal counts.
+
+    The photographs are split at random into halves A and B. The floor is the Fréchet distance of A to B, all
+    photographs; beside it stands the distance of the pictures made for the maps of A to the photographs B.
+    The bias of small sets is the same in both, so their ratio means something where the plain value does not.
+
+    Args:
+        real: Features of the photographs.
+        made: Features of the pictures, one for each photograph, in the same order.
+        splits: Over how many random halvings both are averaged.
+        seed: Of the halvings.
+
+    Returns:
+        The mean distance of the pictures, and the mean floor.
+    """
+    refuse_unlike(real.space, made.space)
+    if len(real) != len(made):
+        raise SemsynthError(f"{len(made)} pictures for {len(real)} photographs: one for each is needed.")
+    rng = np.random.default_rng(seed)
+    distances, floors = [], []
+    for _ in range(splits):
+        order = rng.permutation(len(real))
+        half_a, half_b = order[: len(order) // 2], order[len(order) // 2 : 2 * (len(order) // 2)]
+        distances.append(frechet_distance(made.subset(half_a), real.subset(half_b)))
+        floors.append(frechet_distance(real.subset(half_a), real.subset(half_b)))
+    return float(np.mean(distances)), float(np.mean(floors))

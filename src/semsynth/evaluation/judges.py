@@ -1,0 +1,273 @@
+"""Judges: networks that read a picture back into classes, behind one call.
+
+Three kinds are taken: our own model folder (``segmenter.json`` inside), a transformers folder
+(``config.json`` inside), and a TorchScript or torch.export file with a small JSON beside it that says what it
+wants. All of them give class indices 0..K-1 in the protocol's order; K stands for void where a judge has such
+a class.
+
+What is optimised never judges: a network that a model was trained against finds its own traces in the
+pictures. So every judge names its network, and ``refuse_optimised`` stops an evaluation in which the two
+sides share one.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
+
+
+class Segmenter(Protocol):
+    """Evaluation's judge."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """K class names in the order of the indices it gives."""
+        ...
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a report says of it: kind, network, weights."""
+        ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Class indices (B, H, W) int64 of pictures (B, 3, H, W) in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class LogitJudge:
+    """A network that gives logits, and what has to happen to a picture before it.
+
+    Attributes:
+        names: K class names.
+        about: For the report.
+        logits: Pictures (B, 3, H, W) in [-1, 1] → logits (B, K, h, w), of any size.
+    """
+
+    names: tuple[str, ...]
+    about: dict[str, str]
+    logits: Callable[[Tensor], Tensor]
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Class indices (B, H, W): the logits come to the pictures' size bilinearly, before the arg-max."""
+        logits = self.logits(images)
+        if logits.ndim != 4 or (self.names and logits.shape[1] != len(self.names)):
+            raise SemsynthError(
+                f"The judge {self.about['network']} gave a tensor of shape {tuple(logits.shape)}; "
+                f"logits (batch, {len(self.names) or 'classes'}, height, width) are needed."
+            )
+        if logits.shape[-2:] != images.shape[-2:]:
+            logits = F.interpolate(
+                logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False
+            )
+        return logits.argmax(dim=1)
+
+
+def load_judge(where: str | Path) -> Segmenter:
+    """Load a judge.
+
+    Args:
+        where: ``pretrained:NAME``, one of our segmenter folders, a transformers folder, or a TorchScript
+            (.pt, .ts) or torch.export (.pt2) file.
+
+    Raises:
+        SemsynthError: Nothing of the kind is there.
+    """
+    path = judge_path(where)
+    if (path / SEGMENTER_FILE).is_file():
+        return own_judge(path)
+    if (path / "config.json").is_file():
+        return transformers_judge(path)
+    if path.is_file():
+        return file_judge(path)
+    raise SemsynthError(
+        f"{path} is no judge: a folder with {SEGMENTER_FILE} (semsynth segmenter train), a transformers "
+        "folder with "
+        "config.json, or a TorchScript (.pt) or torch.export (.pt2) file is needed."
+    )
+
+
+def judge_path(where: str | Path) -> Path:
+    """The folder of ``pretrained:NAME``, or the path itself."""
+    name = str(where)
+    if not name.startswith("pretrained:"):
+        return Path(where)
+    folder = Path(str(resources.files("semsynth").joinpath("pretrained"))) / name.removeprefix("pretrained:")
+    if not (folder / SEGMENTER_FILE).is_file():
+        held = sorted(path.parent.name for path in folder.parent.glob(f"*/{SEGMENTER_FILE}"))
+        raise SemsynthError(
+            f"There is no bundled judge {name!r}; bundled are: {', '.join(held) or 'none'}. "
+            "Train one with semsynth segmenter train, or give one with --judge."
+        )
+    return folder
+
+
+def own_judge(folder: Path) -> Segmenter:
+    """A segmenter that ``semsynth segmenter train`` wrote."""
+    model = PyramidSegmenter.load(folder)
+    model.eval()
+    about = {
+        "kind": "semsynth",
+        "network": model.encoder_name,
+        "weights": sha256(folder / "model.safetensors"),
+    }
+    return LogitJudge(model.names, about, model)
+
+
+def transformers_judge(folder: Path) -> Segmenter:
+    """A semantic segmentation model of the transformers library, from a local folder."""
+    try:
+        from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
+    except ImportError as error:
+        raise SemsynthError(
+            f"{folder} is a transformers model; install transformers to use it as a judge."
+        ) from error
+    try:
+        model = AutoModelForSemanticSegmentation.from_pretrained(folder, local_files_only=True).eval()
+    except (OSError, ValueError, KeyError) as error:
+        raise SemsynthError(f"{folder} is no semantic segmentation model of transformers: {error}") from error
+    try:
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        mean, std = processor.image_mean, processor.image_std
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+    ):  # many folders come without: ImageNet's numbers are the rule
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+    names = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    about = {
+        "kind": "transformers",
+        "network": str(model.config.model_type),
+        "weights": sha256(weights[0]) if weights else "",
+    }
+    return LogitJudge(names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits)
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def file_judge(path: Path) -> Segmenter:
+    """A TorchScript (.pt, .ts) or torch.export (.pt2) file.
+
+    Beside ``judge.pt`` lies ``judge.json``: ``{"network": "DRN-D-105", "names": ["road", ...], "mean": [...],
+    "std": [...]}``. Mean and deviation (of values 0..1) default to ImageNet's. The network takes (B, 3, H, W)
+    and gives logits (B, K, h, w), or a dict or tuple whose first entry they are.
+
+    Raises:
+        SemsynthError: The JSON is missing or wrong, or the file is neither kind.
+    """
+    card_path = path.with_suffix(".json")
+    try:
+        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
+        names = tuple(str(name) for name in card["names"])
+        network = str(card["network"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SemsynthError(
+            f"The judge {path} needs {card_path.name} beside it with its network's name and the class names "
+            "in order: "
+            f'{{"network": "...", "names": ["...", ...], "mean": [...], "std": [...]}} '
+            f"({type(error).__name__}: {error})."
+        ) from error
+    try:
+        model = (
+            torch.export.load(str(path)).module()
+            if path.suffix == ".pt2"
+            else torch.jit.load(str(path), map_location="cpu").eval()
+        )
+    except Exception as error:  # the loaders raise whatever their formats' parsers stumble over
+        raise SemsynthError(
+            f"{path} is neither a TorchScript nor (as .pt2) a torch.export file: "
+            f"{str(error).splitlines()[0]}. "
+            "A plain state dict is not enough: trace the network and save it whole."
+        ) from error
+    mean, std = card.get("mean", IMAGENET_MEAN), card.get("std", IMAGENET_STD)
+
+    def logits(images: Tensor) -> Tensor:
+        out = model(normalise(images, mean, std))
+        if isinstance(out, dict):
+            out = next(iter(out.values()))
+        first: Tensor = out[0] if isinstance(out, tuple | list) else out
+        return first
+
+    return LogitJudge(names, {"kind": "file", "network": network, "weights": sha256(path)}, logits)
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Pictures (B, 3, H, W) in [-1, 1] with a network's own mean and deviation (of values 0..1) taken out."""
+    shape = (1, 3, 1, 1)
+    unit = (images + 1) / 2
+    return (unit - unit.new_tensor(mean).view(shape)) / unit.new_tensor(std).view(shape)
+
+
+def check_classes(judge: Segmenter, names: Sequence[str]) -> list[str]:
+    """Compare a judge's classes with the protocol's.
+
+    Spelling differs between releases ("windowpane" and "window"), so single differences are warnings; another
+    number of classes, or mostly other names, is another judge.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        SemsynthError: The judge knows other classes.
+    """
+    if len(judge.names) != len(names):
+        raise SemsynthError(
+            f"The judge {judge.about['network']} knows {len(judge.names)} classes "
+            f"({', '.join(judge.names[:4])}, ...), but "
+            f"the protocol judges {len(names)} ({', '.join(names[:4])}, ...). Give a judge for this label "
+            "set."
+        )
+    unlike = [(a, b) for a, b in zip(judge.names, names) if not _same_name(a, b)]
+    if len(unlike) * 2 > len(names):
+        theirs, ours = unlike[0]
+        raise SemsynthError(
+            f"The judge {judge.about['network']} knows other classes or another order: {len(unlike)} of "
+            f"{len(names)} names "
+            f"differ, the first is {theirs!r} where the protocol has {ours!r}. Give a judge for this label "
+            "set."
+        )
+    return [f"The judge calls {b!r} {a!r}; taken for the same class." for a, b in unlike]
+
+
+def _same_name(a: str, b: str) -> bool:
+    def words(name: str) -> set[str]:
+        return {
+            part.strip().lower().replace("_", " ").replace("-", " ")
+            for part in name.replace(";", ",").split(",")
+        }
+
+    return bool(words(a) & words(b))
+
+
+def refuse_optimised(optimised: Sequence[str], judging: Sequence[str]) -> None:
+    """Raise a SemsynthError if a network the model was trained against is among those that judge it."""
+    if shared := sorted(set(optimised) & set(judging)):
+        raise SemsynthError(
+            f"{shared[0]} was part of this model's training loss, so it cannot judge it: pictures that "
+            "please it are "
+            "what was optimised. Give another judge (--judge), or leave that distance out."
+        )
+
+
+def sha256(path: Path) -> str:
+    """The first 16 hex digits of a file's SHA-256."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]

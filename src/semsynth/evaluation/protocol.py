@@ -1,0 +1,173 @@
+"""Evaluation protocols: every choice that moves a score, written down in one data file per data set.
+
+The files lie in ``protocols/``; a file of one's own, given by its path, works the same way.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from semsynth.data.transforms import resize_ids, resize_photo
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmentation import AbsentRule, VoidRule
+from semsynth.labels import LabelSpace
+
+FOLDER = Path(__file__).parent / "protocols"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one data set is evaluated.
+
+    Attributes:
+        name: What ``--protocol`` calls it.
+        label_set: The label set the data must have, as ``LabelSpace.named`` knows it.
+        split: Which part of the data set.
+        height: Of the pictures that are judged, in pixels. Photographs come to it by antialiased bicubic
+            resizing, label maps by nearest.
+        width: Likewise.
+        judged_ids: The label ids the judge knows, in the order of its classes. Empty: every class but void,
+            in order. Ids that are not listed are void to the judge.
+        judge: Where the judge is found: a model folder, a file, or ``pretrained:NAME``; empty where it must
+            be given.
+        judge_source: Which judge the papers used, where its files come from and which adapter takes them.
+        absent: The rule for classes without a true pixel (see ``segmentation``).
+        void: The convention of the headline columns; the other is printed beside it.
+        fid_resize: How pictures come to Inception's 299 x 299: "pytorch-fid", "tf1" or "clean".
+        seed: Of every style that is drawn.
+        style_maps: How many label maps the style measures take.
+        styles_per_map: How many styles each of them is drawn in.
+        published: Which column of the published figures belongs beside ours; empty for none.
+        keys: If not empty, only pictures with these keys take part.
+        scenes: If not empty, only pictures of these scene categories (ADE20K's sceneCategories.txt).
+        note: What a reader must know before comparing numbers.
+    """
+
+    name: str
+    label_set: str
+    split: str = "val"
+    height: int = 256
+    width: int = 256
+    judged_ids: tuple[int, ...] = ()
+    judge: str = ""
+    judge_source: str = ""
+    absent: AbsentRule = "truth"
+    void: VoidRule = "ignored"
+    fid_resize: str = "pytorch-fid"
+    seed: int = 0
+    style_maps: int = 10
+    styles_per_map: int = 4
+    published: str = ""
+    keys: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("absent", self.absent, get_args(AbsentRule)),
+            ("void", self.void, get_args(VoidRule)),
+            ("fid_resize", self.fid_resize, ("pytorch-fid", "tf1", "clean")),
+        ):
+            if value not in allowed:
+                raise SemsynthError(
+                    f"Protocol {self.name!r}: {what} is {value!r}; allowed are {', '.join(allowed)}."
+                )
+        if min(self.height, self.width) < 32:
+            raise SemsynthError(
+                f"Protocol {self.name!r}: {self.height} x {self.width} is too small: 32 is the least."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for the report."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
+
+
+def protocol_names() -> list[str]:
+    """The protocols that come with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_protocol(name_or_file: str | Path) -> Protocol:
+    """Read a protocol that comes with the package, or a TOML file.
+
+    Raises:
+        SemsynthError: There is no such protocol, or its file holds an unknown key or value.
+    """
+    path = Path(name_or_file)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_file}.toml"
+    if not path.is_file():
+        raise SemsynthError(
+            f"There is no protocol {str(name_or_file)!r}; there are {', '.join(protocol_names())}, or give "
+            "a .toml file."
+        )
+    try:
+        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SemsynthError(f"{path} is not valid TOML: {error}.") from error
+    allowed = {field.name for field in fields(Protocol)}
+    if unknown := sorted(table.keys() - allowed):
+        raise SemsynthError(
+            f"{path} holds the unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}."
+        )
+    try:
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        return Protocol(**values)
+    except TypeError as error:
+        raise SemsynthError(f"{path} is not a whole protocol: {error}.") from error
+
+
+@dataclass(frozen=True)
+class JudgedClasses:
+    """The classes of a protocol, as a judge numbers them.
+
+    Attributes:
+        names: K class names, in the judge's order.
+        table: Label id → class index 0..K; K is void.
+    """
+
+    names: tuple[str, ...]
+    table: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, protocol: Protocol, space: LabelSpace) -> "JudgedClasses":
+        """Number the classes of a label set by a protocol.
+
+        Raises:
+            SemsynthError: The data has another label set, or a judged id does not exist.
+        """
+        if space.name != protocol.label_set:
+            raise SemsynthError(
+                f"Protocol {protocol.name!r} is for the label set {protocol.label_set!r}, but the data has "
+                f"{space.name!r}. Choose another protocol ({', '.join(protocol_names())}) or write one."
+            )
+        ids = protocol.judged_ids or tuple(c.id for c in space.classes if c.id != space.void_id)
+        if strange := [i for i in ids if not 0 <= i < space.num_classes]:
+            raise SemsynthError(
+                f"Protocol {protocol.name!r} judges the label id {strange[0]}, which {space.name!r} does "
+                "not have "
+                f"(it has {space.allowed()})."
+            )
+        table = np.full(max(space.num_classes, (space.void_id or 0) + 1), len(ids), np.int64)
+        table[list(ids)] = np.arange(len(ids))
+        return cls(tuple(space.names[i] for i in ids), table)
+
+    def truth(self, labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Class indices of a label map, (H, W)."""
+        indices: npt.NDArray[np.int64] = self.table[labels]
+        return indices
+
+
+def fit(
+    image: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], protocol: Protocol
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Bring a photograph (H, W, 3) and its label map (H, W) to the protocol's size."""
+    size = (protocol.height, protocol.width)
+    return resize_photo(image, size), resize_ids(labels, size).astype(np.int64)

@@ -1,0 +1,224 @@
+"""Our own judge: an encoder pretrained on ImageNet, or none, under a light pyramid decoder.
+
+Top-down, as in feature pyramid networks (Lin et al. 2017): the coarsest feature with the picture's mean added
+(it says which scene this is), then twice the size and the next finer feature added, up to a quarter of the
+picture's size. Five million weights with EfficientNet-Lite2, ten megabytes in bfloat16.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import write_atomically
+from semsynth.models.features import EfficientNetLite
+
+SEGMENTER_FILE = "segmenter.json"
+
+ENCODERS = {
+    "efficientnet-lite0": "lite0",
+    "efficientnet-lite1": "lite1",
+    "efficientnet-lite2": "lite2",
+    "scratch": None,
+}
+"""Encoder name → variant of EfficientNet-Lite; None for the plain one that starts from nothing."""
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """What rebuilds a segmenter.
+
+    Attributes:
+        names: K class names, void not among them.
+        encoder: A name in ENCODERS.
+        width: Channels of the decoder's levels at 1/32 to 1/8; half of it at 1/4.
+        label_set: Name of the label set it was trained on.
+        ids: Label ids of its classes, in order.
+        scores: Its measured scores, for the card.
+    """
+
+    names: tuple[str, ...]
+    encoder: str = "efficientnet-lite2"
+    width: int = 128
+    label_set: str = ""
+    ids: tuple[int, ...] = ()
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
+
+
+class Encoder(nn.Module):
+    """A network cut into steps, so that the early ones can be frozen and their results kept.
+
+    Attributes:
+        steps: Run one after the other.
+        levels: After which steps the features of strides 4, 8, 16 and 32 stand.
+        channels: Of those four features.
+    """
+
+    def __init__(self, name: str, *, pretrained: bool = True) -> None:
+        super().__init__()
+        variant = ENCODERS[name]
+        if variant is None:
+            self.steps, self.levels = _plain_steps(), (1, 2, 3, 4)
+        else:
+            lite = EfficientNetLite.pretrained(variant) if pretrained else EfficientNetLite(variant)
+            self.steps = nn.ModuleList([nn.Sequential(lite.stem, nn.ReLU6()), *lite.stages])
+            self.levels = (2, 3, 5, 7)
+        self.eval()
+        with torch.no_grad():
+            self.channels = [feature.shape[1] for feature in self(torch.zeros(1, 3, 64, 64))]
+        self.train()
+
+    def early(self, images: Tensor, count: int) -> list[Tensor]:
+        """Run the first ``count`` steps.
+
+        Returns:
+            What ``late`` needs to go on: the finished features, and the last result where it is none of them.
+        """
+        kept, x = [], images
+        for index in range(count):
+            x = self.steps[index](x)
+            if index in self.levels:
+                kept.append(x)
+        return kept if count - 1 in self.levels else [*kept, x]
+
+    def late(self, kept: list[Tensor], count: int) -> list[Tensor]:
+        """Run the steps after the first ``count``; features of strides 4, 8, 16, 32."""
+        x = kept[-1]
+        features = kept if count - 1 in self.levels else kept[:-1]
+        for index in range(count, len(self.steps)):
+            x = self.steps[index](x)
+            if index in self.levels:
+                features = [*features, x]
+        return features
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1] → features of strides 4, 8, 16, 32."""
+        return self.late([images], 0)
+
+
+class PyramidSegmenter(nn.Module):
+    """Pictures (B, 3, H, W) in [-1, 1] → logits (B, K, H/4, W/4).
+
+    Attributes:
+        config: What rebuilds it.
+        encoder: Gives four features, strides 4 to 32.
+    """
+
+    def __init__(self, config: SegmenterConfig, *, pretrained: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.encoder, pretrained=pretrained)
+        wide, narrow = config.width, config.width // 2
+        self.scene = nn.Conv2d(self.encoder.channels[3], wide, 1)
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(c, w, 1) for c, w in zip(self.encoder.channels, (narrow, wide, wide, wide))
+        )
+        self.merge = nn.ModuleList([_block(narrow, narrow), _block(wide, wide), _block(wide, wide)])
+        self.narrow = nn.Conv2d(wide, narrow, 1)
+        self.head = nn.Conv2d(narrow, len(config.names), 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names in the order of the logits."""
+        return self.config.names
+
+    @property
+    def encoder_name(self) -> str:
+        """What a report calls the network."""
+        return self.config.encoder
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, K, H/4, W/4); sides that 32 does not divide are padded by repetition and cut again."""
+        height, width = images.shape[-2:]
+        if height % 32 or width % 32:
+            images = F.pad(images, (0, -width % 32, 0, -height % 32), mode="replicate")
+        logits = self.decode(self.encoder(images))
+        return logits[..., : -(-height // 4), : -(-width // 4)]
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Features of strides 4, 8, 16, 32 → logits (B, K, H/4, W/4)."""
+        scene = self.scene(features[3].mean((2, 3), keepdim=True))  # (B, W, 1, 1)
+        level = F.relu(self.lateral[3](features[3]) + scene)  # (B, W, H/32, ..)
+        level = self.merge[2](self.lateral[2](features[2]) + _double(level))  # (B, W, H/16, ..)
+        level = self.merge[1](self.lateral[1](features[1]) + _double(level))  # (B, W, H/8, ..)
+        level = self.merge[0](self.lateral[0](features[0]) + self.narrow(_double(level)))  # (B, W/2, H/4, ..)
+        logits: Tensor = self.head(level)
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write ``segmenter.json`` and ``model.safetensors`` (bfloat16) into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {
+            key: value.to(torch.bfloat16).contiguous() if value.is_floating_point() else value
+            for key, value in self.state_dict().items()
+            if not key.endswith("num_batches_tracked")
+        }
+        write_atomically(folder / "model.safetensors", save(weights))
+        config = json.dumps({"format": 1, **asdict(self.config)}, indent=2, ensure_ascii=False)
+        write_atomically(folder / SEGMENTER_FILE, (config + "\n").encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "PyramidSegmenter":
+        """Read what ``save`` wrote, as float32 in channels-last order.
+
+        Raises:
+            SemsynthError: A file is missing, damaged or of another kind.
+        """
+        try:
+            settings: dict[str, Any] = json.loads((folder / SEGMENTER_FILE).read_text(encoding="utf-8"))
+            settings.pop("format")
+            for key in ("names", "ids"):
+                settings[key] = tuple(settings[key])
+            config = SegmenterConfig(**settings)
+            model = cls(config, pretrained=False)
+            weights = {key: value.float() for key, value in load_file(folder / "model.safetensors").items()}
+            missing, unexpected = model.load_state_dict(weights, strict=False)
+        except SemsynthError:
+            raise
+        except Exception as error:  # json, safetensors and torch each raise their own
+            raise SemsynthError(f"{folder} is no segmenter folder: {str(error).splitlines()[0]}") from error
+        missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+        if missing or unexpected:
+            raise SemsynthError(
+                f"{folder / 'model.safetensors'} does not fit {SEGMENTER_FILE}: "
+                f"{len(missing)} weights are missing, {len(unexpected)} are strange "
+                f"({(missing + unexpected)[0]})."
+            )
+        return model.to(memory_format=torch.channels_last)
+
+
+def _plain_steps(widths: tuple[int, ...] = (32, 48, 96, 160, 256)) -> nn.ModuleList:
+    """Five strided steps with a residual block each: an encoder that shares nothing with anyone's losses."""
+    return nn.ModuleList(
+        nn.Sequential(_block(before, after, stride=2), _Residual(after))
+        for before, after in zip((3, *widths), widths)
+    )
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_block(width, width), _block(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
+    )
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,250 @@
+"""What a segmenter learns from: photographs at hand, their balance, and their augmented views.
+
+Photographs are decoded once, into memory-mapped arrays. Where early steps of the encoder are frozen, every
+photograph is augmented in a few ways, put through them once in bfloat16, and the results are kept as
+memory-mapped files too: training then costs a third.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numpy.lib.format import open_memmap
+from PIL import Image
+from torch import Tensor
+
+from semsynth.data import Dataset
+from semsynth.data.transforms import resize_ids, resize_photo
+from semsynth.errors import SemsynthError
+
+Rng = np.random.Generator
+Pixels = npt.NDArray[np.uint8]
+Early = Callable[[Tensor], list[Tensor]]
+"""Pictures (B, 3, S, S) in [-1, 1] → what the frozen steps make of them."""
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """A data set, decoded and at hand.
+
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        classes: (N, S, S) uint8, class indices 0..K; K is void.
+        num_classes: K.
+    """
+
+    images: Pixels
+    classes: Pixels
+    num_classes: int
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: str) -> Photographs:
+    """Decode a data set once into memory-mapped files, or open the ones of an earlier run.
+
+    Args:
+        data: Photographs and label maps.
+        ids: Label ids of the classes; what is not listed is void.
+        size: Side to resize to.
+        folder: Where the two files go.
+        name: What they are called.
+    """
+    if len(data) == 0:
+        raise SemsynthError(f"The {name} photographs are none: check the data set's folders and its split.")
+    if len(ids) > 255:
+        raise SemsynthError(f"{len(ids)} classes are more than the 255 a segmenter can be trained on.")
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}-{what}.npy" for what in ("images", "classes")]
+    seal = folder / f"{name}.json"
+    stamp = json.dumps(
+        {"keys": list(data.keys), "ids": ids, "size": size, "label_set": data.label_space.name}
+    )
+    if not (seal.is_file() and seal.read_text(encoding="utf-8") == stamp):
+        seal.unlink(missing_ok=True)
+        images = open_memmap(paths[0], "w+", np.uint8, (len(data), size, size, 3))
+        classes = open_memmap(paths[1], "w+", np.uint8, (len(data), size, size))
+        table = np.full(
+            max(data.label_space.num_classes, data.label_space.void_id or 0, 255) + 1, len(ids), np.uint8
+        )
+        table[list(ids)] = np.arange(len(ids))
+        for index in range(len(data)):
+            sample = data.read(index)
+            images[index] = resize_photo(sample.image, (size, size))
+            classes[index] = table[resize_ids(sample.labels, (size, size))]
+        images.flush()
+        classes.flush()
+        seal.write_text(stamp, encoding="utf-8")
+    return Photographs(np.load(paths[0], mmap_mode="r"), np.load(paths[1], mmap_mode="r"), len(ids))
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How rare classes get their say.
+
+    Attributes:
+        chances: (N,) chance of each picture to be drawn.
+        weights: (K,) weight of each class in the loss; its mean over labelled pixels is 1.
+    """
+
+    chances: npt.NDArray[np.float64]
+    weights: Tensor
+
+    @classmethod
+    def of(cls, photographs: Photographs, class_power: float, rare_share: float) -> "Balance":
+        """Repeat-factor sampling (Gupta et al. 2019, LVIS) and softened inverse class frequencies.
+
+        Args:
+            photographs: What is drawn from.
+            class_power: Classes weigh (share of pixels) ** -class_power.
+            rare_share: Pictures of a class that fewer than this share of pictures hold are drawn more often.
+        """
+        k = photographs.num_classes
+        counts = np.stack(
+            [np.bincount(c.ravel(), minlength=k + 1)[:k] for c in photographs.classes]
+        )  # (N, K)
+        held = (counts > 0).mean(axis=0)
+        repeat = np.clip(np.sqrt(rare_share / np.maximum(held, 1e-9)), 1.0, 4.0)
+        factors = np.where(counts > 0, repeat, 1.0).max(axis=1)
+        share = counts.sum(axis=0) / max(1, counts.sum())
+        weights = np.where(share > 0, np.maximum(share, 1e-6) ** -class_power, 0.0)
+        weights = weights / max(1e-12, float((weights * share).sum()))
+        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32))
+
+
+def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tuple[Pixels, Pixels]:
+    """A random crop of another shape at the full size again, mirrored half of the time."""
+    side = image.shape[0]
+    scale, shape = float(np.sqrt(rng.uniform(least_crop, 1.0))), float(np.exp(rng.uniform(-0.12, 0.12)))
+    width, height = min(1.0, scale * shape) * side, min(1.0, scale / shape) * side
+    left, top = rng.uniform(0, side - width), rng.uniform(0, side - height)
+    box = (left, top, left + width, top + height)
+    image = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
+    classes = np.asarray(Image.fromarray(classes).resize((side, side), Image.Resampling.NEAREST, box=box))
+    return (image[:, ::-1], classes[:, ::-1]) if rng.random() < 0.5 else (image, classes)
+
+
+def recolour(images: Tensor, rng: Rng) -> Tensor:
+    """Other brightness, saturation and contrast for each of (B, 3, H, W) in [-1, 1]."""
+
+    def draw(low: float, high: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (len(images), 1, 1, 1)).astype(np.float32))
+
+    images = images + draw(-0.25, 0.25)
+    grey = images.mean(dim=1, keepdim=True)
+    images = grey + (images - grey) * draw(0.5, 1.5)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return mean + (images - mean) * draw(0.7, 1.3)
+
+
+def augmented(
+    photographs: Photographs, indices: npt.NDArray[np.int64], least_crop: float, rng: Rng
+) -> tuple[Tensor, Tensor]:
+    """Augmented pictures (B, 3, S, S) in [-1, 1], channels last, and their classes (B, S, S) uint8."""
+    pairs = [augment(photographs.images[i], photographs.classes[i], least_crop, rng) for i in indices]
+    images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
+    classes = torch.from_numpy(np.stack([ids for _, ids in pairs]))
+    return recolour(images.float().div_(127.5).sub_(1), rng), classes
+
+
+class Views:
+    """Augmented pictures behind the frozen steps, on disk: row ``view * N + index`` of each file.
+
+    Args:
+        photographs: What is augmented.
+        early: The frozen steps.
+        count: Views of each photograph.
+        least_crop: See ``augment``.
+        seed: Of the augmentation.
+        folder: Where the files are, or will be.
+        stamp: Says what they hold; files with another stamp are made again.
+        report: Called with the rows that are done.
+    """
+
+    def __init__(
+        self,
+        photographs: Photographs,
+        early: Early,
+        *,
+        count: int,
+        least_crop: float,
+        seed: int,
+        folder: Path,
+        stamp: str,
+        report: Callable[[int], None] = lambda rows: None,
+        chunk: int = 32,
+    ) -> None:
+        self.photographs, self.count, rows = photographs, count, count * len(photographs)
+        seal = folder / "views.json"
+        state = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
+        done = state["done"] if state.get("stamp") == stamp else 0
+        self.files: list[npt.NDArray[np.uint16]] = []
+        classes_path = folder / "views-classes.npy"
+        side = photographs.images.shape[1]
+        shape = (rows, side, side)
+        self.classes = open_memmap(classes_path, "r+" if done else "w+", np.uint8, None if done else shape)
+        for start in range(done, rows, chunk):
+            every = np.arange(start, min(start + chunk, rows))
+            rng = np.random.default_rng([seed, start])
+            images, classes = augmented(photographs, every % len(photographs), least_crop, rng)
+            results = [result.permute(0, 2, 3, 1).to(torch.bfloat16).contiguous() for result in early(images)]
+            if not self.files:
+                self.files = [
+                    self._open(folder, i, done, (rows, *r.shape[1:])) for i, r in enumerate(results)
+                ]
+            for file, result in zip(self.files, results):
+                file[every] = result.view(torch.uint16).numpy()
+            self.classes[every] = classes.numpy()
+            report(int(every[-1]) + 1)
+            if (start // chunk) % 32 == 31 or every[-1] == rows - 1:
+                self._flush()
+                seal.write_text(json.dumps({"stamp": stamp, "done": int(every[-1]) + 1}), encoding="utf-8")
+        if not self.files:
+            self.files = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("views-[0-9].npy"))]
+
+    @staticmethod
+    def _open(folder: Path, number: int, done: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+        path = folder / f"views-{number}.npy"
+        return open_memmap(path, "r+" if done else "w+", np.uint16, None if done else shape)
+
+    def _flush(self) -> None:
+        for file in (*self.files, self.classes):
+            if isinstance(file, np.memmap):
+                file.flush()
+
+    def batch(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+        """A random view of each photograph: what the late steps need, and the classes (B, S, S) uint8."""
+        rows = rng.integers(0, self.count, len(indices)) * len(self.photographs) + indices
+        kept = [torch.from_numpy(file[rows]).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
+        return kept, torch.from_numpy(self.classes[rows])
+
+
+Draw = Callable[[npt.NDArray[np.int64], Rng], tuple[list[Tensor], Tensor]]
+"""Photograph indices → what the late steps need, and the classes (B, S, S) uint8."""
+
+
+def batches(
+    draw: Draw, balance: Balance, batch_size: int, seed: int, seen: int
+) -> Iterator[tuple[list[Tensor], Tensor]]:
+    """Batches without end from ``seen`` pictures on, the next one prepared while this one is learnt from.
+
+    The batch after ``n`` pictures is a function of the seed and ``n`` alone.
+    """
+
+    def batch_at(number: int) -> tuple[list[Tensor], Tensor]:
+        rng = np.random.default_rng([seed, number])
+        return draw(rng.choice(len(balance.chances), batch_size, p=balance.chances), rng)
+
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(batch_at, seen)
+        while True:
+            seen += batch_size
+            following = pool.submit(batch_at, seen)
+            yield pending.result()
+            pending = following

@@ -1,0 +1,319 @@
+"""Training our own judge: `semsynth segmenter train`.
+
+Made for two processor cores: the early steps of a pretrained encoder stay frozen, and what they make of a few
+augmented views of each photograph is kept on disk; of the late steps the pointwise convolutions learn (the
+depthwise filters cost more time than they give); the loss is taken at a quarter of the size; and everything
+runs in bfloat16.
+"""
+
+import copy
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from rich.progress import Progress
+from torch import Tensor, nn
+
+from semsynth.data import Dataset
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmentation import ConfusionMatrix, SegmentationScores
+from semsynth.evaluation.segmenter import ENCODERS, PyramidSegmenter, SegmenterConfig
+from semsynth.evaluation.segmenter_data import (
+    Balance,
+    Draw,
+    Photographs,
+    Rng,
+    Views,
+    augmented,
+    batches,
+    decode,
+)
+
+
+@dataclass(frozen=True)
+class SegmenterRecipe:
+    """Settings of a segmenter's training. Schedules count pictures.
+
+    Attributes:
+        encoder: "efficientnet-lite0", "-lite1", "-lite2" (pretrained on ImageNet), or "scratch".
+        width: Channels of the decoder.
+        size: Side of the square pictures it trains on, in pixels.
+        pictures: Length of the training.
+        minutes: If above 0, the training also ends after so many minutes, its schedule pulled together.
+        batch_size: Pictures in a step.
+        learning_rate: Of the decoder, and of an encoder that starts from nothing; cosine to 0.
+        encoder_rate: Of the late stages of a pretrained encoder.
+        frozen_steps: How many of the eight steps (stem and seven stages) of a pretrained encoder stay as they
+            are.
+        views: How many augmented versions of each photograph are put through the frozen steps once and kept
+            on disk, about 0.4 MB each with six frozen steps; 0 augments afresh every time.
+        weight_decay: Of AdamW.
+        ema: Decay of the averaged weights, which are what is kept.
+        class_power: Classes weigh (share of pixels) ** -class_power in the loss.
+        rare_share: Pictures holding a class that fewer than this share of pictures hold are drawn more often.
+        least_crop: The smallest crop, as a share of the picture's area.
+        validate_every: Pictures between validations.
+        seed: Of everything that is drawn.
+    """
+
+    encoder: str = "efficientnet-lite2"
+    width: int = 128
+    size: int = 256
+    pictures: int = 60_000
+    minutes: float = 0.0
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    encoder_rate: float = 3e-4
+    frozen_steps: int = 6
+    views: int = 6
+    weight_decay: float = 1e-2
+    ema: float = 0.998
+    class_power: float = 0.35
+    rare_share: float = 0.1
+    least_crop: float = 0.5
+    validate_every: int = 4_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
+        if self.size % 32 or self.size < 64:
+            raise SemsynthError(f"size is {self.size}; it must be a multiple of 32, at least 64.")
+        if not 0 <= self.frozen_steps <= 8:
+            raise SemsynthError(f"frozen_steps is {self.frozen_steps}; a pretrained encoder has 8 steps.")
+
+    @property
+    def frozen(self) -> int:
+        """Steps that stay as they are; an encoder that starts from nothing has none."""
+        return 0 if ENCODERS[self.encoder] is None else self.frozen_steps
+
+
+def parameter_groups(model: PyramidSegmenter, recipe: SegmenterRecipe) -> list[dict[str, Any]]:
+    """Freeze what stays, and pair the rest with learning rates."""
+    if ENCODERS[recipe.encoder] is None:
+        return [{"params": list(model.parameters()), "peak": recipe.learning_rate}]
+    model.encoder.requires_grad_(False)
+    for step in list(model.encoder.steps)[recipe.frozen :]:
+        for module in step.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == 1:
+                module.requires_grad_(True)
+    late = [p for p in model.encoder.parameters() if p.requires_grad]
+    inside = {id(p) for p in model.encoder.parameters()}
+    decoder = [p for p in model.parameters() if id(p) not in inside]
+    groups = [{"params": decoder, "peak": recipe.learning_rate}]
+    return [*groups, {"params": late, "peak": recipe.encoder_rate}] if late else groups
+
+
+def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase: int) -> Tensor:
+    """Cross-entropy of logits (B, K, S/4, S/4) on one pixel of every 4 x 4, another one each step.
+
+    Args:
+        logits: Of any floating type.
+        classes: (B, S, S); K is void and left out.
+        weights: (K,).
+        phase: Counts the steps; all sixteen pixels get their turn.
+    """
+    row, column = divmod(phase * 5 % 16, 4)
+    target = classes[:, row::4, column::4].long()  # (B, S/4, S/4)
+    return F.cross_entropy(logits.float(), target, weight=weights, ignore_index=len(weights))
+
+
+def source(
+    model: PyramidSegmenter,
+    photographs: Photographs,
+    recipe: SegmenterRecipe,
+    folder: Path,
+    progress: Progress | None,
+) -> Draw:
+    """Where batches come from: views kept on disk, or photographs augmented afresh."""
+
+    @torch.no_grad()
+    def early(images: Tensor) -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
+            return model.encoder.early(images.contiguous(memory_format=torch.channels_last), recipe.frozen)
+
+    def fresh(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+        images, classes = augmented(photographs, indices, recipe.least_crop, rng)
+        return early(images), classes
+
+    if recipe.views == 0:
+        return fresh
+    keys = ("encoder", "size", "frozen_steps", "views", "least_crop", "seed")
+    stamp = json.dumps({key: asdict(recipe)[key] for key in keys} | {"photographs": len(photographs)})
+    task = progress.add_task("frozen steps", total=recipe.views * len(photographs)) if progress else None
+    views = Views(
+        photographs,
+        early,
+        count=recipe.views,
+        least_crop=recipe.least_crop,
+        seed=recipe.seed,
+        folder=folder,
+        stamp=stamp,
+        report=lambda rows: progress.update(task, completed=rows) if progress and task is not None else None,
+    )
+    return views.batch
+
+
+@torch.no_grad()
+def validate(model: PyramidSegmenter, photographs: Photographs, batch_size: int = 16) -> SegmentationScores:
+    """Scores on whole photographs, void ignored, averaged over the classes that occur."""
+    model.eval()
+    matrix = ConfusionMatrix(photographs.num_classes)
+    for start in range(0, len(photographs), batch_size):
+        pixels = np.array(photographs.images[start : start + batch_size])
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        logits = model(images.contiguous(memory_format=torch.channels_last))
+        logits = F.interpolate(logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        matrix.add(photographs.classes[start : start + batch_size], logits.argmax(dim=1).numpy())
+    return matrix.scores()
+
+
+def train_segmenter(
+    train: Dataset, val: Dataset, folder: Path, recipe: SegmenterRecipe, *, progress: Progress | None = None
+) -> PyramidSegmenter:
+    """Train a judge and write it to a folder; a run that was stopped goes on where it last validated.
+
+    Args:
+        train: What it learns from.
+        val: What it is scored on; never learnt from.
+        folder: Gets ``segmenter.json``, ``model.safetensors``, ``log.jsonl``, and while training
+            ``training.pt`` and ``cache/``.
+        recipe: The settings.
+        progress: Shows how far it is.
+
+    Raises:
+        SemsynthError: The data is empty, has another label set, or the folder holds a run with other
+            settings.
+    """
+    space = train.label_space
+    ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
+    # The name of every setting that shapes the run; a resumed run must have the same.
+    settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}
+    photographs = decode(train, ids, recipe.size, folder / "cache", "train")
+    held_out = decode(val, ids, recipe.size, folder / "cache", "val")
+    balance = Balance.of(photographs, recipe.class_power, recipe.rare_share)
+
+    torch.manual_seed(recipe.seed)
+    config = SegmenterConfig(
+        tuple(space.names[i] for i in ids), recipe.encoder, recipe.width, space.name, ids
+    )
+    model = PyramidSegmenter(config).to(memory_format=torch.channels_last)
+    averaged = copy.deepcopy(model).requires_grad_(False)
+    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
+
+    # Resume: weights, average, optimiser, and how far it was.
+    seen, spent, state_path = 0, 0.0, folder / "training.pt"
+    if state_path.is_file():
+        state = torch.load(state_path, weights_only=True)
+        if state["settings"] != settings:
+            unlike = next(key for key in settings if state["settings"].get(key) != settings[key])
+            raise SemsynthError(
+                f"{folder} holds a run with {unlike} {state['settings'].get(unlike)}, not "
+                f"{settings[unlike]}: "
+                "resume with the same settings, or choose another folder."
+            )
+        model.load_state_dict(state["model"])
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        seen, spent = state["seen"], state["spent"]
+
+    draw = source(model, photographs, recipe, folder / "cache", progress)
+    task = progress.add_task("training", total=recipe.pictures, completed=seen) if progress else None
+    started, next_validation = time.monotonic() - spent, seen + recipe.validate_every
+    stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
+    while seen < recipe.pictures:
+        # Schedule: a short warm-up, then a cosine over the pictures, or over the minutes where those run out
+        # first.
+        spent = time.monotonic() - started
+        done = max(seen / recipe.pictures, spent / 60 / recipe.minutes if recipe.minutes else 0.0)
+        if done >= 1:
+            break
+        factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + np.cos(np.pi * done))
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+
+        # One step.
+        model.train()
+        kept, classes = next(stream)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model.decode(model.encoder.late(kept, recipe.frozen))
+        step = seen // recipe.batch_size
+        loss = loss_at_quarter_size(logits, classes, balance.weights, step)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        average(averaged, model, min(recipe.ema, (1 + step) / (10 + step)))
+        seen += recipe.batch_size
+        if progress and task is not None:
+            progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
+
+        # Validate, and save all of it.
+        if seen >= next_validation or seen >= recipe.pictures:
+            next_validation += recipe.validate_every
+            scores = validate(averaged, held_out)
+            _log(folder, seen, time.monotonic() - started, scores)
+            averaged.save(folder)
+            state = {
+                "settings": settings,
+                "model": model.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "seen": seen,
+                "spent": time.monotonic() - started,
+            }
+            _save_state(state, state_path)
+    return _finish(averaged, held_out, folder, seen)
+
+
+def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, seen: int) -> PyramidSegmenter:
+    """Score the weights as they are written, in bfloat16, and put the scores beside them."""
+    averaged.save(folder)
+    kept = PyramidSegmenter.load(folder)
+    scores = validate(kept, held_out)
+    kept.config = replace(
+        kept.config,
+        scores={
+            "pixel_accuracy": round(scores.pixel_accuracy, 4),
+            "miou": round(scores.miou, 4),
+            "mean_accuracy": round(scores.mean_accuracy, 4),
+            "classes_averaged": scores.classes_averaged,
+            "photographs": len(held_out),
+            "pictures_trained": seen,
+        },
+    )
+    kept.save(folder)
+    return kept
+
+
+@torch.no_grad()
+def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights and statistics towards the model's; counters are copied."""
+    current = model.state_dict()
+    for name, value in averaged.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(current[name], 1 - decay)
+        else:
+            value.copy_(current[name])
+
+
+def _log(folder: Path, seen: int, seconds: float, scores: SegmentationScores) -> None:
+    line = {
+        "pictures": seen,
+        "seconds": round(seconds),
+        "pixel_accuracy": scores.pixel_accuracy,
+        "miou": scores.miou,
+    }
+    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _save_state(state: dict[str, Any], path: Path) -> None:
+    part = path.with_name(path.name + ".part")
+    torch.save(state, part)
+    part.replace(path)
