@@ -1,0 +1,82 @@
+"""`semsynth train RECIPE`: train a model, or go on training it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from semsynth.errors import SemsynthError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model from a recipe, or go on training it",
+        description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
+        "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
+    )
+    parser.add_argument("recipe", type=Path, help="TOML file")
+    parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--print", action="store_true", help="print the settings in force and stop")
+    parser.set_defaults(func=run, takes_settings=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the verb."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from semsynth.training.loop import train
+    from semsynth.training.recipe import load_recipe
+
+    recipe = load_recipe(args.recipe, read_settings(args.settings))
+    if args.print:
+        print(recipe.to_json(), end="")
+        return 0
+    if not recipe.data.root:
+        raise SemsynthError(f"{args.recipe} names no folder of data; add --data.root FOLDER")
+    folder = args.output or Path("runs") / args.recipe.stem
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
+        task = progress.add_task("train", total=recipe.total_images(), line="")
+        shown: dict[str, Any] = {}
+
+        def report(seen: int, total: int, line: dict[str, Any]) -> None:
+            progress.update(task, completed=seen, total=total, line=_summary(line))
+            if line and line is not shown.get("line") and not console.is_terminal:
+                console.print(f"{seen}/{total} {_summary(line)}", highlight=False, soft_wrap=True)
+            shown["line"] = line
+
+        model = train(recipe, folder, device=args.device, report=report, say=lambda text: console.print(text))
+    print(f"{folder}: the model is in {model}, samples are in {folder / 'samples'}")
+    return 0
+
+
+def read_settings(arguments: list[str]) -> list[str]:
+    """Turn `--section.key value` and `--section.key=value` into "section.key=value".
+
+    Raises:
+        SemsynthError: an argument that is no setting, or one without a value.
+    """
+    settings = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, separator, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--") or "." not in name and name != "method":
+            raise SemsynthError(f"{argument!r} is no setting; settings look like --section.key value")
+        if not separator:
+            following = next(rest, None)
+            if following is None:
+                raise SemsynthError(f"{argument} needs a value")
+            value = following
+        settings.append(f"{name}={value}")
+    return settings
+
+
+def _summary(line: dict[str, Any]) -> str:
+    if not line:
+        return ""
+    terms = [f"{name.partition('/')[2]} {value:.2f}" for name, value in line.items() if "/" in name]
+    return f"{line['images_per_second']:.1f} img/s  {'  '.join(terms)}"

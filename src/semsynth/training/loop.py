@@ -1,0 +1,325 @@
+"""The training loop: one function, read from top to bottom."""
+
+import contextlib
+import copy
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from semsynth import hub
+from semsynth.data import load_dataset
+from semsynth.data.cache import cached
+from semsynth.data.loader import ShardedSampler, batches, in_order
+from semsynth.data.sample import Batch, Dataset
+from semsynth.data.transforms import Geometry
+from semsynth.errors import SemsynthError
+from semsynth.training import distributed
+from semsynth.training.device import choose_device, choose_precision, keep_heap
+from semsynth.training.ema import Ema
+from semsynth.training.log import Log, describe_environment, plot_curves
+from semsynth.training.objective import Losses, Networks, Step, build_networks, build_objective
+from semsynth.training.recipe import Recipe, Stage
+from semsynth.training.samples import draw_samples, save_grid
+from semsynth.training.start import start_from
+from semsynth.training.state import load_newest, save_checkpoint
+
+SAMPLES = 8
+PRIOR_ROWS = 3
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[int, int, dict[str, Any]], None] = lambda *_: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Train, or go on training, until the recipe's pictures have been seen.
+
+    The folder gets config.json, environment.txt, log.jsonl, curves.png, checkpoints/, samples/ and model/,
+    a model folder of the averaged networks. A folder with checkpoints is continued, exactly as if the run had
+    never stopped. An interrupt (Ctrl-C, SIGTERM) ends the step, writes a checkpoint and returns.
+
+    Args:
+        recipe: the settings.
+        folder: of the run.
+        device: "auto", "cpu", "cuda", "mps".
+        report: told after every step: pictures seen, pictures in all, the latest line of the log.
+        say: told in sentences what happens.
+
+    Returns:
+        the model folder.
+
+    Raises:
+        SemsynthError: unusable settings or data, a full disk, a loss that is not a number.
+    """
+    # Where to compute.
+    rank, world = distributed.start()
+    main = rank == 0
+    target = choose_device(device)
+    precision = choose_precision(recipe.run.precision, target)
+    keep_heap()
+
+    # What to learn from.
+    dataset = load_dataset(
+        recipe.data.name, root=recipe.data.root, split=recipe.data.split, **recipe.data.options
+    )
+    space = dataset.label_space
+
+    # Networks, losses, optimisers.
+    networks = build_networks(recipe, space.num_classes, dataset.has_instances)
+    if recipe.run.start_from:
+        say(start_from(networks, Path(recipe.run.start_from)))
+    for module in networks.modules().values():
+        module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    objective = build_objective(recipe)
+    if isinstance(perceptual := getattr(objective, "perceptual", None), nn.Module):
+        perceptual.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    sides = _sides(networks)
+    optimizers = {side: _adam(recipe, side, module) for side, module in sides.items()}
+    averaged = {
+        name: Ema(module, recipe.run.ema_images, recipe.run.ema_rampup)
+        for name, module in networks.modules().items()
+        if name != "discriminator" and recipe.run.ema_images
+    }
+
+    # Where an earlier run stopped.
+    images_seen, place = 0, None
+    state = load_newest(folder / "checkpoints", say)
+    if state is not None:
+        images_seen, place = state["images_seen"], state["sampler"]
+        for part, modules in (("networks", networks.modules()), ("averaged", _networks_of(averaged))):
+            for name, module in modules.items():
+                module.load_state_dict(state[part][name])
+        for side, optimizer in optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][side])
+        say(f"going on from {images_seen} pictures")
+        del state
+    if main:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(recipe.to_json(), encoding="utf-8")
+        (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
+        log = Log(folder / "log.jsonl", images_seen)
+
+    def save(sampler: ShardedSampler, size: int) -> None:
+        """Write a checkpoint and the model folder, and wait for it everywhere."""
+        if main:
+            state = {
+                "images_seen": images_seen,
+                "sampler": sampler.state_dict(),
+                "networks": {name: module.state_dict() for name, module in networks.modules().items()},
+                "averaged": {name: ema.network.state_dict() for name, ema in averaged.items()},
+                "optimizers": {side: optimizer.state_dict() for side, optimizer in optimizers.items()},
+            }
+            save_checkpoint(folder / "checkpoints", images_seen, state, recipe.run.keep)
+            shown = _shown(networks, averaged)
+            model = hub.Model(shown.generator, space, (size, size), shown.style_encoder)
+            hub.save_model(folder / "model", model, overwrite=True)
+            plot_curves(folder / "log.jsonl", folder / "curves.png")
+        distributed.barrier()
+
+    begin, line = 0, {}
+    with _interruptible() as interrupted:
+        for stage in recipe.schedule():
+            # A stage: one picture size, one batch size.
+            end = begin + stage.images
+            if images_seen >= end:
+                begin = end
+                continue
+            geometry = _geometry(recipe, stage)
+            source = cached(dataset, geometry) if recipe.data.cache else dataset
+            sampler = ShardedSampler(
+                len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
+            )
+            if place is not None:
+                sampler.load_state_dict(place)
+            fixed = _fixed_batch(recipe, geometry, dataset, target) if main else None
+            for batch in batches(source, geometry, sampler, threads=recipe.run.workers):
+                rng = torch.Generator().manual_seed(_seed(recipe.run.seed, images_seen))
+                steps = _split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
+                decay = _decay(recipe, images_seen)
+
+                # The generator's step, on a frozen discriminator.
+                terms: Losses = {}
+                for side in ("generator", "discriminator"):
+                    if side not in sides:
+                        continue
+                    if networks.discriminator is not None:
+                        networks.discriminator.requires_grad_(side == "discriminator")
+                    optimizers[side].zero_grad(set_to_none=True)
+                    for step in steps:
+                        with torch.autocast(target.type, precision, enabled=precision != torch.float32):
+                            losses = (
+                                objective.generator_loss(step, networks)
+                                if side == "generator"
+                                else objective.discriminator_loss(step, networks)
+                            )
+                        assert losses is not None
+                        _backward(losses, len(steps), images_seen)
+                        for name, value in losses.items():
+                            key = f"{side}/{name}"
+                            terms[key] = terms.get(key, torch.zeros(())) + value.detach().cpu() / len(steps)
+                    parameters = list(sides[side].parameters())
+                    distributed.average_gradients(parameters)
+                    for group in optimizers[side].param_groups:
+                        group["lr"] = group["initial_lr"] * decay
+                    optimizers[side].step()
+                images_seen += stage.batch_size
+
+                # The averaged copies.
+                for name, ema in averaged.items():
+                    ema.update(networks.modules()[name], images_seen, stage.batch_size)
+
+                # What is written down, drawn and kept.
+                if main:
+                    log.add(terms)
+                due = _due(images_seen, stage.batch_size)
+                if main and due(recipe.run.log_images):
+                    line = log.write(images_seen, size=stage.crop_size)
+                if main and fixed is not None and (due(recipe.run.sample_images) or images_seen >= end):
+                    _draw(folder, images_seen, _shown(networks, averaged), fixed, space.palette(), precision)
+                if due(recipe.run.checkpoint_images) or images_seen >= end or interrupted():
+                    save(sampler, stage.crop_size)
+                report(images_seen, recipe.total_images(), line)
+                if interrupted():
+                    say(f"interrupted at {images_seen} pictures; the same command goes on from here")
+                    return folder / "model"
+                if images_seen >= end:
+                    break
+            place, begin = sampler.state_dict(), end
+    distributed.stop()
+    return folder / "model"
+
+
+def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
+    """What each optimiser steps: generator and style encoder together; the discriminator."""
+    makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
+    sides = {"generator": nn.ModuleList(makers)}
+    if networks.discriminator is not None:
+        sides["discriminator"] = nn.ModuleList([networks.discriminator])
+    return sides
+
+
+def _adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
+    settings = recipe.optimizer
+    rate = settings.lr_generator if side == "generator" else settings.lr_discriminator
+    adam = Adam(module.parameters(), rate, (settings.beta1, settings.beta2), fused=True)
+    for group in adam.param_groups:
+        group["initial_lr"] = rate
+    return adam
+
+
+def _networks_of(averaged: dict[str, Ema]) -> dict[str, nn.Module]:
+    return {name: ema.network for name, ema in averaged.items()}
+
+
+def _shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
+    """The networks to look at and to ship: averaged where there are averages, in evaluation mode."""
+    if averaged:
+        return Networks(**_networks_of(averaged))  # type: ignore[arg-type]
+    makers = Networks(networks.generator, None, networks.style_encoder)
+    return Networks(**{name: copy.deepcopy(module).eval() for name, module in makers.modules().items()})  # type: ignore[arg-type]
+
+
+def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
+    data = recipe.data
+    return Geometry(data.preprocess, stage.load_size, stage.crop_size, data.aspect_ratio, data.flip)
+
+
+def _fixed_batch(recipe: Recipe, geometry: Geometry, dataset: Dataset, device: torch.device) -> Batch:
+    """The pictures every sample grid shows: evenly spaced ones of the validation split, else of this one."""
+    data = recipe.data
+    with contextlib.suppress(SemsynthError):
+        dataset = load_dataset(data.name, root=data.root, split="val", **data.options)
+    count = min(SAMPLES, len(dataset))
+    indices = [i * len(dataset) // count for i in range(count)]
+    return next(in_order(dataset, replace(geometry, training=False), count, indices=indices)).to(device)
+
+
+def _draw(
+    folder: Path, images_seen: int, networks: Networks, batch: Batch, palette: Any, precision: torch.dtype
+) -> None:
+    styles = None
+    if networks.generator.style_dim is not None:
+        rng = torch.Generator().manual_seed(0)
+        styles = torch.randn(PRIOR_ROWS, len(batch), networks.generator.style_dim, generator=rng)
+        styles = styles.to(batch.images.device)
+    device = batch.images.device.type
+    with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):
+        rows = draw_samples(networks, batch, styles)
+    save_grid(folder / "samples" / f"{images_seen:010d}.png", batch, rows, palette)
+
+
+def _seed(seed: int, images_seen: int) -> int:
+    """Seed of a step's random numbers: a function of the place in the run, so that nothing need be saved."""
+    return (seed * 1_000_003 + images_seen) % 2**63
+
+
+def _split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int) -> list[Step]:
+    """Cut this process's batch into `parts` for gradient accumulation."""
+    if len(batch) % parts:
+        raise SemsynthError(f"a batch of {len(batch)} does not divide into run.accumulate = {parts} parts")
+    size = len(batch) // parts
+    steps = []
+    for start in range(0, len(batch), size):
+        cut = slice(start, start + size)
+        instances = None if batch.instances is None else batch.instances[cut]
+        part = Batch(batch.images[cut], batch.labels[cut], instances, batch.keys[cut])
+        part_rng = rng if start == 0 else torch.Generator().manual_seed(rng.initial_seed())
+        steps.append(Step(part, part_rng, rank * len(batch) + start, total))
+    return steps
+
+
+def _backward(losses: Losses, parts: int, images_seen: int) -> None:
+    """Accumulate gradients of the mean over parts; stop at a loss that is not a number."""
+    total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
+    if not torch.isfinite(total):
+        values = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+        raise SemsynthError(
+            f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint is "
+            "intact. Lower the learning rates, or take precision float32, and start the same command again"
+        )
+    (total / parts).backward()
+
+
+def _decay(recipe: Recipe, images_seen: int) -> float:
+    """Factor of the learning rates: 1, then linearly to 0 at the end of the run."""
+    start, end = recipe.run.constant_images, recipe.total_images()
+    if not start or images_seen < start:
+        return 1.0
+    return (end - images_seen) / (end - start)
+
+
+def _due(images_seen: int, batch_size: int) -> Callable[[int], bool]:
+    """Whether the latest step reached or passed a multiple of an interval."""
+    return lambda interval: images_seen // interval > (images_seen - batch_size) // interval
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C and SIGTERM into a question; a second Ctrl-C interrupts at once."""
+    asked = False
+
+    def ask(*_: Any) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = {number: signal.signal(number, ask) for number in numbers}
+    except ValueError:  # not in the main thread: whoever runs it handles signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

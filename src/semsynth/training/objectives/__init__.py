@@ -1,0 +1,1 @@
+"""What each method minimises, one file a method."""

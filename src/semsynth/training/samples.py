@@ -1,0 +1,48 @@
+"""Sample grids: the same label maps and styles, drawn again and again while a run goes on."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from semsynth.data.sample import Batch
+from semsynth.training.objectives.base import Networks
+
+
+def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> list[Tensor]:
+    """Draw a fixed batch.
+
+    Args:
+        networks: in evaluation mode.
+        batch: B label maps with their photographs.
+        styles: (N, B, Z) styles of the prior, or None for a generator without a style.
+
+    Returns:
+        rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
+        then one row for each of the N styles; a single row without a style.
+    """
+    rows: list[Tensor | None] = [None] if styles is None else list(styles)
+    if networks.style_encoder is not None:
+        rows.insert(0, networks.style_encoder(batch.images)[0].float())
+    return [networks.generator(batch.labels, style=row, instances=batch.instances).float() for row in rows]
+
+
+def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.uint8]) -> None:
+    """Write a PNG: label maps in colour, photographs, then the rows.
+
+    Args:
+        path: the file; its folder is made.
+        batch: B label maps with their photographs.
+        rows: pictures (B, 3, H, W) in [-1, 1].
+        palette: (K, 3) uint8 colours of the classes.
+    """
+    colours = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)
+    pictures = [((row.clamp(-1, 1) + 1) * 127.5).round().byte().cpu() for row in (batch.images, *rows)]
+    grid = torch.cat([torch.cat(list(row), 2) for row in (colours, *pictures)], 1)  # (3,rows*H,B*W)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary, "PNG")
+    temporary.replace(path)
