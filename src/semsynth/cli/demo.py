@@ -1,0 +1,197 @@
+"""`semsynth demo`: paint the example label maps in three styles each, as files and as one contact sheet."""
+
+import argparse
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semsynth.cli.synthesize import Job, draw
+from semsynth.errors import SemsynthError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from semsynth.labels import LabelSpace
+    from semsynth.pipeline import Synthesizer
+
+STYLES = 3
+FAVOURITES = ("noon", "dawn", "storm", "sunset", "mist", "winter")
+"""Styles taken first where the model has them."""
+
+SEED = 2
+"""Of the styles drawn for a model without named ones."""
+
+GAP, HEADING, LEGEND_ROW = 4, 22, 20  # pixels of the sheet
+INK = "#333333"
+KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="paint the example label maps in three styles each",
+        description="Paint the example label maps of a model in three styles each: a picture a file, and a "
+        "contact sheet, whose path is the last line printed.",
+    )
+    parser.add_argument(
+        "maps", nargs="*", type=Path, metavar="MAP", help="label maps (default: the examples)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("demo/output"), metavar="OUT", help="folder"
+    )
+    parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
+    parser.add_argument("--style", action="append", metavar="NAME", help="a style; repeat for others")
+    parser.add_argument("--sheet", type=Path, help="the contact sheet, .png or .jpg (default: OUT/sheet.png)")
+    parser.add_argument("--tile", type=int, default=192, metavar="PIXELS", help="side of its pictures")
+    parser.add_argument("--across", type=int, default=2, metavar="N", help="label maps side by side on it")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint everything, write the sheet, say where it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from semsynth.pipeline import Synthesizer
+
+    if not 16 <= args.tile <= 1024 or not 1 <= args.across <= 20:
+        raise SemsynthError("--tile takes 16 to 1024 pixels, --across takes 1 to 20 label maps")
+    sheet = args.sheet or args.output / "sheet.png"
+    if sheet.suffix.lower() not in KINDS:
+        raise SemsynthError(f"the sheet {sheet} must be a .png or .jpg file")
+    synthesizer = Synthesizer.from_pretrained(args.model)
+    maps = args.maps or example_maps(synthesizer)
+    styles = args.style or choose_styles(synthesizer)
+    for style in args.style or ():
+        if style not in synthesizer.styles:
+            known = ", ".join(synthesizer.styles) or "it has none"
+            raise SemsynthError(f"--style {style}: no style of this model ({known})")
+    args.output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        for path in progress.track(maps, description="painting"):
+            rows.append(paint(synthesizer, path, styles, args.output, args.model))
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    names = used_classes(synthesizer.label_space, maps)
+    picture = contact_sheet(rows, ["label map", *styles], names, args.tile, args.across)
+    write_picture(sheet, picture)
+    count = len(rows) * len(styles)
+    print(f"{count} pictures of {len(rows)} label maps are in {args.output}, and on one sheet:")
+    print(sheet)
+    return 0
+
+
+def example_maps(synthesizer: "Synthesizer") -> list[Path]:
+    """The example label maps in the model's own folder.
+
+    Raises:
+        SemsynthError: it has none.
+    """
+    folder = synthesizer.model.folder
+    maps = sorted((folder / "examples").glob("*.png")) if folder else []
+    if not maps:
+        raise SemsynthError(f"the model {folder} comes without example label maps; name some of your own")
+    return maps
+
+
+def choose_styles(synthesizer: "Synthesizer") -> list[str]:
+    """Three names of styles, favourites first; without named styles, headings for random ones."""
+    known = list(synthesizer.styles)
+    if not known:
+        return [f"style {number + 1}" for number in range(STYLES if synthesizer.style_dim else 1)]
+    favourites = [name for name in FAVOURITES if name in known]
+    return [*favourites, *(name for name in known if name not in favourites)][:STYLES]
+
+
+def paint(
+    synthesizer: "Synthesizer", path: Path, styles: Sequence[str], output: Path, model: str
+) -> list["Image.Image"]:
+    """Write a picture per style as OUT/MAP-STYLE.png; the coloured map and the pictures."""
+    files = tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
+    if not synthesizer.styles:
+        row, _ = draw(synthesizer, Job(path, None, files), style=None, seed=SEED, size=None, model=model)
+        return row
+    row = []
+    for style, file in zip(styles, files):
+        drawn, picture = draw(
+            synthesizer, Job(path, None, (file,)), style=style, seed=SEED, size=None, model=model
+        )[0]
+        row = [*(row or [drawn]), picture]
+    return row
+
+
+def used_classes(space: "LabelSpace", maps: Sequence[Path]) -> list[tuple[str, tuple[int, int, int]]]:
+    """Names and colours of the classes that the maps hold, in the order of the painter's groups."""
+    import numpy as np
+
+    from semsynth.labels import read_label_map
+
+    used = {int(i) for path in maps for i in np.unique(read_label_map(path, space).ids)}
+    ids = [i for group in space.groups.values() for i in group if i in used]
+    return [(space.classes[i].name, space.classes[i].color) for i in ids]
+
+
+def contact_sheet(
+    rows: Sequence[Sequence["Image.Image"]],
+    headings: Sequence[str],
+    legend: Sequence[tuple[str, tuple[int, int, int]]],
+    tile: int,
+    across: int,
+) -> "Image.Image":
+    """All pictures on one page.
+
+    Args:
+        rows: a coloured label map and its pictures each.
+        headings: one a column.
+        legend: names and colours, shown at the foot.
+        tile: side of a picture in pixels; longer pictures are scaled to fit.
+        across: how many rows lie side by side.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(13)
+    across = min(across, len(rows))
+    step = tile + GAP
+    block = len(headings) * step + 3 * GAP
+    width = across * block - 4 * GAP
+    foot = HEADING + math.ceil(len(rows) / across) * step + GAP
+    places, x, y = [], 0, foot
+    for name, _ in legend:
+        entry = 38 + math.ceil(font.getlength(name))
+        if x and x + entry > width:
+            x, y = 0, y + LEGEND_ROW
+        places.append((x, y))
+        x += entry
+    sheet = Image.new("RGB", (width, y + LEGEND_ROW), "white")
+    pen = ImageDraw.Draw(sheet)
+    for group in range(across):
+        for column, heading in enumerate(headings):
+            pen.text((group * block + column * step, 3), heading, fill=INK, font=font)
+    for index, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            place = (index % across * block + column * step, HEADING + index // across * step)
+            sheet.paste(_fitted(picture, tile, smooth=column > 0), place)
+    for (name, color), (x, y) in zip(legend, places):
+        pen.rectangle((x, y + 2, x + 18, y + 15), fill=color, outline="#888888")
+        pen.text((x + 24, y), name, fill=INK, font=font)
+    return sheet
+
+
+def _fitted(picture: "Image.Image", side: int, smooth: bool) -> "Image.Image":
+    from PIL import Image
+
+    scale = side / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST)
+
+
+def write_picture(path: Path, picture: "Image.Image") -> None:
+    """Write a PNG or JPEG, by the name of the file."""
+    from semsynth.imagefile import write_atomically
+
+    buffer = io.BytesIO()
+    picture.save(buffer, KINDS[path.suffix.lower()], optimize=True, quality=86)
+    write_atomically(path, buffer.getvalue())
