@@ -1,0 +1,292 @@
+"""The REST interface; its description is served at /api."""
+
+import base64
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+from fastapi import Path as PathParameter
+from PIL import Image
+from pydantic import BaseModel, Field
+
+from semsynth.app.desk import Desk, desk_of, upload_bytes
+from semsynth.app.engine import PaintJob, PhotoJob
+from semsynth.app.images import encode, read_photo
+from semsynth.app.look import MAX_SEED, NamedLook, SeedLook, Settings
+from semsynth.app.maps import read_map, to_base64, write_map
+from semsynth.app.painter import Card
+from semsynth.app.projects import (
+    Project,
+    check_name,
+    check_project,
+    pack_ids,
+    read_project,
+    unpack_ids,
+    write_project,
+)
+from semsynth.app.protocol import Format, check_labels, parse_settings
+from semsynth.errors import SemsynthError
+
+
+class Problem(BaseModel):
+    """Why a request was refused, in one sentence."""
+
+    error: str
+
+
+router = APIRouter(
+    prefix="/api", responses={400: {"model": Problem}, 401: {"model": Problem}, 413: {"model": Problem}}
+)
+WithDesk = Annotated[Desk, Depends(desk_of)]
+Index = Annotated[int, PathParameter(ge=0, le=10_000)]
+Side = Annotated[int | None, Form(ge=16, le=4096)]
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
+
+
+@router.get("/model")
+async def model(desk: WithDesk) -> dict[str, Any]:
+    """Tell what the model is; answers once it is loaded."""
+    found = await desk.worker.describe()
+    return {
+        "name": found.name,
+        "label_set": found.label_space.name,
+        "height": found.image_size[0],
+        "width": found.image_size[1],
+        "style_dim": found.style_dim,
+        "encodes": found.encodes,
+        "segments": found.segments,
+        "limits": {"max_scale": desk.limits.max_scale, "max_layers": desk.limits.max_layers},
+    }
+
+
+@router.get("/labels")
+async def labels(desk: WithDesk) -> dict[str, Any]:
+    """List the classes: id, name, colour, group."""
+    return (await desk.worker.describe()).label_space.to_dict()
+
+
+@router.get("/styles")
+async def styles(desk: WithDesk) -> list[dict[str, Any]]:
+    """List the styles that came with the model."""
+    return _cards((await desk.worker.describe()).styles, "/api/styles/{}/thumbnail")
+
+
+@router.get("/styles/{index}/thumbnail", responses=PNG)
+async def style_thumbnail(desk: WithDesk, index: Index) -> Response:
+    """Give the small picture of a style."""
+    return _card_picture((await desk.worker.describe()).styles, index)
+
+
+@router.post("/styles")
+async def style_of_photo(desk: WithDesk, photo: Annotated[UploadFile, File()]) -> dict[str, Any]:
+    """Take the style of a photograph: gives its style code and a thumbnail."""
+    found = await desk.worker.describe()
+    if not found.encodes:
+        raise SemsynthError("This model has one look only; it cannot take the style of a photograph.")
+    height, width = found.image_size
+    pixels = await desk.aside(
+        read_photo, await upload_bytes(photo, desk.limits), desk.limits, (width, height)
+    )
+    apart = await desk.worker.take_apart(PhotoJob(pixels))
+    return {"vector": apart.vector, "thumbnail": await desk.aside(_thumbnail, pixels)}
+
+
+@router.get("/examples")
+async def examples(desk: WithDesk) -> list[dict[str, Any]]:
+    """List the label maps to start from."""
+    return _cards((await desk.worker.describe()).examples, "/api/examples/{}")
+
+
+@router.get("/examples/{index}", responses=PNG)
+async def example(desk: WithDesk, index: Index) -> Response:
+    """Give a label map to start from, as an indexed PNG."""
+    return _card_picture((await desk.worker.describe()).examples, index)
+
+
+@router.post("/photos")
+async def photo_to_edit(
+    desk: WithDesk,
+    photo: Annotated[UploadFile, File()],
+    width: Annotated[int, Form(ge=16, le=4096)],
+    height: Annotated[int, Form(ge=16, le=4096)],
+    labels: Annotated[str, Form(description="Its class ids in base 64, if known.", max_length=2 << 20)] = "",
+) -> dict[str, Any]:
+    """Hand in a photograph to be edited; gives its key, its labels and its style.
+
+    With ``labels``, those are taken; otherwise the segmenter finds them.
+    """
+    found = await desk.worker.describe()
+    desk.limits.check_map(width, height)
+    known = unpack_ids(labels, width, height) if labels else None
+    if known is None and not found.segments:
+        raise SemsynthError(
+            "There is no segmenter for this model's classes, so photographs cannot be edited."
+        )
+    if known is not None:
+        check_labels(known, found.label_space.num_classes)
+    pixels = await desk.aside(
+        read_photo, await upload_bytes(photo, desk.limits), desk.limits, (width, height)
+    )
+    apart = await desk.worker.take_apart(PhotoJob(pixels, segment=known is None, labels=known))
+    assert apart.labels is not None
+    return {
+        "key": apart.key,
+        "vector": apart.vector,
+        "labels": pack_ids(apart.labels),
+        "png": to_base64(await desk.aside(encode, pixels, Format.PNG)),
+        "thumbnail": await desk.aside(_thumbnail, pixels),
+    }
+
+
+@router.post(
+    "/synthesize", responses={200: {"content": {"image/png": {}, "image/jpeg": {}, "image/webp": {}}}}
+)
+async def synthesize(
+    desk: WithDesk,
+    map: Annotated[UploadFile, File(description="A label map: indexed PNG, or coloured.")],
+    seed: Annotated[int | None, Form(ge=0, le=MAX_SEED)] = None,
+    style: Annotated[str | None, Form(max_length=64, description="Name of a style.")] = None,
+    settings: Annotated[str, Form(max_length=60_000, description="JSON, instead of seed or style.")] = "",
+    format: Annotated[Literal["png", "jpeg", "webp", "rgb"], Form()] = "png",
+    scale: Annotated[int, Form(ge=1, le=4)] = 1,
+    width: Side = None,
+    height: Side = None,
+) -> Response:
+    """Paint one label map. What was repaired in the map is said in the header X-Semsynth-Notes."""
+    found = await desk.worker.describe()
+    wish = parse_settings(settings)
+    if style:
+        wish = wish.model_copy(update={"look": NamedLook(name=style)})
+    elif seed is not None:
+        wish = wish.model_copy(update={"look": SeedLook(seed=seed)})
+    size = _size(desk, width, height)
+    data = await upload_bytes(map, desk.limits)
+    reading = await desk.aside(read_map, data, found.label_space, desk.limits, size)
+    form = Format.named(format)
+    painted = await desk.worker.paint(lambda: PaintJob(reading.ids, wish, form, scale))
+    headers = {
+        "X-Semsynth-Seconds": f"{painted.seconds:.4f}",
+        "X-Semsynth-Size": f"{painted.width}x{painted.height}",
+        "X-Semsynth-Notes": " ".join(reading.notes).encode("ascii", "replace").decode("ascii")[:2000],
+    }
+    return Response(painted.data, media_type=form.media_type, headers=headers)
+
+
+@router.post("/maps/read")
+async def read_map_file(
+    desk: WithDesk, map: Annotated[UploadFile, File()], width: Side = None, height: Side = None
+) -> dict[str, Any]:
+    """Read a label map, indexed or coloured; gives its class ids in base 64 and what was repaired."""
+    found = await desk.worker.describe()
+    data = await upload_bytes(map, desk.limits)
+    reading = await desk.aside(read_map, data, found.label_space, desk.limits, _size(desk, width, height))
+    return {
+        "width": reading.ids.shape[1],
+        "height": reading.ids.shape[0],
+        "ids": pack_ids(reading.ids),
+        "notes": reading.notes,
+        "repaired": reading.repaired,
+        "settings": None if reading.settings is None else reading.settings.model_dump(),
+    }
+
+
+class MapToWrite(BaseModel):
+    """A label map as the page holds it."""
+
+    width: int
+    height: int
+    ids: str = Field(description="Class ids row by row, in base 64.", max_length=2 << 20)
+    settings: Settings | None = None
+
+
+@router.post("/maps/write", responses=PNG, response_class=Response)
+async def write_map_file(desk: WithDesk, body: MapToWrite) -> Response:
+    """Write a label map as an indexed PNG."""
+    found = await desk.worker.describe()
+    desk.limits.check_map(body.width, body.height)
+    ids = unpack_ids(body.ids, body.width, body.height)
+    check_labels(ids, found.label_space.num_classes)
+    return Response(
+        await desk.aside(write_map, ids, found.label_space, body.settings), media_type="image/png"
+    )
+
+
+@router.get("/projects")
+async def projects(desk: WithDesk) -> list[dict[str, Any]]:
+    """List the saved projects, the newest first."""
+    rows = await desk.aside(desk.shelf.names)
+    return [{"name": name, "saved": saved, "bytes": size} for name, saved, size in rows]
+
+
+@router.post("/projects/read")
+async def read_project_file(desk: WithDesk, project: Annotated[UploadFile, File()]) -> Project:
+    """Unpack a project file."""
+    return await desk.aside(read_project, await upload_bytes(project, desk.limits), desk.limits)
+
+
+@router.post("/projects/write", responses=ZIP, response_class=Response)
+async def write_project_file(desk: WithDesk, project: Project) -> Response:
+    """Pack a project file."""
+    return Response(await _packed(desk, project), media_type="application/zip")
+
+
+@router.get("/projects/{name}")
+async def load_project(desk: WithDesk, name: str) -> Project:
+    """Open a saved project."""
+    data = await desk.aside(desk.shelf.load, check_name(name))
+    return await desk.aside(read_project, data, desk.limits)
+
+
+@router.put("/projects/{name}", status_code=204)
+async def save_project(desk: WithDesk, name: str, project: Project) -> None:
+    """Save a project under a name."""
+    name = check_name(name)
+    await desk.aside(desk.shelf.save, name, await _packed(desk, project))
+
+
+@router.delete("/projects/{name}", status_code=204)
+async def delete_project(desk: WithDesk, name: str) -> None:
+    """Delete a saved project."""
+    await desk.aside(desk.shelf.delete, check_name(name))
+
+
+async def _packed(desk: Desk, project: Project) -> bytes:
+    found = await desk.worker.describe()
+    await desk.aside(check_project, project, desk.limits)
+    return await desk.aside(write_project, project, found.label_space.palette())
+
+
+def _size(desk: Desk, width: int | None, height: int | None) -> tuple[int, int] | None:
+    if width is None or height is None:
+        return None
+    desk.limits.check_map(width, height)
+    return width, height
+
+
+def _cards(cards: tuple[Card, ...], address: str) -> list[dict[str, Any]]:
+    return [
+        {"name": card.name, "picture": address.format(i) if card.picture else None}
+        for i, card in enumerate(cards)
+    ]
+
+
+def _card_picture(cards: tuple[Card, ...], index: int) -> Response:
+    if index >= len(cards) or not cards[index].picture:
+        raise SemsynthError("There is no such picture.")
+    data = cards[index].picture
+    kind = (
+        "image/png"
+        if data.startswith(b"\x89PNG")
+        else "image/jpeg"
+        if data[:2] == b"\xff\xd8"
+        else "image/webp"
+    )
+    return Response(data, media_type=kind, headers={"Cache-Control": "max-age=3600"})
+
+
+def _thumbnail(pixels: np.ndarray) -> str:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((128, 128))
+    data = encode(np.asarray(picture), Format.JPEG, quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"

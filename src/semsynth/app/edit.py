@@ -1,0 +1,90 @@
+"""Changing a photograph only where its label map was changed."""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from semsynth.errors import SemsynthError
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph under edit.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, as it was handed in.
+        labels: (H, W) uint8, what it shows, before any change.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+
+def change_mask(before: np.ndarray, after: np.ndarray, feather: int) -> np.ndarray:
+    """Say how much of the new picture shows through, per pixel.
+
+    Args:
+        before: (H, W) class ids of the photograph.
+        after: (H, W) class ids as painted.
+        feather: Pixels over which the change fades out.
+
+    Returns:
+        (H, W) uint8: 255 wherever a class changed, exactly 0 from about ``feather`` pixels away on.
+    """
+    mask = Image.fromarray(np.where(before != after, np.uint8(255), np.uint8(0)))
+    radius = feather // 2
+    if radius:
+        # Grown by r and then blurred by r: still full where something changed, and gone after 2r.
+        mask = mask.filter(ImageFilter.MaxFilter(2 * radius + 1)).filter(ImageFilter.BoxBlur(radius))
+    return np.asarray(mask)
+
+
+def blend(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Lay the new picture over the photograph.
+
+    Args:
+        photo: (H, W, 3) uint8; returned bit for bit where the mask is 0.
+        picture: (H, W, 3) uint8; returned bit for bit where the mask is 255.
+        mask: (H, W) uint8.
+    """
+    weight = mask[..., None].astype(np.uint32)
+    mixed = (photo * (255 - weight) + picture * weight + 127) // 255
+    return mixed.astype(np.uint8)
+
+
+class PhotoShelf:
+    """The photographs under edit, the most recently used ones.
+
+    Args:
+        count: How many are kept.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._photos: OrderedDict[str, Photo] = OrderedDict()
+
+    def add(self, photo: Photo) -> str:
+        """Keep a photograph and give its key: 32 hexadecimal digits, the same for the same pixels."""
+        key = hashlib.sha256(photo.pixels.tobytes() + photo.labels.tobytes()).hexdigest()[:32]
+        self._photos[key] = photo
+        self._photos.move_to_end(key)
+        while len(self._photos) > self._count:
+            self._photos.popitem(last=False)
+        return key
+
+    def find(self, key: str, shape: tuple[int, ...]) -> Photo:
+        """Look up a photograph.
+
+        Raises:
+            SemsynthError: It is not here any more, or has another size than the map.
+        """
+        photo = self._photos.get(key)
+        if photo is None:
+            raise SemsynthError("The photograph is not here any more; hand it in again.")
+        if photo.labels.shape != shape:
+            raise SemsynthError("The label map has another size than the photograph it belongs to.")
+        self._photos.move_to_end(key)
+        return photo

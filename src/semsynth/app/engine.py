@@ -1,0 +1,146 @@
+"""The worker process: it alone holds the model, and does one thing at a time."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask
+from semsynth.app.images import encode
+from semsynth.app.look import Settings
+from semsynth.app.painter import Description, Painter
+from semsynth.app.protocol import Format
+from semsynth.errors import SemsynthError
+
+
+@dataclass(frozen=True)
+class PaintJob:
+    """A label map to paint; the fields mean what they mean in a request."""
+
+    labels: np.ndarray
+    settings: Settings
+    format: Format = Format.RGB
+    scale: int = 1
+    quality: int = 0
+
+
+@dataclass(frozen=True)
+class PhotoJob:
+    """A photograph to take apart: its style, and its labels, found (``segment``) or given."""
+
+    pixels: np.ndarray
+    segment: bool = False
+    labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Painted:
+    """An encoded picture of ``width`` x ``height`` pixels that took ``seconds`` to make."""
+
+    data: bytes
+    width: int
+    height: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TakenApart:
+    """What a photograph was found to be; ``key`` names it in later paint jobs."""
+
+    vector: list[float] = field(default_factory=list)
+    labels: np.ndarray | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sentence for the client instead of a result."""
+
+    sentence: str
+    blame_client: bool = True
+
+
+class Engine:
+    """A painter with the photographs under edit.
+
+    Args:
+        painter: The model.
+        max_photos: How many photographs are kept.
+    """
+
+    def __init__(self, painter: Painter, max_photos: int = 8) -> None:
+        self.painter = painter
+        self.description: Description = painter.describe()
+        self.shelf = PhotoShelf(max_photos)
+
+    def run(self, job: PaintJob | PhotoJob) -> Painted | TakenApart:
+        """Do one job.
+
+        Raises:
+            SemsynthError: It cannot be done, and the sentence says why.
+        """
+        return self._paint(job) if isinstance(job, PaintJob) else self._take_apart(job)
+
+    def _paint(self, job: PaintJob) -> Painted:
+        start = time.perf_counter()
+        pixels = self.painter.paint(job.labels, job.settings.look)
+        if job.settings.photo is not None and not job.settings.everywhere:
+            photo = self.shelf.find(job.settings.photo, job.labels.shape)
+            mask = change_mask(photo.labels, job.labels, job.settings.feather)
+            pixels = blend(photo.pixels, pixels, mask)
+        text = {
+            "model": self.description.name,
+            "labels": self.description.label_space.name,
+            "settings": job.settings.model_dump(exclude_defaults=False),
+        }
+        data = encode(pixels, job.format, scale=job.scale, quality=job.quality, text=text)
+        height, width = (job.scale * n for n in pixels.shape[:2])
+        return Painted(data, width, height, time.perf_counter() - start)
+
+    def _take_apart(self, job: PhotoJob) -> TakenApart:
+        vector = self.painter.encode(job.pixels) if self.description.encodes else []
+        labels = self.painter.segment(job.pixels) if job.segment else job.labels
+        key = None if labels is None else self.shelf.add(Photo(job.pixels, labels))
+        return TakenApart(vector, labels, key)
+
+
+def work(connection: Connection, load: Callable[[], Painter], max_photos: int) -> None:
+    """Run the worker process until the other end of its pipe is closed.
+
+    It first sends a :class:`Description` (or a :class:`Failure`), then answers every job with its result or
+    a :class:`Failure`.
+
+    Args:
+        connection: To the server.
+        load: Loads the model; called here, so that only this process pays for it.
+        max_photos: How many photographs are kept.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server is told, and closes the pipe
+    try:
+        engine = Engine(load(), max_photos)
+    except SemsynthError as error:
+        connection.send(Failure(str(error)))
+        return
+    connection.send(engine.description)
+    while True:
+        try:
+            job: Any = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(_attempt(engine, job))
+
+
+def _attempt(engine: Engine, job: PaintJob | PhotoJob) -> Painted | TakenApart | Failure:
+    try:
+        return engine.run(job)
+    except SemsynthError as error:
+        return Failure(str(error))
+    except Exception:
+        import traceback
+
+        traceback.print_exc()  # for the terminal; the client is told nothing of the machine
+        return Failure("The model could not paint this; the terminal says why.", blame_client=False)

@@ -1,0 +1,127 @@
+"""Reading pictures that strangers send, and writing pictures that say how they were made."""
+
+import io
+import json
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin
+
+from semsynth.app.limits import Limits
+from semsynth.app.protocol import Format
+from semsynth.errors import SemsynthError
+
+TEXT_KEY = "semsynth"
+_ALLOWED = ("PNG", "JPEG", "WEBP")
+
+
+def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWED) -> Image.Image:
+    """Decode a picture from its bytes, after its header has been found harmless.
+
+    Args:
+        data: The file.
+        limits: Refuses pictures of too many pixels before they are unpacked.
+        formats: Pillow's names of the formats that are accepted.
+
+    Raises:
+        SemsynthError: It is no such picture, is damaged, or is too large.
+    """
+    names = " or ".join(formats)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning; our limit is stricter
+            picture = Image.open(io.BytesIO(data), formats=formats)
+            limits.check_picture(*picture.size)
+            picture.load()
+    except SemsynthError:
+        raise
+    except Image.DecompressionBombError:
+        raise SemsynthError("The picture would unpack to far too many pixels; make it smaller.") from None
+    except Exception:  # decoders raise anything at all on hostile bytes
+        raise SemsynthError(f"The file is not a {names} picture, or it is damaged.") from None
+    return picture
+
+
+def read_photo(data: bytes, limits: Limits, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Read a photograph upright, in colour.
+
+    Args:
+        data: The file.
+        limits: What is accepted.
+        size: (width, height) to cover; the middle is kept and what overhangs is cut off. A photograph of
+            exactly this size comes back untouched.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    picture = ImageOps.exif_transpose(open_picture(data, limits)).convert("RGB")
+    if size is not None and picture.size != size:
+        picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def encode(
+    pixels: np.ndarray, form: Format, *, scale: int = 1, quality: int = 0, text: dict[str, Any] | None = None
+) -> bytes:
+    """Encode a picture, enlarged smoothly if so wished.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        form: The encoding.
+        scale: Whole factor of enlargement (Lanczos).
+        quality: 1..100 for JPEG and WebP; 0 takes 92.
+        text: Written into a PNG as JSON under the key ``semsynth``: how the picture was made.
+    """
+    if scale == 1 and form is Format.RGB:
+        return np.ascontiguousarray(pixels).tobytes()
+    picture = Image.fromarray(pixels)
+    if scale > 1:
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.LANCZOS)
+    if form is Format.RGB:
+        return picture.tobytes()
+    out = io.BytesIO()
+    if form is Format.PNG:
+        picture.save(out, "PNG", compress_level=4, pnginfo=png_text(text or {}))
+    elif form is Format.JPEG:
+        picture.save(out, "JPEG", quality=quality or 92)
+    else:
+        picture.save(out, "WEBP", quality=quality or 92, method=1)
+    return out.getvalue()
+
+
+def png_text(text: dict[str, Any]) -> PngImagePlugin.PngInfo:
+    """Build the text part of a PNG that tells how it was made."""
+    info = PngImagePlugin.PngInfo()
+    if text:
+        info.add_text(TEXT_KEY, json.dumps(text, sort_keys=True, ensure_ascii=True))
+    return info
+
+
+def map_png(ids: np.ndarray, palette: np.ndarray, text: dict[str, str] | None = None) -> bytes:
+    """Write class ids as an indexed PNG; equal maps give equal bytes.
+
+    Args:
+        ids: (H, W) uint8.
+        palette: (K, 3) uint8, the colour of each class; ids beyond it come out black.
+        text: Keyword and content of text chunks.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(ids, dtype=np.uint8))
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(palette)] = palette
+    picture.putpalette(colours.tobytes())
+    info = PngImagePlugin.PngInfo()
+    for keyword, content in (text or {}).items():
+        info.add_text(keyword, content)
+    out = io.BytesIO()
+    picture.save(out, "PNG", bits=8, pnginfo=info)
+    return out.getvalue()
+
+
+def read_png_text(picture: Image.Image) -> dict[str, Any]:
+    """Read back what :func:`png_text` wrote; an empty dict where there is nothing of ours."""
+    try:
+        found = json.loads(picture.info.get(TEXT_KEY, ""))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

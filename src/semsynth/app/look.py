@@ -1,0 +1,67 @@
+"""How a picture shall look: the settings a client sends along with its label map."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+MAX_SEED = 2**32 - 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SeedLook(_Strict):
+    """A random style, the same for the same seed."""
+
+    seed: int = Field(ge=0, le=MAX_SEED)
+
+
+class NamedLook(_Strict):
+    """One of the styles that came with the model."""
+
+    name: str = Field(min_length=1, max_length=64)
+
+
+class VectorLook(_Strict):
+    """A style code, as the style encoder made it of a photograph."""
+
+    vector: list[Annotated[FiniteFloat, Field(ge=-1e4, le=1e4)]] = Field(min_length=1, max_length=1024)
+
+
+PlainLook = SeedLook | NamedLook | VectorLook
+
+
+class MixLook(_Strict):
+    """Something between two styles: 0 is the first, 1 the second."""
+
+    mix: tuple[PlainLook, PlainLook]
+    amount: float = Field(ge=0.0, le=1.0)
+
+
+Look = PlainLook | MixLook
+
+
+class Settings(_Strict):
+    """Everything about a picture but its map.
+
+    Attributes:
+        look: The style.
+        photo: Key of a photograph handed in before; the picture then changes only where the map does.
+        feather: Width in pixels of the soft rim around a change of a photograph.
+        everywhere: Paint the whole photograph anew, not only where its map changed.
+    """
+
+    look: Look = SeedLook(seed=0)
+    photo: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    feather: int = Field(default=8, ge=0, le=64)
+    everywhere: bool = False
+
+
+def explain(error: ValidationError) -> str:
+    """Say in a few words what a validation error is about, without repeating the input."""
+    parts = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False)[:3]:
+        place = ".".join(str(p) for p in item["loc"] if not str(p).endswith("Look")) or "the text"
+        parts.append(f"{place}: {item['msg'].lower()}")
+    return "; ".join(parts)

@@ -1,0 +1,67 @@
+"""What the application needs of a model, and nothing more. No torch here: the server reads this file too."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from semsynth.app.look import Look
+from semsynth.labels import LabelSpace
+
+
+@dataclass(frozen=True)
+class Card:
+    """Something to choose from a gallery: a style with its thumbnail, or an example map.
+
+    Attributes:
+        name: Shown, and sent back when chosen.
+        picture: A PNG, JPEG or WebP file; empty where there is none.
+    """
+
+    name: str
+    picture: bytes = b""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the page must know about a model.
+
+    Attributes:
+        name: Of the model.
+        label_space: Its classes.
+        image_size: (height, width) it was trained at.
+        style_dim: Length of its style codes; None for a model with one look only.
+        styles: Those that came with it.
+        examples: Label maps to start from, as indexed PNG files.
+        encodes: Whether it takes the style of a photograph.
+        segments: Whether there is a segmenter for its classes, so that photographs can be edited.
+    """
+
+    name: str
+    label_space: LabelSpace
+    image_size: tuple[int, int]
+    style_dim: int | None
+    styles: tuple[Card, ...] = ()
+    examples: tuple[Card, ...] = ()
+    encodes: bool = False
+    segments: bool = False
+
+
+class Painter(Protocol):
+    """A model that paints; lives in the worker process."""
+
+    def describe(self) -> Description:
+        """Tell what the model is."""
+        ...
+
+    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
+        ...
+
+    def encode(self, photo: np.ndarray) -> list[float]:
+        """Give the style code of a photograph (H, W, 3) uint8."""
+        ...
+
+    def segment(self, photo: np.ndarray) -> np.ndarray:
+        """Give the class ids (H, W) uint8 of a photograph (H, W, 3) uint8."""
+        ...

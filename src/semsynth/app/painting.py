@@ -1,0 +1,132 @@
+"""The painting socket: one slot a client, the newest request takes it, and the last one is always painted."""
+
+import asyncio
+import contextlib
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from semsynth.app.desk import Desk
+from semsynth.app.engine import PaintJob
+from semsynth.app.protocol import PaintRequest, Reply, pack_reply, request_number, unpack_request
+from semsynth.app.worker import WorkerBroke
+from semsynth.errors import SemsynthError
+
+SLOW = 0.3
+"""Seconds; where pictures take longer, the client is told when one is begun, so that it can show progress."""
+
+router = APIRouter()
+
+
+@router.websocket("/api/paint")
+async def paint(socket: WebSocket) -> None:
+    """Serve one client until it leaves."""
+    desk = socket.app.state.desk
+    assert isinstance(desk, Desk)
+    if desk.clients >= desk.limits.max_clients:
+        await socket.close(1013, "Too many pages are open.")
+        return
+    desk.clients += 1
+    try:
+        await socket.accept()
+        await Seat(socket, desk).serve()
+    finally:
+        desk.clients -= 1
+
+
+class _Left(Exception):
+    """The client has gone; nothing needs painting."""
+
+
+class Seat:
+    """One client at the painting socket.
+
+    Args:
+        socket: Accepted already.
+        desk: What the server shares.
+    """
+
+    def __init__(self, socket: WebSocket, desk: Desk) -> None:
+        self._socket = socket
+        self._desk = desk
+        self._newest: PaintRequest | None = None
+        self._filled = asyncio.Event()
+        self._left = False
+
+    async def serve(self) -> None:
+        """Receive and paint, side by side, until the client leaves."""
+        painting = asyncio.create_task(self._paint_newest())
+        try:
+            await self._receive()
+        except (
+            WebSocketDisconnect,
+            RuntimeError,
+        ):  # Starlette raises the latter when sending to a closed socket
+            return
+        finally:
+            self._left = True
+            painting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, _Left):
+                await painting
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            data = message.get("bytes")
+            try:
+                if not data:
+                    raise SemsynthError("Only binary messages are understood here.")
+                found = await self._desk.worker.describe()
+                request = unpack_request(data, self._desk.limits, found.label_space.num_classes)
+            except SemsynthError as error:
+                await self._say(Reply.ERROR, request_number(data or b""), str(error))
+                continue
+            replaced, self._newest = self._newest, request
+            self._filled.set()
+            if replaced is not None:
+                await self._say(Reply.SUPERSEDED, replaced.number)
+
+    async def _paint_newest(self) -> None:
+        while True:
+            await self._filled.wait()
+            await self._paint_one()
+
+    async def _paint_one(self) -> None:
+        taken: PaintRequest | None = None
+
+        def take() -> PaintJob:
+            nonlocal taken
+            taken = self._take()
+            return PaintJob(taken.labels, taken.settings, taken.format, taken.scale, taken.quality)
+
+        try:
+            painted = await self._desk.worker.paint(take)
+        except (SemsynthError, WorkerBroke) as error:
+            # A worker that cannot be started never takes anything: its client is answered all the same.
+            await self._say(Reply.ERROR, (taken or self._take()).number, str(error))
+            return
+        assert taken is not None
+        message = pack_reply(
+            Reply.PICTURE,
+            taken.number,
+            painted.data,
+            form=taken.format,
+            size=(painted.width, painted.height),
+            seconds=painted.seconds,
+        )
+        await self._socket.send_bytes(message)
+
+    def _take(self) -> PaintRequest:
+        if self._left or self._newest is None:
+            raise _Left
+        request, self._newest = self._newest, None
+        self._filled.clear()
+        expected = self._desk.worker.expected
+        if expected > SLOW:
+            told = asyncio.ensure_future(self._say(Reply.STARTED, request.number, seconds=expected))
+            told.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return request
+
+    async def _say(self, kind: Reply, number: int, sentence: str = "", seconds: float = 0.0) -> None:
+        await self._socket.send_bytes(pack_reply(kind, number, sentence.encode(), seconds=seconds))

@@ -1,0 +1,208 @@
+"""Who may talk to the server: the token, Host and Origin, sizes, and the headers every answer carries."""
+
+import hmac
+import ipaddress
+import json
+import os
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from semsynth.app.limits import Limits
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-cache",
+}
+OPEN_PATHS = frozenset({"/health"})
+
+
+def load_token(folder: Path) -> str:
+    """Read the access token of this user, or make one.
+
+    It is kept, readable by its owner alone, so that an open page finds its server again after a restart.
+
+    Args:
+        folder: Where the application keeps its data; created if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "token"
+    try:
+        token = path.read_text("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        token = ""
+    if len(token) >= 32 and token.isascii():
+        return token
+    token = secrets.token_urlsafe(32)
+    temporary = path.with_name(f"token.{os.getpid()}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return token
+
+
+class Gate:
+    """ASGI middleware that lets in only those who hold the token, and only pages of our own.
+
+    A page of another origin fails three times over: its requests carry no cookie (SameSite=Strict), their
+    Origin is not ours, and, should its name be re-pointed to this machine, their Host is not ours either.
+
+    Args:
+        app: The application behind the gate.
+        token: The secret.
+        hosts: Host names this server answers to, without port. Addresses that are bare IP numbers are let
+            through as well when ``any_address`` is set, since no foreign name can stand for them.
+        any_address: Set when the server listens on more than the loopback interface.
+        limits: For the size of request bodies.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, token: str, hosts: frozenset[str], any_address: bool, limits: Limits
+    ) -> None:
+        self.app = app
+        self.token = token.encode()
+        self.hosts = hosts
+        self.any_address = any_address
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        status, sentence = self.refusal(scope)
+        if status:
+            await _refuse(scope, receive, send, status, sentence)
+        elif scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+        else:
+            await self.app(scope, _Bounded(receive, self.limits.max_body), _with_headers(send))
+
+    def refusal(self, scope: Scope) -> tuple[int, str]:
+        """Decide about a request: (0, "") lets it in, otherwise (HTTP status, sentence)."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self._known_host(host):
+            return 421, "This server answers only to the address it printed when it was started."
+        origin = headers.get("origin")
+        if origin is not None and (urlsplit_safe(origin) != host.lower()):
+            return 403, "Pages of other sites may not use this server."
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and scope["path"] != "/":
+            return 403, "Pages of other sites may not use this server."
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self.limits.max_body:
+            return 413, f"A request may be at most {self.limits.max_body >> 20} MB long."
+        if scope["path"] in OPEN_PATHS or self._holds_token(scope, headers):
+            return 0, ""
+        return 401, "Open the address that 'semsynth app' printed; it carries the key to this page."
+
+    def _known_host(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname
+        except ValueError:
+            return False
+        if not name:
+            return False
+        return name in self.hosts or (self.any_address and _is_address(name))
+
+    def _holds_token(self, scope: Scope, headers: Headers) -> bool:
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        offered = [value.strip()] if scheme.lower() == "bearer" else []
+        offered.append(_cookie(headers, cookie_name(scope)))
+        if scope["path"] == "/" and scope["type"] == "http":
+            query = scope.get("query_string", b"").decode("latin-1")
+            offered.extend(p[6:] for p in query.split("&") if p.startswith("token="))
+        return any(hmac.compare_digest(o.encode("utf-8", "replace"), self.token) for o in offered)
+
+
+def cookie_name(scope: Scope) -> str:
+    """Name the cookie after the port: cookies ignore ports, and two servers may run side by side."""
+    server = scope.get("server") or ("", 0)
+    return f"semsynth_{server[1]}"
+
+
+def urlsplit_safe(origin: str) -> str:
+    """Give the host and port of an Origin header in lower case, or nothing when it cannot be read."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    try:
+        jar = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return jar[name].value if name in jar else ""
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return wrapped
+
+
+class _Bounded:
+    """The receiving end of a request, which stops once too many bytes came."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self.receive = receive
+        self.left = limit
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.left -= len(message.get("body", b""))
+        if self.left < 0:
+            raise HTTPException(413, "The request is too long.")
+        return message
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 4000 + status % 1000, "reason": sentence})
+        return
+    body = json.dumps({"error": sentence}).encode()
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    kind = "text/plain; charset=utf-8" if wants_page else "application/json"
+    content = sentence.encode() if wants_page else body
+    start: dict[str, Any] = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())],
+    }
+    await _with_headers(send)(start)
+    await send({"type": "http.response.body", "body": content})

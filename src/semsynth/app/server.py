@@ -1,0 +1,133 @@
+"""The web server of the painting application. It never touches the model: the worker process does."""
+
+import logging
+import mimetypes
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+import semsynth
+from semsynth.app import api, painting
+from semsynth.app.desk import Desk
+from semsynth.app.limits import Limits
+from semsynth.app.projects import Shelf
+from semsynth.app.security import Gate, cookie_name
+from semsynth.app.worker import Worker, WorkerBroke
+from semsynth.errors import SemsynthError
+
+STATIC = Path(str(files("semsynth.app") / "static"))
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+log = logging.getLogger("semsynth.app")
+
+
+def create_app(
+    worker: Worker,
+    *,
+    token: str,
+    folder: Path,
+    limits: Limits | None = None,
+    hosts: frozenset[str] = LOCAL_HOSTS,
+    any_address: bool = False,
+) -> FastAPI:
+    """Build the application.
+
+    Args:
+        worker: Paints; closed when the application ends.
+        token: Whoever brings it is let in.
+        folder: Where projects are kept.
+        limits: What clients may send.
+        hosts: Names this server answers to.
+        any_address: Also answer to bare IP addresses; for servers reached from other machines.
+    """
+    limits = limits or Limits()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.desk = Desk(worker, Shelf(folder / "projects", limits), limits)
+        yield
+        await worker.close()
+
+    app = FastAPI(
+        title="semsynth",
+        version=semsynth.__version__,
+        description="Paint a label map, get a photograph.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere; ours is static/api.html
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    _speak_in_sentences(app)
+    _serve_pages(app)
+    app.include_router(api.router)
+    app.include_router(painting.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.add_middleware(Gate, token=token, hosts=hosts, any_address=any_address, limits=limits)
+    return app
+
+
+def _speak_in_sentences(app: FastAPI) -> None:
+    """Every refusal is {"error": sentence}, and none says anything of the machine."""
+
+    @app.exception_handler(SemsynthError)
+    async def refused(_: Request, error: SemsynthError) -> Response:
+        return _problem(400, str(error))
+
+    @app.exception_handler(WorkerBroke)
+    async def broke(_: Request, error: WorkerBroke) -> Response:
+        return _problem(503, str(error))
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        return _problem(error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        items = [
+            f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg'].lower()}" for e in error.errors()
+        ]
+        return _problem(422, f"The request cannot be used: {'; '.join(items[:3])}.")
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return _problem(500, "Something went wrong in the server; its terminal says what.")
+
+
+def _problem(status: int, sentence: str) -> Response:
+    clean = sentence.encode("utf-8", "replace").decode()
+    return JSONResponse({"error": clean}, status_code=status)
+
+
+def _serve_pages(app: FastAPI) -> None:
+    mimetypes.add_type(
+        "text/javascript", ".js"
+    )  # some systems say otherwise, and browsers then refuse modules
+
+    @app.get("/", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        if "token" in request.query_params:
+            answer = RedirectResponse("/", status_code=303)
+            answer.set_cookie(
+                cookie_name(request.scope),
+                request.query_params["token"],
+                max_age=365 * 24 * 3600,
+                httponly=True,
+                samesite="strict",
+                secure=request.url.scheme == "https",
+            )
+            return answer
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/api", include_in_schema=False)
+    async def description() -> Response:
+        return FileResponse(STATIC / "api.html")
+
+    @app.get("/health", include_in_schema=False)
+    async def health(request: Request) -> dict[str, bool]:
+        return {"ready": request.app.state.desk.worker.ready}

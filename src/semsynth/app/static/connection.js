@@ -1,0 +1,138 @@
+import { Signal } from "./signal.js";
+
+/**
+ * @typedef {import("./types.js").Settings} Settings
+ * @typedef {{ids: Uint8Array, width: number, height: number, settings: Settings, format: number, scale?: number}} Job
+ * @typedef {{number: number, format: number, width: number, height: number, seconds: number,
+ *   bytes: Uint8Array<ArrayBuffer>}} Picture
+ */
+
+export const FORMAT = { png: 0, jpeg: 1, webp: 2, rgb: 3 };
+const KIND = { picture: 1, superseded: 2, error: 3, started: 4 };
+const VERSION = 1, HEADER = 16;
+
+/** The painting socket: see the guide of the painting application for its messages. */
+export class Connection {
+  constructor() {
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.number = 0;
+    this.delay = 250;
+    this.closed = false;
+    /** Requests that no answer has come for. @type {Map<number, number>} */
+    this.waiting = new Map();
+    /** @type {Signal<Picture>} */
+    this.painted = new Signal();
+    /** @type {Signal<{number: number, sentence: string}>} */
+    this.refused = new Signal();
+    /** @type {Signal<{number: number, seconds: number}>} */
+    this.started = new Signal();
+    /** @type {Signal<boolean>} */
+    this.linked = new Signal();
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}/api/paint`);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.delay = 250;
+      this.linked.emit(true);
+    };
+    socket.onmessage = (event) => this.receive(event.data);
+    socket.onclose = () => {
+      if (this.socket !== socket) return;
+      this.waiting.clear();
+      this.linked.emit(false);
+      if (this.closed) return;
+      setTimeout(() => this.open(), this.delay);
+      this.delay = Math.min(4000, this.delay * 1.7);
+    };
+    this.socket = socket;
+  }
+
+  close() {
+    this.closed = true;
+    this.socket?.close();
+  }
+
+  get ready() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  /**
+   * Ask for a picture.
+   * @param {Job} job
+   * @returns {number} the request's number, or 0 when there is no connection
+   */
+  send(job) {
+    if (!this.ready) return 0;
+    const settings = new TextEncoder().encode(JSON.stringify(job.settings));
+    const message = new Uint8Array(HEADER + settings.length + job.ids.length);
+    const head = new DataView(message.buffer);
+    this.number = (this.number % 0xffffffff) + 1;
+    head.setUint8(0, VERSION);
+    head.setUint8(1, 1);
+    head.setUint8(2, job.format);
+    head.setUint8(3, job.scale ?? 1);
+    head.setUint32(4, this.number, true);
+    head.setUint16(8, job.width, true);
+    head.setUint16(10, job.height, true);
+    head.setUint16(12, settings.length, true);
+    message.set(settings, HEADER);
+    message.set(job.ids, HEADER + settings.length);
+    this.socket?.send(message);
+    this.waiting.set(this.number, performance.now());
+    return this.number;
+  }
+
+  /** @param {ArrayBuffer} data */
+  receive(data) {
+    const head = new DataView(data);
+    const kind = head.getUint8(1), number = head.getUint32(4, true);
+    const seconds = head.getUint32(12, true) / 1e6;
+    const bytes = new Uint8Array(data, HEADER);
+    if (kind === KIND.started) {
+      this.started.emit({ number, seconds });
+      return;
+    }
+    this.waiting.delete(number);
+    if (kind === KIND.picture) {
+      const width = head.getUint16(8, true), height = head.getUint16(10, true);
+      this.painted.emit({ number, format: head.getUint8(2), width, height, seconds, bytes });
+    } else if (kind === KIND.error) {
+      this.refused.emit({ number, sentence: new TextDecoder().decode(bytes) });
+    } else if (kind === KIND.superseded) {
+      this.passed.emit(number);
+    }
+  }
+
+  /** A newer request took the place of this one. @type {Signal<number>} */
+  passed = new Signal();
+}
+
+/**
+ * Ask for one picture, apart from those that are shown live.
+ * @param {Job[]} jobs painted one after the other
+ * @param {(picture: Picture, index: number) => void} each
+ * @returns {Promise<void>}
+ */
+export function ask(jobs, each) {
+  const connection = new Connection();
+  return new Promise((resolve, reject) => {
+    let index = 0;
+    const end = (/** @type {string | null} */ sentence) => {
+      connection.close();
+      if (sentence === null) resolve();
+      else reject(new Error(sentence));
+    };
+    const next = () => (index < jobs.length ? void connection.send(jobs[index]) : end(null));
+    connection.linked.on((up) => (up ? next() : connection.closed || end("The server does not answer.")));
+    connection.painted.on((picture) => {
+      each(picture, index++);
+      next();
+    });
+    connection.refused.on(({ sentence }) => end(sentence));
+    connection.open();
+  });
+}

@@ -1,0 +1,86 @@
+import { fromBase64 } from "./bytes.js";
+import { dialog } from "./files.js";
+import { call, sendForm } from "./server.js";
+
+/**
+ * @typedef {import("./types.js").Card} Card
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./files.js").Files} Files
+ * @typedef {import("./photo.js").PhotoEdit} PhotoEdit
+ */
+
+/** New drawings: empty, or from one of the model's examples. */
+export class Examples {
+  /**
+   * @param {Studio} studio
+   * @param {Card[]} cards
+   * @param {Files} files
+   * @param {PhotoEdit} photo
+   */
+  constructor(studio, cards, files, photo) {
+    this.studio = studio;
+    this.cards = cards;
+    this.files = files;
+    this.photo = photo;
+    document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
+    const tiles = cards.map((card) => this.tile(card.name, card.picture, () => this.start(card)));
+    tiles.unshift(this.tile(`All ${studio.nameOf(studio.background)}`, null, () => this.startEmpty()));
+    document.getElementById("examples")?.append(...tiles);
+  }
+
+  startEmpty() {
+    const { drawing, background } = this.studio;
+    this.photo.close();
+    this.studio.record("New drawing", () => drawing.replace(new Uint8Array(drawing.ids.length).fill(background)));
+    this.files.rename("Untitled");
+  }
+
+  /** @param {Card} card */
+  async start(card) {
+    const ids = await this.load(card);
+    this.photo.close();
+    this.studio.record(`Example ${card.name}`, () => this.studio.drawing.replace(ids));
+    this.files.rename(card.name);
+  }
+
+  /**
+   * @param {Card} card
+   * @returns {Promise<Uint8Array>}
+   */
+  async load(card) {
+    const { width, height } = this.studio.drawing;
+    const file = await (await call(card.picture ?? "")).blob();
+    const form = { map: file, width: String(width), height: String(height) };
+    return fromBase64((await (await sendForm("/api/maps/read", form)).json()).ids);
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | null} picture
+   * @param {() => unknown} action
+   */
+  tile(name, picture, action) {
+    const tile = document.createElement("button");
+    tile.className = "tile";
+    tile.type = "button";
+    if (picture) {
+      const image = document.createElement("img");
+      image.src = picture;
+      image.alt = "";
+      tile.append(image);
+    } else {
+      const blank = document.createElement("span");
+      blank.className = "blank";
+      tile.append(blank);
+    }
+    const text = document.createElement("span");
+    text.className = "tile-name";
+    text.textContent = name;
+    tile.append(text);
+    tile.addEventListener("click", () => {
+      dialog("new").close();
+      this.files.try(async () => action());
+    });
+    return tile;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * @typedef {import("./types.js").Rect} Rect
+ * @typedef {import("./drawing.js").Drawing} Drawing
+ * @typedef {import("./drawing.js").Stack} Stack
+ *
+ * @typedef {{kind: "pixels", label: string, layer: number, rect: Rect, before: Uint8Array, after: Uint8Array}} PixelStep
+ * @typedef {{kind: "stack", label: string, before: Stack, after: Stack}} StackStep
+ * @typedef {PixelStep | StackStep} Step
+ */
+
+/** How many steps can be taken back. */
+export const DEPTH = 200;
+
+/** The steps that made the drawing, to be taken back and done again. */
+export class History {
+  /** @param {Drawing} drawing */
+  constructor(drawing) {
+    this.drawing = drawing;
+    /** @type {Step[]} */
+    this.done = [];
+    /** @type {Step[]} */
+    this.undone = [];
+  }
+
+  /** @param {Step} step */
+  push(step) {
+    this.done.push(step);
+    if (this.done.length > DEPTH) this.done.shift();
+    this.undone.length = 0;
+  }
+
+  /**
+   * Do something to the layers as a whole, as one step.
+   * @param {string} label
+   * @param {() => void} action
+   */
+  record(label, action) {
+    const before = this.drawing.copy();
+    action();
+    this.push({ kind: "stack", label, before, after: this.drawing.copy() });
+  }
+
+  /** @returns {string | null} what was taken back */
+  undo() {
+    const step = this.done.pop();
+    if (!step) return null;
+    this.undone.push(step);
+    this.apply(step, step.before);
+    return step.label;
+  }
+
+  /** @returns {string | null} what was done again */
+  redo() {
+    const step = this.undone.pop();
+    if (!step) return null;
+    this.done.push(step);
+    this.apply(step, step.after);
+    return step.label;
+  }
+
+  /**
+   * @param {Step} step
+   * @param {Uint8Array | Stack} state
+   */
+  apply(step, state) {
+    if (step.kind === "stack") {
+      this.drawing.restore(/** @type {Stack} */ (state));
+      return;
+    }
+    writeRect(this.drawing.layers[step.layer].ids, this.drawing.width, step.rect, /** @type {Uint8Array} */ (state));
+    this.drawing.active = step.layer;
+    this.drawing.compose(step.rect);
+  }
+}
+
+/**
+ * Copy the pixels of a rectangle.
+ * @param {Uint8Array} ids
+ * @param {number} width
+ * @param {Rect} rect
+ */
+export function readRect(ids, width, rect) {
+  const columns = rect.x1 - rect.x0;
+  const part = new Uint8Array(columns * (rect.y1 - rect.y0));
+  for (let y = rect.y0; y < rect.y1; y++) {
+    part.set(ids.subarray(y * width + rect.x0, y * width + rect.x1), (y - rect.y0) * columns);
+  }
+  return part;
+}
+
+/**
+ * Put the pixels of a rectangle back.
+ * @param {Uint8Array} ids
+ * @param {number} width
+ * @param {Rect} rect
+ * @param {Uint8Array} part
+ */
+export function writeRect(ids, width, rect, part) {
+  const columns = rect.x1 - rect.x0;
+  for (let y = rect.y0; y < rect.y1; y++) {
+    ids.set(part.subarray((y - rect.y0) * columns, (y - rect.y0 + 1) * columns), y * width + rect.x0);
+  }
+}

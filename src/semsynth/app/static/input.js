@@ -1,0 +1,257 @@
+// Mouse, pen, touch and keyboard on the canvas.
+
+import { eyedropper, hand } from "./tools/index.js";
+
+/**
+ * @typedef {import("./types.js").Point} Point
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./view.js").Pane} Pane
+ * @typedef {import("./tools/tool.js").Tool} Tool
+ * @typedef {import("./tools/tool.js").Pen} Pen
+ */
+
+/** Once a pen has been seen, fingers and palms do not paint for this long (milliseconds). */
+const PALM = 4000;
+
+/** Turns what the user does on the canvas into calls of the chosen tool. */
+export class Input {
+  /**
+   * @param {View} view
+   * @param {Studio} studio
+   * @param {Tool} tool
+   */
+  constructor(view, studio, tool) {
+    this.view = view;
+    this.studio = studio;
+    this.tool = tool;
+    /** The tool at work, and the pane it began in. @type {{tool: Tool, pane: Pane, id: number} | null} */
+    this.active = null;
+    /** @type {Map<number, Point>} */
+    this.fingers = new Map();
+    this.panning = -1;
+    this.wiping = -1;
+    this.space = false;
+    this.penSeen = -Infinity;
+    /** Where the keyboard's brush is, and whether it is down. */
+    this.keys = { x: studio.drawing.width / 2, y: studio.drawing.height / 2, down: false };
+    this.listen();
+    this.choose(tool);
+  }
+
+  /** @param {Tool} tool */
+  choose(tool) {
+    this.cancel();
+    this.tool = tool;
+    this.view.tool = tool;
+    this.view.canvas.style.cursor = tool.pans ? "grab" : "none";
+    this.view.refresh();
+  }
+
+  cancel() {
+    this.active = null;
+    this.keys.down = false;
+    this.studio.cancel();
+    this.tool.cancel?.(this.studio);
+    this.view.refresh();
+  }
+
+  listen() {
+    const canvas = this.view.canvas;
+    canvas.addEventListener("pointerdown", (e) => this.down(e));
+    canvas.addEventListener("pointermove", (e) => this.move(e));
+    canvas.addEventListener("pointerup", (e) => this.up(e));
+    canvas.addEventListener("pointercancel", (e) => this.lost(e));
+    canvas.addEventListener("pointerleave", () => {
+      if (!this.active) this.point(null);
+    });
+    canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
+    canvas.addEventListener("contextmenu", (e) => e.preventDefault());
+    canvas.addEventListener("keydown", (e) => this.key(e));
+    canvas.addEventListener("blur", () => {
+      if (this.keys.down) this.toggleKeyPen();
+      this.view.keyboard = false;
+      this.view.refresh();
+    });
+  }
+
+  /** @param {PointerEvent} e */
+  down(e) {
+    const canvas = this.view.canvas;
+    canvas.focus({ preventScroll: true });
+    canvas.setPointerCapture(e.pointerId);
+    e.preventDefault();
+    if (e.pointerType === "pen") this.penSeen = e.timeStamp;
+    if (e.pointerType === "touch") {
+      this.fingers.set(e.pointerId, at(e));
+      if (this.fingers.size > 1 || e.timeStamp - this.penSeen < PALM) {
+        if (this.active?.id !== undefined && this.fingers.has(this.active.id)) this.cancel();
+        return;
+      }
+    }
+    const place = at(e);
+    if (Math.abs(place.x - this.view.edge) < 16 && this.view.edge >= 0) {
+      this.wiping = e.pointerId;
+    } else if (e.button === 1 || this.space || this.tool.pans) {
+      this.panning = e.pointerId;
+      canvas.style.cursor = "grabbing";
+    } else if (!this.active && (e.button === 0 || e.button === 2)) {
+      const tool = e.altKey || e.button === 2 ? eyedropper : this.tool;
+      this.active = { tool, pane: this.view.paneAt(place), id: e.pointerId };
+      tool.down(this.studio, this.pen(e, this.active.pane));
+    }
+    this.view.refresh();
+  }
+
+  /** @param {PointerEvent} e */
+  move(e) {
+    const place = at(e);
+    const before = this.fingers.get(e.pointerId);
+    if (before && (this.fingers.size > 1 || e.timeStamp - this.penSeen < PALM)) {
+      this.pinch(e.pointerId, before, place);
+      return;
+    }
+    if (before) this.fingers.set(e.pointerId, place);
+    if (this.wiping === e.pointerId) {
+      this.view.wipe = Math.max(0, Math.min(1, place.x / this.view.canvas.clientWidth));
+    } else if (this.panning === e.pointerId) {
+      this.view.panBy(e.movementX, e.movementY);
+    } else if (this.active?.id === e.pointerId) {
+      const { tool, pane } = this.active;
+      const events = e.getCoalescedEvents?.() ?? [];
+      for (const part of events.length ? events : [e]) tool.move?.(this.studio, this.pen(part, pane));
+    } else {
+      this.tool.hover?.(this.studio, this.pen(e, this.view.paneAt(place)));
+    }
+    this.view.keyboard = false;
+    this.point(this.view.toDrawing(place, this.active?.pane ?? this.view.paneAt(place)));
+  }
+
+  /** @param {PointerEvent} e */
+  up(e) {
+    this.fingers.delete(e.pointerId);
+    if (this.active?.id === e.pointerId) {
+      const { tool, pane } = this.active;
+      this.active = null;
+      tool.up?.(this.studio, this.pen(e, pane));
+    }
+    this.release(e);
+  }
+
+  /** @param {PointerEvent} e */
+  lost(e) {
+    this.fingers.delete(e.pointerId);
+    if (this.active?.id === e.pointerId) this.cancel();
+    this.release(e);
+  }
+
+  /** @param {PointerEvent} e */
+  release(e) {
+    if (this.panning === e.pointerId) this.panning = -1;
+    if (this.wiping === e.pointerId) this.wiping = -1;
+    this.view.canvas.style.cursor = this.tool.pans || this.space ? "grab" : "none";
+    this.view.refresh();
+  }
+
+  /**
+   * One of two fingers has moved: the view follows both.
+   * @param {number} id
+   * @param {Point} before
+   * @param {Point} now
+   */
+  pinch(id, before, now) {
+    const other = [...this.fingers].find(([key]) => key !== id)?.[1];
+    this.fingers.set(id, now);
+    if (!other) {
+      this.view.panBy(now.x - before.x, now.y - before.y);
+      return;
+    }
+    const was = Math.hypot(before.x - other.x, before.y - other.y);
+    const is = Math.hypot(now.x - other.x, now.y - other.y);
+    this.view.panBy((now.x - before.x) / 2, (now.y - before.y) / 2);
+    if (was > 10) this.view.zoomBy(is / was, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+  }
+
+  /** @param {WheelEvent} e */
+  wheel(e) {
+    e.preventDefault();
+    const amount = (e.deltaY || e.deltaX) * (e.deltaMode ? 20 : 1);
+    if (e.shiftKey || e.altKey) this.studio.resize(this.studio.size * Math.exp(-amount / 400) - Math.sign(amount) * 0.6);
+    else this.view.zoomBy(Math.exp(-amount / 300), at(e));
+    this.point(this.view.toDrawing(at(e), this.view.paneAt(at(e))));
+  }
+
+  /** @param {KeyboardEvent} e */
+  key(e) {
+    if (e.ctrlKey || e.metaKey) return;
+    const step = e.shiftKey ? 1 : Math.max(4, Math.round(this.studio.size / 4));
+    /** @type {Record<string, [number, number]>} */
+    const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const way = ways[e.key];
+    if (way) {
+      const { width, height } = this.studio.drawing;
+      this.keys.x = Math.max(0.5, Math.min(width - 0.5, this.keys.x + way[0]));
+      this.keys.y = Math.max(0.5, Math.min(height - 0.5, this.keys.y + way[1]));
+      if (this.keys.down) this.tool.move?.(this.studio, this.keyPen());
+      else this.tool.hover?.(this.studio, this.keyPen());
+    } else if (e.key === "Enter") {
+      this.toggleKeyPen();
+    } else {
+      return;
+    }
+    e.preventDefault();
+    this.view.keyboard = true;
+    this.point(this.keys);
+  }
+
+  toggleKeyPen() {
+    if (this.tool === hand) return;
+    if (this.keys.down) {
+      this.keys.down = false;
+      this.tool.up?.(this.studio, this.keyPen());
+      this.studio.told.emit("Brush lifted");
+      return;
+    }
+    const lasting = Boolean(this.tool.up);
+    this.tool.down(this.studio, this.keyPen());
+    this.keys.down = lasting;
+    if (lasting) this.studio.told.emit("Brush down; arrows paint, Enter lifts it");
+  }
+
+  /** @returns {Pen} */
+  keyPen() {
+    return { x: this.keys.x, y: this.keys.y, pressure: 1, shift: false };
+  }
+
+  /** @param {Point | null} p on the drawing */
+  point(p) {
+    this.view.cursor = p ? { x: p.x, y: p.y } : null;
+    this.pointed(p);
+    this.view.refresh();
+  }
+
+  /**
+   * Replaced by whoever wants to know where the pointer is.
+   * @param {Point | null} _p
+   */
+  pointed(_p) {}
+
+  /**
+   * @param {PointerEvent} e
+   * @param {Pane} pane
+   * @returns {Pen}
+   */
+  pen(e, pane) {
+    const pressure = e.pointerType === "pen" && e.pressure > 0 ? 0.25 + 0.75 * e.pressure : 1;
+    return { ...this.view.toDrawing(at(e), pane), pressure, shift: e.shiftKey };
+  }
+}
+
+/**
+ * @param {MouseEvent} e
+ * @returns {Point} on the canvas
+ */
+function at(e) {
+  const box = /** @type {Element} */ (e.target).getBoundingClientRect?.();
+  return { x: e.clientX - (box?.left ?? 0), y: e.clientY - (box?.top ?? 0) };
+}

@@ -1,0 +1,142 @@
+import { Connection, FORMAT } from "./connection.js";
+import { Signal } from "./signal.js";
+import { surface } from "./view.js";
+
+/**
+ * @typedef {import("./types.js").Settings} Settings
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./connection.js").Picture} Picture
+ */
+
+/** How many requests may be under way: one being painted and one waiting. */
+const AHEAD = 2;
+
+/** Keeps the picture up with the drawing: the newest state is always painted, states in between may be skipped. */
+export class Live {
+  /**
+   * @param {Studio} studio
+   * @param {View} view
+   * @param {() => Settings} settings
+   */
+  constructor(studio, view, settings) {
+    this.studio = studio;
+    this.view = view;
+    this.settings = settings;
+    this.connection = new Connection();
+    this.dirty = true;
+    this.scheduled = false;
+    /** The request that shows the newest state, and the last one shown. */
+    this.newest = 0;
+    this.shown = 0;
+    /** @type {ReturnType<typeof surface> | null} */
+    this.surface = null;
+    /** Milliseconds from sending to showing, of the last pictures. @type {number[]} */
+    this.delays = [];
+    /** A picture was put on the canvas; true when it shows the newest state. @type {Signal<boolean>} */
+    this.showed = new Signal();
+
+    this.connection.painted.on((picture) => this.show(picture));
+    this.connection.refused.on(() => this.schedule());
+    this.connection.passed.on(() => this.schedule());
+    this.connection.linked.on((up) => {
+      if (up) this.request();
+    });
+    studio.changed.on(() => this.request());
+  }
+
+  /** Whether the picture shows the drawing as it is now. */
+  get current() {
+    return !this.dirty && this.newest !== 0 && this.shown === this.newest;
+  }
+
+  /**
+   * The picture that is shown, as a data address.
+   * @returns {string | null}
+   */
+  still() {
+    const picture = this.view.picture;
+    if (!picture) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = this.studio.drawing.width;
+    canvas.height = this.studio.drawing.height;
+    canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/jpeg", 0.9);
+  }
+
+  request() {
+    this.dirty = true;
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.scheduled || !this.dirty) return;
+    this.scheduled = true;
+    // A task instead of an animation frame, so that a page in the background is kept up to date as well.
+    queueMicrotask(() => {
+      this.scheduled = false;
+      this.send();
+    });
+  }
+
+  send() {
+    if (!this.dirty || !this.connection.ready || this.connection.waiting.size >= AHEAD) return;
+    const { drawing } = this.studio;
+    const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
+    const number = this.connection.send({
+      ids: drawing.ids,
+      width: drawing.width,
+      height: drawing.height,
+      settings: this.settings(),
+      format: local ? FORMAT.rgb : FORMAT.webp,
+    });
+    if (!number) return;
+    this.dirty = false;
+    this.newest = number;
+    this.sentAt = performance.now();
+  }
+
+  /** @param {Picture} picture */
+  show(picture) {
+    const sent = this.sentAt ?? performance.now();
+    if (picture.format === FORMAT.rgb) {
+      this.put(picture, sent);
+    } else {
+      createImageBitmap(new Blob([picture.bytes])).then((bitmap) => {
+        this.view.picture = bitmap;
+        this.done(picture, sent);
+      });
+    }
+    this.schedule();
+  }
+
+  /**
+   * @param {Picture} picture raw
+   * @param {number} sent
+   */
+  put(picture, sent) {
+    const { width, height, bytes } = picture;
+    if (this.surface?.canvas.width !== width || this.surface.canvas.height !== height) {
+      this.surface = surface(width, height);
+    }
+    const { pixels } = this.surface;
+    for (let i = 0, j = 0; i < pixels.length; i++, j += 3) {
+      pixels[i] = 0xff000000 | (bytes[j + 2] << 16) | (bytes[j + 1] << 8) | bytes[j];
+    }
+    this.surface.show();
+    this.view.picture = this.surface.canvas;
+    this.done(picture, sent);
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {number} sent
+   */
+  done(picture, sent) {
+    this.shown = picture.number;
+    this.delays.push(performance.now() - sent);
+    if (this.delays.length > 20) this.delays.shift();
+    this.view.refresh();
+    this.showed.emit(this.current);
+  }
+}

@@ -1,0 +1,40 @@
+// Talking to the server by REST.
+
+/** A sentence from the server, or about it. */
+export class Refusal extends Error {}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+export async function call(path, init) {
+  let answer;
+  try {
+    answer = await fetch(path, init);
+  } catch {
+    throw new Refusal("The server does not answer. Is it still running?");
+  }
+  if (answer.ok) return answer;
+  const body = await answer.json().catch(() => ({}));
+  throw new Refusal(body.error ?? `The server refused (${answer.status}).`);
+}
+
+/**
+ * @param {string} path
+ * @param {any} body
+ * @param {string} [method]
+ */
+export function sendJson(path, body, method = "POST") {
+  return call(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string | Blob>} fields
+ */
+export function sendForm(path, fields) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  return call(path, { method: "POST", body: form });
+}

@@ -1,0 +1,71 @@
+// One table of all shortcuts: what it lists is what works, and the sheet shows it.
+
+/**
+ * @typedef {{keys: string, does: string, action: () => void}} Shortcut keys as KeyboardEvent.key, with modifiers before
+ * @typedef {{title: string, shortcuts: Shortcut[]}} Section
+ */
+
+/** @type {Record<string, string>} */
+const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Mod: "Ctrl", " ": "Space" };
+
+/**
+ * Name the keys of an event the way the table does.
+ * @param {KeyboardEvent} e
+ * @returns {string}
+ */
+export function keysOf(e) {
+  const mods = [];
+  if (e.ctrlKey || e.metaKey) mods.push("Mod");
+  if (e.shiftKey && (e.key.length > 1 || /[a-z]/i.test(e.key))) mods.push("Shift");
+  return [...mods, e.key.length === 1 ? e.key.toLowerCase() : e.key].join("+");
+}
+
+/**
+ * Listen for shortcuts everywhere but in text fields and open dialogs.
+ * @param {Section[]} sections
+ * @param {(e: KeyboardEvent) => boolean} first asked before the table; true when it took the key
+ */
+export function listen(sections, first) {
+  const table = new Map(sections.flatMap((s) => s.shortcuts).map((s) => [s.keys, s.action]));
+  document.addEventListener("keydown", (e) => {
+    const target = /** @type {Element} */ (e.target);
+    const typing = target.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
+    const withMod = e.ctrlKey || e.metaKey;
+    if (document.querySelector("dialog[open]") || (typing && !withMod) || e.defaultPrevented) return;
+    if (typing && ["z", "y"].includes(e.key.toLowerCase())) return;
+    const action = table.get(keysOf(e));
+    if (!first(e)) {
+      if (!action) return;
+      action();
+    }
+    e.preventDefault();
+  });
+}
+
+/**
+ * Fill the sheet of shortcuts.
+ * @param {HTMLElement} sheet
+ * @param {Section[]} sections
+ * @param {Section[]} more what is not a plain key, for reading only
+ */
+export function fillSheet(sheet, sections, more) {
+  for (const { title, shortcuts } of [...sections, ...more]) {
+    const part = document.createElement("section");
+    const head = document.createElement("h3");
+    head.textContent = title;
+    const list = document.createElement("dl");
+    for (const { keys, does } of shortcuts) {
+      const term = document.createElement("dt");
+      for (const key of keys === "+" ? ["+"] : keys.split("+")) {
+        const box = document.createElement("kbd");
+        box.textContent = SHOWN[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+        term.append(box);
+      }
+      const text = document.createElement("dd");
+      text.textContent = does;
+      list.append(term, text);
+    }
+    part.append(head, list);
+    sheet.append(part);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./live.js").Live} Live
+ * @typedef {import("./palette.js").Palette} Palette
+ * @typedef {import("./types.js").Point} Point
+ */
+
+const SHOWN = 6000;
+
+/** The bar at the bottom: what is under the pointer, what has happened, how fast pictures come. */
+export class Status {
+  /**
+   * @param {Studio} studio
+   * @param {Palette} palette
+   * @param {Live} live
+   */
+  constructor(studio, palette, live) {
+    this.studio = studio;
+    this.palette = palette;
+    this.message = element("status-message");
+    this.progress = element("progress");
+    studio.told.on((text) => this.tell(text));
+    live.showed.on((current) => {
+      const delay = [...live.delays].sort((a, b) => a - b)[live.delays.length >> 1];
+      element("status-speed").textContent = `${Math.round(delay)} ms`;
+      if (current) this.progress.hidden = true;
+    });
+    live.connection.started.on(({ seconds }) => this.run(seconds));
+    live.connection.linked.on((up) => {
+      this.link(up ? "up" : "down");
+      if (!up) this.progress.hidden = true;
+    });
+    live.connection.refused.on(() => {
+      this.progress.hidden = true;
+    });
+  }
+
+  /** @param {string} text */
+  tell(text) {
+    this.message.textContent = text;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.message.textContent = "";
+    }, SHOWN);
+  }
+
+  /** @param {"up" | "down" | "connecting"} state */
+  link(state) {
+    const link = element("status-link");
+    link.dataset.state = state;
+    const text = { up: "connected", down: "reconnecting", connecting: "connecting" }[state];
+    const words = link.querySelector("span");
+    if (words) words.textContent = text;
+  }
+
+  /** Show that a picture is being painted that takes a while. @param {number} seconds */
+  run(seconds) {
+    const bar = /** @type {HTMLElement} */ (this.progress.firstElementChild);
+    this.progress.hidden = false;
+    bar.getAnimations().forEach((animation) => animation.cancel());
+    bar.animate([{ width: "0" }, { width: "95%" }], { duration: seconds * 1000, fill: "forwards", easing: "ease-out" });
+  }
+
+  /** @param {Point | null} p on the drawing */
+  point(p) {
+    const { drawing } = this.studio;
+    const x = Math.floor(p?.x ?? -1), y = Math.floor(p?.y ?? -1);
+    const inside = x >= 0 && y >= 0 && x < drawing.width && y < drawing.height;
+    const id = inside ? drawing.ids[y * drawing.width + x] : -1;
+    element("status-class").textContent = inside ? `${this.studio.nameOf(id)}  ${this.palette.share(id)}` : "";
+    element("status-place").textContent = inside ? `${x}, ${y}` : "";
+  }
+}
+
+/** @param {string} id */
+function element(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}

@@ -1,0 +1,149 @@
+import { Drawing } from "./drawing.js";
+import { History } from "./history.js";
+import { preference, remember } from "./preferences.js";
+import { Signal } from "./signal.js";
+import { Stroke } from "./stroke.js";
+
+/**
+ * @typedef {import("./types.js").Model} Model
+ * @typedef {import("./types.js").LabelClass} LabelClass
+ */
+
+export const MAX_SIZE = 128;
+
+/** What the user works with: the drawing, its history, and what is chosen. */
+export class Studio {
+  /**
+   * @param {Model} model
+   * @param {LabelClass[]} classes
+   * @param {number | null} voidId
+   */
+  constructor(model, classes, voidId) {
+    this.model = model;
+    this.classes = classes;
+    this.voidId = voidId;
+    this.background = backgroundOf(classes, voidId);
+    this.drawing = new Drawing(model.width, model.height, this.background);
+    this.history = new History(this.drawing);
+    this.classId = this.background;
+    this.size = /** @type {number} */ (preference("size", 24));
+    this.locked = new Uint8Array(256);
+    /** @type {Stroke | null} */
+    this.stroke = null;
+
+    /** Pixels have changed, maybe in the middle of a stroke. @type {Signal<void>} */
+    this.changed = new Signal();
+    /** A step was made, taken back or done again. @type {Signal<void>} */
+    this.stepped = new Signal();
+    /** Another class or size was chosen, or one was locked. @type {Signal<void>} */
+    this.chosen = new Signal();
+    /** Something worth telling. @type {Signal<string>} */
+    this.told = new Signal();
+  }
+
+  /** @param {number} id */
+  nameOf(id) {
+    return this.classes[id]?.name ?? `class ${id}`;
+  }
+
+  /** @param {number} id */
+  choose(id) {
+    if (!this.classes[id]) return;
+    this.classId = id;
+    this.chosen.emit();
+  }
+
+  /** @param {number} size */
+  resize(size) {
+    this.size = Math.max(1, Math.min(MAX_SIZE, Math.round(size)));
+    remember("size", this.size);
+    this.chosen.emit();
+  }
+
+  /** @param {number} id */
+  toggleLock(id) {
+    this.locked[id] = this.locked[id] ? 0 : 1;
+    this.told.emit(`${this.nameOf(id)} ${this.locked[id] ? "locked" : "unlocked"}`);
+    this.chosen.emit();
+  }
+
+  /** @returns {Stroke} */
+  begin() {
+    this.cancel();
+    if (!this.drawing.layer.visible) this.told.emit("This layer is hidden; show it to see what you paint.");
+    this.stroke = new Stroke(this.drawing, this.locked);
+    return this.stroke;
+  }
+
+  /** Show what the stroke has painted so far. */
+  show() {
+    this.stroke?.show();
+    this.changed.emit();
+  }
+
+  /** @param {string} label */
+  finish(label) {
+    const stroke = this.stroke;
+    if (!stroke) return;
+    this.stroke = null;
+    stroke.show();
+    const step = stroke.finish(label);
+    if (step) this.history.push(step);
+    this.changed.emit();
+    this.stepped.emit();
+  }
+
+  cancel() {
+    if (!this.stroke) return;
+    this.stroke.reset();
+    this.stroke = null;
+    this.changed.emit();
+  }
+
+  /**
+   * Do something to the layers as a whole, as one step.
+   * @param {string} label
+   * @param {() => void} action
+   */
+  record(label, action) {
+    this.cancel();
+    this.history.record(label, action);
+    this.changed.emit();
+    this.stepped.emit();
+  }
+
+  undo() {
+    this.cancel();
+    this.report("Undone", this.history.undo());
+  }
+
+  redo() {
+    this.cancel();
+    this.report("Done again", this.history.redo());
+  }
+
+  /**
+   * @param {string} what
+   * @param {string | null} label
+   */
+  report(what, label) {
+    this.told.emit(label === null ? "There is nothing more." : `${what}: ${label}`);
+    if (label === null) return;
+    this.changed.emit();
+    this.stepped.emit();
+  }
+}
+
+/**
+ * The class that fills a new drawing.
+ * @param {LabelClass[]} classes
+ * @param {number | null} voidId
+ * @returns {number}
+ */
+function backgroundOf(classes, voidId) {
+  for (const name of ["sky", "background", "sky-other", "facade", "road"]) {
+    const found = classes.find((c) => c.name === name);
+    if (found) return found.id;
+  }
+  return classes.find((c) => c.id !== voidId)?.id ?? 0;
+}

@@ -1,0 +1,295 @@
+import { pickFile } from "./bytes.js";
+import { ask, FORMAT } from "./connection.js";
+import { button, press } from "./palette.js";
+import { sendForm } from "./server.js";
+import { Signal } from "./signal.js";
+
+/**
+ * @typedef {import("./types.js").Card} Card
+ * @typedef {import("./types.js").Look} Look
+ * @typedef {import("./types.js").PlainLook} PlainLook
+ * @typedef {import("./types.js").OwnStyle} OwnStyle
+ * @typedef {import("./types.js").Settings} Settings
+ * @typedef {import("./studio.js").Studio} Studio
+ */
+
+const MAX_SEED = 0xffffffff, VARIATIONS = 6;
+
+/** The style of the picture: a random one, one of the model's, one's own, or a mix of two. */
+export class Styles {
+  /**
+   * @param {Studio} studio
+   * @param {Card[]} cards
+   * @param {() => Settings} settings of the picture as a whole
+   */
+  constructor(studio, cards, settings) {
+    this.studio = studio;
+    this.cards = cards;
+    this.settings = settings;
+    /** @type {OwnStyle[]} */
+    this.own = [];
+    /** @type {PlainLook} */
+    this.first = cards.length ? { name: cards[0].name } : { seed: 0 };
+    /** @type {PlainLook | null} */
+    this.second = null;
+    this.amount = 0.5;
+    this.seed = 0;
+    this.seedLocked = false;
+    /** @type {Signal<void>} */
+    this.changed = new Signal();
+    this.seedInput = /** @type {HTMLInputElement} */ (document.getElementById("seed"));
+    this.mixWith = /** @type {HTMLSelectElement} */ (document.getElementById("mix-with"));
+    this.mixInput = /** @type {HTMLInputElement} */ (document.getElementById("mix"));
+    this.gallery = /** @type {HTMLElement} */ (document.getElementById("gallery"));
+    this.variations = /** @type {HTMLElement} */ (document.getElementById("variations"));
+    if (!studio.model.encodes) document.getElementById("add-style")?.remove();
+    this.listen();
+    this.build();
+  }
+
+  /** @returns {Look} */
+  get look() {
+    return this.second ? { mix: [this.first, this.second], amount: this.amount } : this.first;
+  }
+
+  /** @param {Look} look */
+  set look(look) {
+    if ("mix" in look) {
+      [this.first, this.second] = look.mix;
+      this.amount = look.amount;
+    } else {
+      this.first = look;
+      this.second = null;
+    }
+    if ("seed" in this.first) this.seed = this.first.seed;
+    this.adopt(this.first);
+    if (this.second) this.adopt(this.second);
+    this.build();
+    this.changed.emit();
+  }
+
+  /** A style code that came with a file gets a place in the gallery. @param {PlainLook} look */
+  adopt(look) {
+    if (!("vector" in look) || this.own.some((o) => sameLook(look, o))) return;
+    this.own.push({ name: `own ${this.own.length + 1}`, vector: look.vector, thumbnail: "" });
+  }
+
+  listen() {
+    this.seedInput.addEventListener("change", () => this.useSeed(Number(this.seedInput.value)));
+    button("dice", () => this.roll());
+    button("copy-seed", () => this.copySeed());
+    button("lock-seed", () => {
+      this.seedLocked = !this.seedLocked;
+      this.build();
+    });
+    button("add-style", async () => {
+      const file = await pickFile("image/png,image/jpeg,image/webp");
+      if (file) this.addPhoto(file);
+    });
+    button("vary", () => this.vary());
+    this.mixWith.addEventListener("change", () => {
+      const choice = this.mixWith.value;
+      this.second = choice === "" ? null : this.choices()[Number(choice)].look;
+      this.build();
+      this.changed.emit();
+    });
+    this.mixInput.addEventListener("input", () => {
+      this.amount = Number(this.mixInput.value) / 100;
+      this.showMix();
+      this.changed.emit();
+    });
+    this.gallery.addEventListener("keydown", (e) => walkRadios(e, this.gallery));
+  }
+
+  /** Another random style. */
+  roll() {
+    if (this.seedLocked) this.studio.told.emit("The seed is locked.");
+    else this.useSeed(crypto.getRandomValues(new Uint32Array(1))[0]);
+  }
+
+  /** @param {number} seed */
+  useSeed(seed) {
+    this.seed = Math.max(0, Math.min(MAX_SEED, Math.floor(seed) || 0));
+    this.use({ seed: this.seed });
+  }
+
+  /** @param {PlainLook} look */
+  use(look) {
+    this.first = look;
+    this.build();
+    this.changed.emit();
+  }
+
+  async copySeed() {
+    try {
+      await navigator.clipboard.writeText(String(this.seed));
+      this.studio.told.emit(`Seed ${this.seed} copied`);
+    } catch {
+      this.seedInput.select();
+      this.studio.told.emit("The browser does not let the page copy; the seed is marked instead.");
+    }
+  }
+
+  /** @param {Blob & {name?: string}} file */
+  async addPhoto(file) {
+    this.studio.told.emit("Taking the style of the photo ...");
+    try {
+      const found = await (await sendForm("/api/styles", { photo: file })).json();
+      this.addOwn({ name: (file.name ?? "photo").replace(/\.\w+$/, "").slice(0, 40), ...found });
+      this.studio.told.emit("The picture has the photo's style now.");
+    } catch (error) {
+      this.studio.told.emit(/** @type {Error} */ (error).message);
+    }
+  }
+
+  /** @param {OwnStyle} style */
+  addOwn(style) {
+    this.own.push(style);
+    if (this.own.length > 32) this.own.shift();
+    this.use({ vector: style.vector });
+  }
+
+  /** @returns {{label: string, picture: string | null, look: PlainLook}[]} */
+  choices() {
+    return [
+      { label: `seed ${this.seed}`, picture: null, look: { seed: this.seed } },
+      ...this.cards.map((c) => ({ label: c.name, picture: c.picture, look: { name: c.name } })),
+      ...this.own.map((o) => ({ label: o.name, picture: o.thumbnail || null, look: { vector: o.vector } })),
+    ];
+  }
+
+  build() {
+    this.seedInput.value = String(this.seed);
+    this.seedInput.disabled = this.seedLocked;
+    /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
+    press("lock-seed", this.seedLocked);
+    const choices = this.choices();
+    this.gallery.replaceChildren(
+      ...choices.map((choice) => tile(choice, sameLook(choice.look, this.first), () => this.use(choice.look))),
+    );
+    const options = choices.map((choice, i) => new Option(choice.label, String(i)));
+    this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
+    const second = this.second;
+    if (second) {
+      const index = choices.findIndex((choice) => sameLook(choice.look, second));
+      if (index >= 0) this.mixWith.value = String(index);
+      else this.mixWith.append(new Option("seed" in second ? `seed ${second.seed}` : "another", "", true, true));
+    }
+    this.showMix();
+  }
+
+  showMix() {
+    this.mixInput.disabled = !this.second;
+    this.mixInput.value = String(Math.round(this.amount * 100));
+    const value = document.getElementById("mix-value");
+    if (value) value.textContent = `${Math.round(this.amount * 100)} %`;
+  }
+
+  /** Paint the drawing in a few random styles to choose from. */
+  async vary() {
+    const { drawing } = this.studio;
+    const seeds = [...crypto.getRandomValues(new Uint32Array(VARIATIONS))];
+    const ids = drawing.ids.slice();
+    this.variations.replaceChildren(...seeds.map((seed) => variation(seed)));
+    const tiles = [...this.variations.children];
+    const jobs = seeds.map((seed) => ({
+      ids,
+      width: drawing.width,
+      height: drawing.height,
+      settings: { ...this.settings(), look: { seed } },
+      format: FORMAT.jpeg,
+    }));
+    try {
+      await ask(jobs, (picture, i) => {
+        const image = /** @type {HTMLImageElement} */ (tiles[i].querySelector("img"));
+        image.src = URL.createObjectURL(new Blob([picture.bytes], { type: "image/jpeg" }));
+        image.onload = () => URL.revokeObjectURL(image.src);
+        tiles[i].addEventListener("click", () => {
+          if (this.seedLocked) this.studio.told.emit("The seed is locked.");
+          else this.useSeed(seeds[i]);
+        });
+        tiles[i].removeAttribute("disabled");
+      });
+    } catch (error) {
+      this.studio.told.emit(/** @type {Error} */ (error).message);
+    }
+  }
+}
+
+/**
+ * @param {PlainLook} a
+ * @param {PlainLook | OwnStyle} b
+ */
+function sameLook(a, b) {
+  if ("seed" in a) return "seed" in b && a.seed === b.seed;
+  if ("vector" in a) return "vector" in b && a.vector.length === b.vector.length && a.vector.every((v, i) => v === b.vector[i]);
+  return "name" in b && !("vector" in b) && a.name === b.name;
+}
+
+/**
+ * @param {{label: string, picture: string | null}} choice
+ * @param {boolean} chosen
+ * @param {() => void} action
+ */
+function tile(choice, chosen, action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "tile";
+  button.setAttribute("role", "radio");
+  button.setAttribute("aria-checked", String(chosen));
+  button.tabIndex = chosen ? 0 : -1;
+  if (choice.picture) {
+    const image = document.createElement("img");
+    image.src = choice.picture;
+    image.alt = "";
+    image.loading = "lazy";
+    button.append(image);
+  } else {
+    const blank = document.createElement("span");
+    blank.className = "blank";
+    blank.textContent = choice.label.slice(0, 1);
+    blank.setAttribute("aria-hidden", "true");
+    button.append(blank);
+  }
+  const name = document.createElement("span");
+  name.className = "tile-name";
+  name.textContent = choice.label;
+  button.append(name);
+  button.addEventListener("click", action);
+  return button;
+}
+
+/** @param {number} seed */
+function variation(seed) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "tile";
+  button.disabled = true;
+  button.setAttribute("aria-label", `Use seed ${seed}`);
+  const image = document.createElement("img");
+  image.alt = "";
+  const name = document.createElement("span");
+  name.className = "tile-name";
+  name.textContent = String(seed);
+  button.append(image, name);
+  return button;
+}
+
+/**
+ * Arrow keys within a group of radio buttons.
+ * @param {KeyboardEvent} e
+ * @param {HTMLElement} group
+ */
+export function walkRadios(e, group) {
+  const radios = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[role=radio]")]);
+  const here = radios.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  /** @type {Record<string, number>} */
+  const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+  const step = steps[e.key];
+  if (!step || here < 0) return;
+  e.preventDefault();
+  const index = (here + step + radios.length) % radios.length;
+  radios[index].click();
+  const again = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[role=radio]")]);
+  again[index]?.focus();
+}

@@ -1,0 +1,107 @@
+import { icon } from "./icons.js";
+import { walkRadios } from "./styles.js";
+import { TOOLS } from "./tools/index.js";
+import { MODES } from "./view.js";
+
+/**
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./input.js").Input} Input
+ * @typedef {import("./tools/tool.js").Tool} Tool
+ */
+
+/** The tools, the options of the chosen one, and the views. */
+export class Toolbar {
+  /**
+   * @param {Studio} studio
+   * @param {View} view
+   * @param {Input} input
+   */
+  constructor(studio, view, input) {
+    this.studio = studio;
+    this.view = view;
+    this.input = input;
+    this.rail = /** @type {HTMLElement} */ (document.getElementById("tools"));
+    this.views = /** @type {HTMLElement} */ (document.getElementById("views"));
+    this.size = /** @type {HTMLInputElement} */ (document.getElementById("size"));
+    this.build();
+    this.size.addEventListener("input", () => studio.resize(Number(this.size.value)));
+    document.getElementById("blend")?.addEventListener("input", (e) => {
+      view.blend = Number(/** @type {HTMLInputElement} */ (e.target).value) / 100;
+      view.refresh();
+    });
+    studio.chosen.on(() => this.showSize());
+    this.choose(input.tool);
+    this.setMode(view.mode);
+    this.showSize();
+  }
+
+  build() {
+    for (const tool of TOOLS) {
+      const button = radio(() => this.choose(tool));
+      button.id = `tool-${tool.id}`;
+      button.className = "icon";
+      button.setAttribute("aria-label", tool.label);
+      button.title = `${tool.label} (${tool.key.toUpperCase()})`;
+      button.append(icon(tool.id));
+      this.rail.append(button);
+    }
+    for (const mode of MODES) {
+      const button = radio(() => this.setMode(mode.id));
+      button.id = `view-${mode.id}`;
+      button.textContent = mode.label;
+      this.views.append(button);
+    }
+    for (const group of [this.rail, this.views]) group.addEventListener("keydown", (e) => walkRadios(e, group));
+  }
+
+  /** @param {Tool} tool */
+  choose(tool) {
+    this.input.choose(tool);
+    check(this.rail, `tool-${tool.id}`);
+    const hint = /** @type {HTMLElement} */ (document.getElementById("tool-hint"));
+    hint.textContent = `${tool.label}: ${tool.hint}`;
+    /** @type {HTMLElement} */ (document.getElementById("size-control")).hidden = !tool.sized;
+  }
+
+  /** @param {string} mode */
+  setMode(mode) {
+    const known = MODES.some((m) => m.id === mode) ? mode : "side";
+    this.view.setMode(known);
+    check(this.views, `view-${known}`);
+    /** @type {HTMLElement} */ (document.getElementById("blend-control")).hidden = known !== "overlay";
+  }
+
+  nextMode() {
+    const here = MODES.findIndex((m) => m.id === this.view.mode);
+    const next = MODES[(here + 1) % MODES.length];
+    this.setMode(next.id);
+    this.studio.told.emit(next.label);
+  }
+
+  showSize() {
+    this.size.value = String(this.studio.size);
+    const value = document.getElementById("size-value");
+    if (value) value.textContent = String(this.studio.size);
+  }
+}
+
+/** @param {() => void} action */
+function radio(action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("role", "radio");
+  button.addEventListener("click", action);
+  return button;
+}
+
+/**
+ * @param {HTMLElement} group
+ * @param {string} id
+ */
+function check(group, id) {
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("[role=radio]"))) {
+    button.setAttribute("aria-checked", String(button.id === id));
+    button.tabIndex = button.id === id ? 0 : -1;
+  }
+}

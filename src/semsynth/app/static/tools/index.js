@@ -1,0 +1,20 @@
+// All tools, in the order of the tool bar.
+
+import { brush } from "./brush.js";
+import { ellipse } from "./ellipse.js";
+import { eraser } from "./eraser.js";
+import { everywhere } from "./everywhere.js";
+import { eyedropper } from "./eyedropper.js";
+import { fill } from "./fill.js";
+import { hand } from "./hand.js";
+import { lasso } from "./lasso.js";
+import { line } from "./line.js";
+import { polygon } from "./polygon.js";
+import { rectangle } from "./rectangle.js";
+import { swap } from "./swap.js";
+
+export const TOOLS = [
+  brush, eraser, fill, everywhere, line, rectangle, ellipse, polygon, lasso, eyedropper, swap, hand,
+];
+
+export { brush, eyedropper, hand };

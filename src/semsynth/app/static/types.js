@@ -1,0 +1,23 @@
+// The shapes of the data that the modules hand each other. Nothing is executed here.
+
+/**
+ * @typedef {{id: number, name: string, color: [number, number, number], group: string}} LabelClass
+ * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
+ * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
+ *   encodes: boolean, segments: boolean, limits: {max_scale: number, max_layers: number}}} Model
+ * @typedef {{name: string, picture: string | null}} Card
+ *
+ * @typedef {{x: number, y: number}} Point
+ * @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect half open: x0 <= x < x1
+ *
+ * @typedef {{seed: number} | {name: string} | {vector: number[]}} PlainLook
+ * @typedef {PlainLook | {mix: [PlainLook, PlainLook], amount: number}} Look
+ * @typedef {{look: Look, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
+ * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
+ *
+ * @typedef {{name: string, visible: boolean, ids: string}} PackedLayer
+ * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,
+ *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string}} Project
+ */
+
+export {};

@@ -1,0 +1,299 @@
+import { preference, remember } from "./preferences.js";
+import { Signal } from "./signal.js";
+
+/**
+ * @typedef {import("./types.js").Point} Point
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./colours.js").Colours} Colours
+ * @typedef {import("./tools/tool.js").Tool} Tool
+ * @typedef {{x: number, y: number, w: number, h: number, shows: "map" | "picture" | "overlay" | "wipe"}} Pane
+ */
+
+/** @type {{id: string, label: string}[]} */
+export const MODES = [
+  { id: "side", label: "Side by side" },
+  { id: "overlay", label: "Overlay" },
+  { id: "wipe", label: "Wipe" },
+  { id: "picture", label: "Picture" },
+];
+
+const GAP = 12, MARGIN = 20;
+
+/** The canvas that shows the drawing and its picture, and where things are on it. */
+export class View {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {Studio} studio
+   * @param {Colours} colours
+   */
+  constructor(canvas, studio, colours) {
+    this.canvas = canvas;
+    this.g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    this.studio = studio;
+    this.colours = colours;
+    this.map = surface(studio.drawing.width, studio.drawing.height);
+    this.mark = surface(studio.drawing.width, studio.drawing.height);
+    /** @type {CanvasImageSource | null} */
+    this.picture = null;
+    /** Shown in the place of the map, to compare with. @type {CanvasImageSource | null} */
+    this.reference = null;
+    this.mode = /** @type {string} */ (preference("view", "side"));
+    this.blend = 0.5;
+    this.wipe = 0.5;
+    this.zoom = 1;
+    this.fitted = true;
+    /** What lies in the middle of every pane, in pixels of the drawing. @type {Point} */
+    this.middle = { x: studio.drawing.width / 2, y: studio.drawing.height / 2 };
+    /** @type {Point | null} */
+    this.cursor = null;
+    this.keyboard = false;
+    /** @type {Tool | null} */
+    this.tool = null;
+    this.found = -1;
+    this.stale = { map: true, all: true };
+    /** @type {Signal<void>} */
+    this.zoomed = new Signal();
+
+    studio.changed.on(() => this.refresh(true));
+    studio.chosen.on(() => this.refresh());
+    new ResizeObserver(() => this.resize()).observe(canvas);
+  }
+
+  /** @param {boolean} [map] whether the drawing itself has changed */
+  refresh(map = false) {
+    this.stale.map ||= map;
+    if (this.stale.all && !map) return;
+    if (!this.stale.all) requestAnimationFrame(() => this.draw());
+    this.stale.all = true;
+  }
+
+  resize() {
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
+    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
+    if (this.fitted) this.fit();
+    this.stale.all = true;
+    this.draw();
+  }
+
+  /** @returns {Pane[]} */
+  panes() {
+    const w = this.canvas.clientWidth, h = this.canvas.clientHeight;
+    if (this.mode !== "side") {
+      return [{ x: 0, y: 0, w, h, shows: /** @type {Pane["shows"]} */ (this.mode) }];
+    }
+    const half = (w - GAP) / 2, low = (h - GAP) / 2;
+    return w >= h
+      ? [{ x: 0, y: 0, w: half, h, shows: "map" }, { x: half + GAP, y: 0, w: half, h, shows: "picture" }]
+      : [{ x: 0, y: 0, w, h: low, shows: "map" }, { x: 0, y: low + GAP, w, h: low, shows: "picture" }];
+  }
+
+  /** @param {Point} p on the canvas */
+  paneAt(p) {
+    return this.panes().find((q) => p.x >= q.x && p.x < q.x + q.w && p.y >= q.y && p.y < q.y + q.h) ?? this.panes()[0];
+  }
+
+  /**
+   * @param {Point} p on the canvas
+   * @param {Pane} pane
+   * @returns {Point} on the drawing
+   */
+  toDrawing(p, pane) {
+    return {
+      x: (p.x - pane.x - pane.w / 2) / this.zoom + this.middle.x,
+      y: (p.y - pane.y - pane.h / 2) / this.zoom + this.middle.y,
+    };
+  }
+
+  /**
+   * @param {Point} p on the drawing
+   * @param {Pane} pane
+   * @returns {Point} on the canvas
+   */
+  toCanvas(p, pane) {
+    return {
+      x: (p.x - this.middle.x) * this.zoom + pane.x + pane.w / 2,
+      y: (p.y - this.middle.y) * this.zoom + pane.y + pane.h / 2,
+    };
+  }
+
+  /** @param {string} mode */
+  setMode(mode) {
+    this.mode = mode;
+    remember("view", mode);
+    if (this.fitted) this.fit();
+    this.refresh();
+  }
+
+  fit() {
+    const pane = this.panes()[0];
+    const { width, height } = this.studio.drawing;
+    this.zoom = Math.max(0.05, Math.min((pane.w - 2 * MARGIN) / width, (pane.h - 2 * MARGIN) / height));
+    this.middle = { x: width / 2, y: height / 2 };
+    this.fitted = true;
+    this.zoomed.emit();
+    this.refresh();
+  }
+
+  /**
+   * Zoom, keeping a place where it is.
+   * @param {number} factor
+   * @param {Point} [at] on the canvas
+   */
+  zoomBy(factor, at) {
+    const pane = at ? this.paneAt(at) : this.panes()[0];
+    const place = at ?? { x: pane.x + pane.w / 2, y: pane.y + pane.h / 2 };
+    const fixed = this.toDrawing(place, pane);
+    this.zoom = Math.max(0.25, Math.min(64, this.zoom * factor));
+    const now = this.toDrawing(place, pane);
+    this.fitted = false;
+    this.panBy((now.x - fixed.x) * this.zoom, (now.y - fixed.y) * this.zoom);
+    this.zoomed.emit();
+  }
+
+  /**
+   * @param {number} dx on the canvas
+   * @param {number} dy
+   */
+  panBy(dx, dy) {
+    const { width, height } = this.studio.drawing;
+    this.middle = {
+      x: Math.max(0, Math.min(width, this.middle.x - dx / this.zoom)),
+      y: Math.max(0, Math.min(height, this.middle.y - dy / this.zoom)),
+    };
+    this.fitted = false;
+    this.refresh();
+  }
+
+  /**
+   * Make a class stand out; -1 ends it.
+   * @param {number} id
+   */
+  find(id) {
+    if (this.found === id) return;
+    this.found = id;
+    this.refresh(true);
+  }
+
+  /** The place of the wipe's edge on the canvas, or -1. */
+  get edge() {
+    return this.mode === "wipe" ? this.wipe * this.canvas.clientWidth : -1;
+  }
+
+  draw() {
+    this.stale.all = false;
+    if (this.stale.map) this.drawMap();
+    const g = this.g, ratio = window.devicePixelRatio || 1;
+    g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    g.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
+    for (const pane of this.panes()) {
+      g.save();
+      g.beginPath();
+      g.rect(pane.x, pane.y, pane.w, pane.h);
+      g.clip();
+      this.drawPane(pane);
+      this.drawCursor(pane);
+      g.restore();
+    }
+  }
+
+  drawMap() {
+    this.stale.map = false;
+    const { drawing } = this.studio;
+    this.colours.draw(drawing.ids, drawing.width, this.map.pixels);
+    this.map.show();
+    if (this.found < 0) return;
+    for (let i = 0; i < drawing.ids.length; i++) this.mark.pixels[i] = drawing.ids[i] === this.found ? 0 : 0xc0000000;
+    this.mark.show();
+  }
+
+  /** @param {Pane} pane */
+  drawPane(pane) {
+    const left = this.reference ?? this.map.canvas;
+    const right = this.picture;
+    if (pane.shows === "picture") this.put(right ?? left, pane);
+    else this.put(left, pane);
+    if (pane.shows === "overlay" && right) {
+      this.g.globalAlpha = 1 - this.blend;
+      this.put(right, pane);
+      this.g.globalAlpha = 1;
+    }
+    if (pane.shows === "wipe" && right) {
+      const g = this.g;
+      g.save();
+      g.beginPath();
+      g.rect(this.edge, pane.y, pane.w, pane.h);
+      g.clip();
+      this.put(right, pane);
+      g.restore();
+      this.drawEdge(pane);
+    }
+    if (this.found >= 0) this.put(this.mark.canvas, pane);
+  }
+
+  /**
+   * @param {CanvasImageSource} image
+   * @param {Pane} pane
+   */
+  put(image, pane) {
+    const { width, height } = this.studio.drawing;
+    const corner = this.toCanvas({ x: 0, y: 0 }, pane);
+    this.g.imageSmoothingEnabled = image !== this.map.canvas && image !== this.mark.canvas;
+    this.g.imageSmoothingQuality = "high";
+    this.g.drawImage(image, corner.x, corner.y, width * this.zoom, height * this.zoom);
+  }
+
+  /** @param {Pane} pane */
+  drawEdge(pane) {
+    const g = this.g, x = this.edge, y = pane.h / 2;
+    g.fillStyle = "rgba(255,255,255,.9)";
+    g.fillRect(x - 1, 0, 2, pane.h);
+    g.beginPath();
+    g.arc(x, y, 14, 0, 7);
+    g.fill();
+    g.fillStyle = "#1b1f26";
+    for (const side of [-1, 1]) {
+      g.beginPath();
+      g.moveTo(x + side * 9, y);
+      g.lineTo(x + side * 4, y - 5);
+      g.lineTo(x + side * 4, y + 5);
+      g.fill();
+    }
+  }
+
+  /** @param {Pane} pane */
+  drawCursor(pane) {
+    this.tool?.preview?.(this.g, (p) => this.toCanvas(p, pane));
+    if (!this.cursor || !this.tool || this.tool.pans) return;
+    const p = this.toCanvas(this.cursor, pane);
+    const g = this.g;
+    const radius = this.tool.sized ? Math.max(1.5, (this.studio.size / 2) * this.zoom) : 0;
+    for (const [width, colour] of /** @type {[number, string][]} */ ([[3, "rgba(0,0,0,.55)"], [1.25, "#fff"]])) {
+      g.lineWidth = width;
+      g.strokeStyle = colour;
+      g.beginPath();
+      if (radius) g.arc(p.x, p.y, radius, 0, 7);
+      if (!radius || this.keyboard) {
+        g.moveTo(p.x - 9, p.y);
+        g.lineTo(p.x + 9, p.y);
+        g.moveTo(p.x, p.y - 9);
+        g.lineTo(p.x, p.y + 9);
+      }
+      g.stroke();
+    }
+  }
+}
+
+/**
+ * A picture in memory that is written pixel by pixel.
+ * @param {number} width
+ * @param {number} height
+ */
+export function surface(width, height) {
+  const canvas = document.createElement("canvas");
+  canvas.width = width;
+  canvas.height = height;
+  const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = g.createImageData(width, height);
+  return { canvas, image, pixels: new Uint32Array(image.data.buffer), show: () => g.putImageData(image, 0, 0) };
+}

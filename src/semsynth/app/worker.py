@@ -1,0 +1,145 @@
+"""The server's handle of the worker process: one job at a time, first come, first served."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
+
+from semsynth.app.engine import Failure, Painted, PaintJob, PhotoJob, TakenApart, work
+from semsynth.app.painter import Description, Painter
+from semsynth.errors import SemsynthError
+
+Job = PaintJob | PhotoJob
+Result = TypeVar("Result", Painted, TakenApart)
+
+
+class WorkerDied(Exception):
+    """The worker process ended in the middle of a job."""
+
+
+class WorkerBroke(Exception):
+    """The worker failed through no fault of the client; the message may be shown."""
+
+
+class Worker:
+    """Starts the worker process, hands it jobs, and starts it again should it die.
+
+    Args:
+        load: Loads the model; runs in the worker, so it must be picklable.
+        max_photos: How many photographs the worker keeps.
+    """
+
+    def __init__(self, load: Callable[[], Painter], max_photos: int = 8) -> None:
+        self._load = load
+        self._max_photos = max_photos
+        self._lock = asyncio.Lock()  # wakes its waiters in the order they came, so every client has its turn
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._description: Description | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
+        self.expected = 0.0
+        """Seconds a picture took lately."""
+
+    async def describe(self) -> Description:
+        """Wait until the model is loaded, and tell what it is.
+
+        Raises:
+            SemsynthError: The model could not be loaded.
+        """
+        if self._description is None:
+            async with self._lock:
+                await self._ensure_running()
+        assert self._description is not None
+        return self._description
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model is loaded."""
+        return self._description is not None
+
+    async def paint(self, take: Callable[[], PaintJob]) -> Painted:
+        """Paint one picture when the worker's turn comes.
+
+        Args:
+            take: Called at that moment for the job, so that a client can hand over its newest one.
+        """
+        painted = await self._guarded(take, Painted)
+        self.expected = painted.seconds if not self.expected else 0.8 * self.expected + 0.2 * painted.seconds
+        return painted
+
+    async def take_apart(self, job: PhotoJob) -> TakenApart:
+        """Take a photograph apart when the worker's turn comes."""
+        return await self._guarded(lambda: job, TakenApart)
+
+    async def _guarded(self, take: Callable[[], Job], kind: type[Result]) -> Result:
+        # A caller may go away at any time; the exchange on the pipe must be finished nevertheless.
+        task = asyncio.create_task(self._exchange(take))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        answer = await asyncio.shield(task)
+        if isinstance(answer, Failure):
+            raise SemsynthError(answer.sentence) if answer.blame_client else WorkerBroke(answer.sentence)
+        if not isinstance(answer, kind):
+            raise WorkerBroke("The worker gave an answer to another question.")
+        return answer
+
+    def _forget(self, task: "asyncio.Task[object]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it has gone; nobody else is to hear of it
+
+    async def _exchange(self, take: Callable[[], Job]) -> object:
+        async with self._lock:
+            await self._ensure_running()
+            job = take()
+            for _ in range(2):
+                try:
+                    return await asyncio.to_thread(self._ask, job)
+                except WorkerDied:
+                    await self._ensure_running()
+            return Failure("The worker stopped in the middle of this picture, twice.", blame_client=False)
+
+    def _ask(self, job: Job) -> object:
+        assert self._pipe is not None
+        try:
+            self._pipe.send(job)
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            raise WorkerDied from None
+
+    async def _ensure_running(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            return
+        answer = await asyncio.to_thread(self._start)
+        if isinstance(answer, Failure):
+            raise SemsynthError(answer.sentence)
+        self._description = answer
+
+    def _start(self) -> Description | Failure:
+        if self._pipe is not None:
+            self._pipe.close()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=work, args=(theirs, self._load, self._max_photos), name="semsynth-worker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        try:
+            answer = self._pipe.recv()
+        except (EOFError, OSError):
+            return Failure("The worker could not be started; the terminal says why.")
+        assert isinstance(answer, Description | Failure)
+        return answer
+
+    async def close(self) -> None:
+        """End the worker process."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            await asyncio.to_thread(self._process.join, 2.0)
+            if self._process.is_alive():
+                self._process.terminate()
+                await asyncio.to_thread(self._process.join, 2.0)

@@ -1,0 +1,129 @@
+"""``semsynth app``: the painting application."""
+
+import argparse
+import asyncio
+import os
+import socket
+import sys
+import webbrowser
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semsynth.errors import SemsynthError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from semsynth.app.worker import Worker
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb ``app``."""
+    parser = subparsers.add_parser("app", help="paint label maps in the browser and watch photographs appear")
+    parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on; 0 takes a free one")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only print the address, open nothing")
+    parser.add_argument("--data", type=Path, default=None, help="where projects and the access key are kept")
+    parser.add_argument(
+        "--new-key", action="store_true", help="make a new access key; open pages must be reopened"
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    try:
+        import uvicorn
+
+        from semsynth.app.security import load_token
+        from semsynth.app.server import LOCAL_HOSTS, create_app
+        from semsynth.app.worker import Worker
+    except ImportError as error:
+        raise SemsynthError(
+            f"The painting application needs {error.name}; install it with: pip install 'semsynth[app]'"
+        ) from None
+    from semsynth.app.synthesizer import load_painter
+
+    folder = args.data or data_folder()
+    if args.new_key:
+        (folder / "token").unlink(missing_ok=True)
+    token = load_token(folder)
+    local = args.host in LOCAL_HOSTS
+    if not local:
+        print(
+            f"Warning: listening on {args.host}. Whoever reaches this machine and has the key may paint, "
+            "over a connection that is not encrypted.",
+            file=sys.stderr,
+        )
+    listener = _listen(args.host, args.port)
+    port = listener.getsockname()[1]
+    worker = Worker(partial(load_painter, args.model))
+    app = create_app(
+        worker,
+        token=token,
+        folder=folder,
+        hosts=LOCAL_HOSTS | {args.host, socket.gethostname().lower()},
+        any_address=not local,
+    )
+    from semsynth.app.limits import Limits
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws_max_size=Limits().max_message,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=2,
+    )
+    shown = (
+        "127.0.0.1" if args.host in ("0.0.0.0", "::") else f"[{args.host}]" if ":" in args.host else args.host
+    )
+    address = f"http://{shown}:{port}/?token={token}"
+    asyncio.run(_serve(uvicorn.Server(config), listener, worker, address, not args.no_browser))
+    return 0
+
+
+def data_folder() -> Path:
+    """Find the folder of this user's application data."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library/Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share"))
+    return base / "semsynth"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SemsynthError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another with --port."
+        ) from None
+    return listener
+
+
+async def _serve(
+    server: "uvicorn.Server", listener: socket.socket, worker: "Worker", address: str, browse: bool
+) -> None:
+    serving: asyncio.Task[Any] = asyncio.create_task(server.serve([listener]))
+    try:
+        print("Loading the model ...", file=sys.stderr)
+        found = await worker.describe()
+        print(f"{found.name} is ready. Paint at\n\n    {address}\n\nPress Ctrl+C to stop.", flush=True)
+        if browse:
+            await asyncio.to_thread(webbrowser.open, address)
+    finally:
+        if not worker.ready:
+            server.should_exit = True
+        await serving

@@ -1,0 +1,85 @@
+"""A painter without a network, for tests of the server and the page: quick, exact, and local.
+
+Every class has its colour, shaded by its style and by its row, so that a test can tell what changed and where.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
+from semsynth.app.painter import Card, Description
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+
+DIM = 8
+STYLES = ("clear day", "dusk")
+
+
+class StandIn:
+    """See the module."""
+
+    def __init__(self, side: int = 256) -> None:
+        self.space = LabelSpace.named("siftflow")
+        self.side = side
+
+    def describe(self) -> Description:
+        thumb = tuple(Card(name, _png(np.full((48, 48, 3), 90 + 90 * i, np.uint8))) for i, name in enumerate(STYLES))
+        example = Image.fromarray(landscape(self.space, self.side))
+        example.putpalette(self.space.palette().tobytes())
+        out = io.BytesIO()
+        example.save(out, "PNG")
+        return Description(
+            "stand-in", self.space, (self.side, self.side), DIM, thumb, (Card("coast", out.getvalue()),), True, True
+        )
+
+    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+        tint = self.vector(look)[:3] * 20
+        rows = np.linspace(-30, 30, labels.shape[0])[:, None, None]
+        colours = self.space.palette()[labels].astype(np.float64)
+        return np.clip(colours + tint + rows, 0, 255).astype(np.uint8)
+
+    def vector(self, look: Look) -> np.ndarray:
+        if isinstance(look, MixLook):
+            first, second = (self.vector(part) for part in look.mix)
+            return first * (1 - look.amount) + second * look.amount
+        if isinstance(look, SeedLook):
+            return np.random.default_rng(look.seed).standard_normal(DIM)
+        if isinstance(look, NamedLook):
+            if look.name not in STYLES:
+                raise SemsynthError(f"There is no style {look.name!r}; there are {', '.join(STYLES)}.")
+            return np.full(DIM, 1.0 if look.name == STYLES[0] else -1.0)
+        if len(look.vector) != DIM:
+            raise SemsynthError(f"A style code of this model has {DIM} numbers; {len(look.vector)} came.")
+        return np.array(look.vector)
+
+    def encode(self, photo: np.ndarray) -> list[float]:
+        return (photo.reshape(-1, 3).mean(0) / 128 - 1).tolist() + [0.0] * (DIM - 3)
+
+    def segment(self, photo: np.ndarray) -> np.ndarray:
+        distance = ((photo[:, :, None].astype(np.int64) - self.space.palette()[None, None].astype(np.int64)) ** 2).sum(-1)
+        return distance.argmin(-1).astype(np.uint8)
+
+
+def landscape(space: LabelSpace, side: int) -> np.ndarray:
+    """Sky over mountains over sea, and a beach."""
+    ids = np.full((side, side), space.names.index("sky"), np.uint8)
+    x = np.arange(side)
+    ridge = side * (0.45 + 0.08 * np.sin(x / side * 9) + 0.03 * np.sin(x / side * 31))
+    rows = np.arange(side)[:, None]
+    ids[rows > ridge[None]] = space.names.index("mountain")
+    ids[int(side * 0.58) :] = space.names.index("sea")
+    ids[(rows > side * 0.85 + x[None] * 0.1)] = space.names.index("sand")
+    return ids
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def load() -> StandIn:
+    """What the worker process calls."""
+    return StandIn()
