@@ -134,7 +134,7 @@ def train(
                 begin = end
                 continue
             geometry = _geometry(recipe, stage)
-            source = cached(dataset, geometry) if recipe.data.cache else dataset
+            source = cached(dataset, folder / "cache", geometry) if recipe.data.cache else dataset
             sampler = ShardedSampler(
                 len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
             )
