@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,8 +27,9 @@ def translate(
 ) -> dict[str, Tensor]:
     """Rename a published state dictionary to ours, strictly.
 
-    `num_batches_tracked` is dropped, since no network here needs it. A missing `weight_v`, which files from
-    before torch 1.0 lack, is computed from `weight_u`.
+    `num_batches_tracked` is dropped, since no network here needs it. Files from before torch 1.0 lack
+    `weight_v` and may hold `weight` beside `weight_orig`: v is computed from `weight_u`, and scaled so that
+    sigma is what made the one weight from the other.
 
     Args:
         state: published names → tensors, without a `module.` prefix.
@@ -41,13 +43,15 @@ def translate(
     Raises:
         SemsynthError: names the first tensor that is missing, of another shape, or not expected.
     """
-    left = {key for key in state if not key.endswith("num_batches_tracked")} - set(unused)
+    left = {key for key in state if not key.endswith("num_batches_tracked") and f"{key}_orig" not in state}
+    left -= set(unused)
     result: dict[str, Tensor] = {}
     for ours, like in model.state_dict().items():
         theirs = published_name(ours, modules)
         if theirs.endswith(".weight_v") and theirs not in state:
             part = model.get_submodule(ours.rpartition(".")[0])
-            found = _compute_v(result, ours, cast(SpectralNorm, part).dim)
+            plain = state.get(theirs.removesuffix("_v"))
+            found = _compute_v(result, ours, cast(SpectralNorm, part).dim, plain)
         elif theirs not in state:
             raise SemsynthError(
                 f"the file lacks the tensor {theirs!r} {tuple(like.shape)}; "
@@ -88,8 +92,17 @@ def require(state: Mapping[str, Tensor], name: str, kind: str) -> Tensor:
     return state[name]
 
 
-def _compute_v(result: Mapping[str, Tensor], ours: str, dim: int) -> Tensor:
-    """v = W^T u, of length one; the raw weight and u come before v in a state dictionary."""
+def _compute_v(result: Mapping[str, Tensor], ours: str, dim: int, plain: Tensor | None) -> Tensor:
+    """v = W^T u, of length one; or longer or shorter, so that u . (W v) is the sigma that `plain` shows.
+
+    The raw weight and u come before v in a state dictionary.
+    """
     stem = ours.removesuffix(".0.v")
     weight, u = result[f"{stem}.original"], result[f"{stem}.0.u"]
-    return F.normalize(weight.transpose(0, dim).flatten(1).t() @ u, dim=0, eps=EPS)
+    matrix = weight.transpose(0, dim).flatten(1)  # (out, in*kh*kw)
+    v = F.normalize(matrix.t() @ u, dim=0, eps=EPS)
+    if plain is None or plain.shape != weight.shape:
+        return v
+    sigma = weight.norm() / plain.norm()
+    rescaled: Tensor = v * (sigma / torch.dot(u, matrix @ v))
+    return rescaled

@@ -1,0 +1,206 @@
+"""From the files of a published release to a model folder's contents."""
+
+import importlib
+import inspect
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.hub import Model
+from semsynth.labels import LabelSpace
+from semsynth.models import create_model
+from semsynth.models.style_encoder import StyleEncoder
+
+FAMILIES: dict[str, str] = {
+    "spade": "semsynth.models.spade_published",
+    "ccfpse": "semsynth.models.ccfpse_published",
+    "oasis": "semsynth.models.oasis",
+}
+"""Generator → the module whose `import_published(state, **hints)` gives its settings and its state."""
+
+LABEL_SETS = {183: "coco-stuff", 151: "ade20k", 35: "cityscapes", 13: "facades-cmp"}
+"""Number of classes → the label set a released network with that many was trained on."""
+
+IMAGE_SIZES = {"cityscapes": (256, 512)}
+"""(H, W) the released networks draw, where it is not the usual 256x256."""
+
+USUAL_SIZE = (256, 256)
+
+
+def import_model(
+    family: str,
+    generator: Path,
+    *,
+    encoder: Path | None = None,
+    discriminator: Path | None = None,
+    labels: str | None = None,
+    **hints: Any,
+) -> tuple[Model, tuple[dict[str, Any], nn.Module] | None]:
+    """Read published files.
+
+    Args:
+        family: a key of `FAMILIES`.
+        generator: state dictionary of the generator.
+        encoder: of SPADE's style encoder.
+        discriminator: of the multi-scale discriminator.
+        labels: name or JSON file of the label set; None goes by the number of classes.
+        **hints: what shapes cannot tell, as the family's `import_published` takes it; None is not given.
+
+    Returns:
+        the model; and the discriminator's settings and network, where one was given.
+
+    Raises:
+        SemsynthError: names the file, and in it the first tensor that does not fit.
+    """
+    space = None if labels is None else _label_space(labels)
+    given = {name: value for name, value in hints.items() if value is not None}
+    state = read_checkpoint(generator)
+    try:
+        config, tensors = _import_generator(family, state, space, given)
+    except SemsynthError as error:
+        raise SemsynthError(f"{generator}: {error}") from None
+    network = create_model(family, **config)
+    network.load_state_dict(tensors)
+    if space is None:
+        space = _guess_space(network.num_classes)
+    if space.num_classes != network.num_classes:
+        raise SemsynthError(
+            f"{generator} is a network of {network.num_classes} classes; "
+            f"label set {space.name!r} has {space.num_classes}"
+        )
+    model = Model(
+        generator=network.eval(),
+        label_space=space,
+        image_size=_image_size(config, space, network.valid_size),
+        style_encoder=_import_encoder(encoder, network.style_dim) if encoder else None,
+        card=_card(family, space),
+    )
+    kept = None
+    if discriminator:
+        kept = _import_discriminator(discriminator, network.num_classes, network.uses_instances)
+    return model, kept
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """A published state dictionary, float32, without `module.` prefixes. Nothing in the file is run.
+
+    Raises:
+        SemsynthError: the file is missing, damaged, holds code, or anything but finite named tensors.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise SemsynthError(f"{path} does not exist") from None
+    except pickle.UnpicklingError as error:
+        if "weights only" in str(error).lower() and "unsupported" in str(error).lower():
+            raise SemsynthError(f"{path} holds code or objects beside tensors; it was not opened") from None
+        raise SemsynthError(f"{path} is no checkpoint that torch saved, or a damaged one") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, OSError):
+        raise SemsynthError(f"{path} is damaged or truncated: it is no whole file that torch saved") from None
+    if not isinstance(state, dict) or not state:
+        raise SemsynthError(f"{path} holds a {type(state).__name__}; a state dictionary was expected")
+    tensors = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
+            raise SemsynthError(
+                f"{path} holds {name!r}, a {type(value).__name__}; a state dictionary holds tensors only"
+            )
+        if value.is_floating_point():
+            value = value.detach().float()
+            if not bool(value.isfinite().all()):
+                raise SemsynthError(f"{path}: the tensor {name!r} holds numbers that are not finite")
+        tensors[name.removeprefix("module.")] = value
+    return tensors
+
+
+def _import_generator(
+    family: str, state: Mapping[str, Tensor], space: LabelSpace | None, hints: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    read = importlib.import_module(FAMILIES[family]).import_published
+    taken = inspect.signature(read).parameters
+    if unknown := hints.keys() - taken.keys():
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(unknown))
+        raise SemsynthError(f"a network of the family {family!r} leaves no doubt about {flags}; leave it out")
+    hints = dict(hints)
+    if space is not None and "num_classes" in taken:
+        hints.setdefault("num_classes", space.num_classes)
+    if space is not None and "instances" in taken and "instances" not in hints:
+        config, _ = read(state, **hints)
+        planes = config["num_classes"] + bool(config.get("instances"))
+        hints["instances"] = planes == space.num_classes + 1
+    if space is not None and space.name.startswith("cityscapes"):
+        usual = {"upsamplings": 6, "aspect_ratio": 2.0}
+        hints = {name: value for name, value in usual.items() if name in taken} | hints
+    config, tensors = read(state, **hints)
+    return config, tensors
+
+
+def _import_encoder(path: Path, style_dim: int | None) -> StyleEncoder:
+    from semsynth.models.spade_published import import_published_encoder
+
+    try:
+        config, tensors = import_published_encoder(read_checkpoint(path))
+    except SemsynthError as error:
+        raise SemsynthError(_naming(path, error)) from None
+    if config["style_dim"] != style_dim:
+        wants = "takes no style" if style_dim is None else f"takes {style_dim} numbers"
+        raise SemsynthError(f"{path} gives styles of {config['style_dim']} numbers; the generator {wants}")
+    encoder = StyleEncoder(**config)
+    encoder.load_state_dict(tensors)
+    return encoder.eval()
+
+
+def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tuple[dict[str, Any], nn.Module]:
+    from semsynth.models.discriminators import MultiscaleDiscriminator
+    from semsynth.models.discriminators.patchgan import import_published
+
+    try:
+        config, tensors = import_published(read_checkpoint(path), instances=instances)
+    except SemsynthError as error:
+        raise SemsynthError(_naming(path, error)) from None
+    if config["num_classes"] != num_classes:
+        raise SemsynthError(
+            f"{path} is a discriminator of {config['num_classes']} classes; the generator has {num_classes}"
+        )
+    network = MultiscaleDiscriminator(**config)
+    network.load_state_dict(tensors)
+    return config, network
+
+
+def _naming(path: Path, error: SemsynthError) -> str:
+    return str(error) if str(path) in str(error) else f"{path}: {error}"
+
+
+def _label_space(labels: str) -> LabelSpace:
+    return LabelSpace.from_file(labels) if labels.endswith(".json") else LabelSpace.named(labels)
+
+
+def _guess_space(num_classes: int) -> LabelSpace:
+    """The released network's label set, else classes without names."""
+    if num_classes in LABEL_SETS:
+        return LabelSpace.named(LABEL_SETS[num_classes])
+    names = [f"class {i}" for i in range(num_classes)]
+    return LabelSpace.from_dict({"name": f"unnamed-{num_classes}", "classes": names})
+
+
+def _image_size(config: Mapping[str, Any], space: LabelSpace, valid_size: Any) -> tuple[int, int]:
+    size: tuple[int, int]
+    if config.get("stem") == "style":
+        factor = 2 ** config["upsamplings"]
+        size = (config["latent_size"][0] * factor, config["latent_size"][1] * factor)
+        return size
+    size = valid_size(*IMAGE_SIZES.get(space.name.partition("-")[0], USUAL_SIZE))
+    return size
+
+
+def _card(family: str, space: LabelSpace) -> str:
+    return (
+        f"# An imported {family} model for {space.name}\n\n"
+        "The weights were converted from a published checkpoint; its terms of use apply to them.\n"
+        "Measured scores: not stated.\n"
+    )

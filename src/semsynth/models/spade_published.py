@@ -1,0 +1,167 @@
+"""Reading the published SPADE generator and style encoder files: settings from shapes, names to ours."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semsynth.errors import SemsynthError
+from semsynth.models.published import require, translate
+from semsynth.models.spade import SpadeGenerator
+from semsynth.models.style_encoder import StyleEncoder
+
+_BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3", "up_4")
+
+# Our module names → the published ones, applied in order.
+_RENAMES = (
+    (r"^blocks\.(\d+)", lambda found: _BLOCKS[int(found[1])]),
+    (r"^stem_(labels|style)$", "fc"),
+    (r"^to_image$", "conv_img"),
+    (r"\.spade_(\w)\b", r".norm_\1"),
+    (r"\.norm$", ".param_free_norm"),
+    (r"\.shared$", ".mlp_shared.0"),
+)
+
+
+PUBLISHED_SETTINGS: dict[int, dict[str, Any]] = {
+    184: {"instances": True},  # COCO-Stuff
+    36: {"instances": True, "upsamplings": 6, "aspect_ratio": 2.0},  # Cityscapes
+    14: {"instances": True},  # own data with thirteen classes, the published default
+}
+"""Label planes of the released networks → what their files do not say, where it is not the usual."""
+
+
+def import_published(
+    state: Mapping[str, Tensor],
+    *,
+    instances: bool | None = None,
+    upsamplings: int | None = None,
+    aspect_ratio: float | None = None,
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a published generator.
+
+    Args:
+        state: published names → tensors, without a `module.` prefix.
+        instances: whether the last label plane is the instance edge map. A file does not say; None is
+            as published for that many planes, else no.
+        upsamplings: 5 or 6, which have the same tensors; None is as published, else 5. Seven show.
+        aspect_ratio: width / height of the pictures, for a generator whose stem sees a style; None is as
+            published, else 1.
+
+    Returns:
+        keyword arguments of `SpadeGenerator`, and its state.
+
+    Raises:
+        SemsynthError: names the first tensor that does not fit.
+    """
+    spectral = "head_0.conv_0.weight_orig" in state
+    inner = require(state, f"head_0.conv_0.weight{'_orig' * spectral}", "SPADE generator")
+    shared = require(state, "head_0.norm_0.mlp_shared.0.weight", "SPADE generator")
+    stem = require(state, "fc.weight", "SPADE generator")
+    if inner.dim() != 4 or shared.dim() != 4 or stem.dim() not in (2, 4) or inner.shape[0] < 16:
+        raise SemsynthError(
+            f"the tensors of this SPADE generator have odd shapes: fc.weight {tuple(stem.shape)}, "
+            f"head_0.conv_0 {tuple(inner.shape)}, mlp_shared {tuple(shared.shape)}"
+        )
+    most = any(name.startswith("up_4.") for name in state)
+    if most and upsamplings not in (None, 7):
+        raise SemsynthError(f"the file has up_4, so it has 7 upsamplings, not {upsamplings}")
+    if not most and upsamplings == 7:
+        raise SemsynthError("7 upsamplings need up_4, which the file lacks")
+    usual = PUBLISHED_SETTINGS.get(shared.shape[1], {})
+    edges = usual.get("instances", False) if instances is None else instances
+    config: dict[str, Any] = {
+        "num_classes": shared.shape[1] - edges,
+        "instances": edges,
+        "width": inner.shape[0] // 16,
+        "upsamplings": 7 if most else upsamplings or usual.get("upsamplings", 5),
+        "kernel_size": shared.shape[2],
+        "hidden": shared.shape[0],
+        "norm": "sync_batch" if "head_0.norm_0.param_free_norm.running_mean" in state else "instance",
+        "spectral": spectral,
+    }
+    if stem.dim() == 2:
+        ratio = aspect_ratio or usual.get("aspect_ratio", 1.0)
+        grid = latent_size(stem.shape[0] // inner.shape[0], ratio)
+        config |= {"stem": "style", "style_dim": stem.shape[1], "latent_size": grid}
+    with torch.device("meta"):
+        model = SpadeGenerator(**config)
+    modules = {_module(name): _published(_module(name)) for name in model.state_dict()}
+    return config, translate(_fuse(state, model, modules), modules, model)
+
+
+def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a published style encoder; returns keyword arguments of `StyleEncoder`, and its state.
+
+    Raises:
+        SemsynthError: names the first tensor that does not fit.
+    """
+    mean = require(state, "fc_mu.weight", "SPADE style encoder")
+    spectral = "layer1.0.weight_orig" in state
+    first = require(state, f"layer1.0.weight{'_orig' * spectral}", "SPADE style encoder")
+    depth = len({found[0] for name in state if (found := re.match(r"layer\d+\.", name))})
+    config = {
+        "style_dim": mean.shape[0],
+        "width": first.shape[0],
+        "image_size": 4 * 2**depth,
+        "spectral": spectral,
+    }
+    with torch.device("meta"):
+        model = StyleEncoder(**config)
+    modules = {f"convs.{i}": f"layer{i + 1}.0" for i in range(depth)}
+    return config, translate(state, modules | {"mean": "fc_mu", "log_variance": "fc_var"}, model)
+
+
+def latent_size(cells: int, aspect_ratio: float) -> tuple[int, int]:
+    """(h, w) of a latent grid of `cells` cells for pictures of width / height `aspect_ratio`.
+
+    The published height is the width divided by the ratio, rounded half to even.
+
+    Raises:
+        SemsynthError: no grid has that many.
+    """
+    for width in range(1, cells + 1):
+        if width * round(width / aspect_ratio) == cells:
+            return round(width / aspect_ratio), width
+    raise SemsynthError(
+        f"the style stem has {cells} cells, which no grid of aspect ratio {aspect_ratio:g} has; "
+        "give --aspect-ratio WIDTH/HEIGHT of the pictures"
+    )
+
+
+def _module(name: str) -> str:
+    """The module a state entry belongs to."""
+    return re.sub(r"\.(parametrizations\.weight\..*|\w+)$", "", name)
+
+
+def _published(module: str) -> str:
+    for pattern, replacement in _RENAMES:
+        module = re.sub(pattern, replacement, module)
+    return module
+
+
+def _fuse(
+    state: Mapping[str, Tensor], model: SpadeGenerator, modules: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """Stack the convolutions of gamma and of beta, which here are one, under a name of ours."""
+    fused = dict(state)
+    for ours, like in model.state_dict().items():
+        module, _, part = ours.rpartition(".")
+        if not module.endswith(".modulation"):
+            continue
+        halves = []
+        site = modules[module].removesuffix(".modulation")
+        for half in ("gamma", "beta"):
+            name = f"{site}.mlp_{half}.{part}"
+            if name not in fused:
+                raise SemsynthError(f"the file lacks the tensor {name!r}")
+            found, wanted = fused.pop(name), (like.shape[0] // 2, *like.shape[1:])
+            if tuple(found.shape) != wanted:
+                raise SemsynthError(
+                    f"the tensor {name!r} has shape {tuple(found.shape)}; this network needs {wanted}"
+                )
+            halves.append(found)
+        fused[f"{modules[module]}.{part}"] = torch.cat(halves)
+    return fused
