@@ -203,6 +203,8 @@ class NoisySpade(Spade):
         options: of `Spade`.
     """
 
+    by_table = False  # noise changes the hidden layer of every picture
+
     def __init__(self, channels: int, label_channels: int, noise_channels: int, **options: Any) -> None:
         super().__init__(channels, label_channels, **options)
         self.noise = _noise_conv(noise_channels, self.shared.out_channels, self.shared.kernel_size[0])

@@ -1,11 +1,14 @@
 """Batch norm that spans processes on every backend, and parameter-free instance norm."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from semsynth.ops.recompute import recomputing
 
 MOMENTUM = 0.1
 EPSILON = 1e-5
@@ -55,13 +58,9 @@ class BatchNorm2d(nn.Module):
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, EPSILON
             )
         local = x.numel() // x.shape[1]
-        world = dist.get_world_size() if self.sync and dist.is_available() and dist.is_initialized() else 1
+        world = self.world_size()
         count = local * repeat * world
-        if count == 1:
-            raise ValueError(
-                f"batch norm over a single value per channel (input {tuple(x.shape)}) has no variance; "
-                "train with a larger picture, a larger batch, or instance norm"
-            )
+        self.check_count(count, x.shape)
         if world > 1:
             return self._across_processes(x, count)
         mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
@@ -70,18 +69,34 @@ class BatchNorm2d(nn.Module):
             x = x.expand(2, -1, -1, -1)
         y = F.batch_norm(x, mean, var, self.weight, self.bias, True, 1.0, EPSILON)[:batch]
         biased = var * ((local - 1) / local)
-        self._track(mean, biased, count)
+        self.track(mean, biased, count)
         return y
 
     def _across_processes(self, x: Tensor, count: int) -> Tensor:
-        y, mean, biased = _SyncBatchNorm.apply(x, EPSILON)  # type: ignore[no-untyped-call]
-        self._track(mean, biased, count)
+        y, mean, biased = _SyncBatchNorm.apply(x, EPSILON)
+        self.track(mean, biased, count)
         if self.weight is not None and self.bias is not None:
             y = y * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
         return y.to(x.dtype)  # type: ignore[no-any-return]
 
+    def world_size(self) -> int:
+        """How many processes share the statistics."""
+        return dist.get_world_size() if self.sync and dist.is_available() and dist.is_initialized() else 1
+
+    @staticmethod
+    def check_count(count: int, shape: Sequence[int]) -> None:
+        """Refuse statistics of a single value."""
+        if count == 1:
+            raise ValueError(
+                f"batch norm over a single value per channel (input {tuple(shape)}) has no variance; "
+                "train with a larger picture, a larger batch, or instance norm"
+            )
+
     @torch.no_grad()
-    def _track(self, mean: Tensor, biased_variance: Tensor, count: int) -> None:
+    def track(self, mean: Tensor, biased_variance: Tensor, count: int) -> None:
+        """Move the running statistics towards those of a batch of `count` values per channel."""
+        if recomputing():
+            return
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
         unbiased = biased_variance * (count / (count - 1))
         self.running_var.lerp_(unbiased.to(self.running_var.dtype), MOMENTUM)

@@ -13,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semsynth.ops import native
 from semsynth.ops.edges import one_hot
 
 Mode = Literal["auto", "dense", "patches"]
 _KEY_LIMIT = 2**62
+_MOST_DISTINCT = 0.9  # in training: above this share of distinct windows the dense form is no slower
 
 
 @dataclass(frozen=True)
 class PatchPlan:
-    """The distinct patches of one label level, for convolutions of one kernel size k.
+    """The distinct patches of one label level, for convolutions of one kernel size k. All int32.
 
     Attributes:
         patches: (V, k*k) symbols of the distinct k x k windows, taps in raster order; 0 is outside.
@@ -34,6 +36,21 @@ class PatchPlan:
     neighbours: Tensor
     index: Tensor
 
+    @property
+    def share(self) -> float:
+        """Distinct large windows per pixel, at most 1."""
+        return len(self.neighbours) / self.index.numel()
+
+    @cached_property
+    def pixels_by_window(self) -> tuple[Tensor, Tensor]:
+        """Where each row of `neighbours` begins (U + 1), in the pixels ordered by it. Native kernels only."""
+        return native.group(self.index, len(self.neighbours))
+
+    @cached_property
+    def taps_by_row(self) -> tuple[Tensor, Tensor]:
+        """Likewise the elements of `neighbours` by the row of `patches` they name, (V + 2) starts."""
+        return native.group(self.neighbours, len(self.patches) + 1)
+
 
 class LabelLevel:
     """A label map at one resolution.
@@ -42,7 +59,8 @@ class LabelLevel:
         labels: (B, h, w) int64 ids.
         edges: (B, h, w) bool instance boundaries, or None.
         channels: planes of the dense form: num_classes, and one more with edges.
-        mode: "dense", "patches", or "auto": patches in inference, dense where gradients are wanted.
+        mode: "dense", "patches", or "auto": patches, but dense in training where the native kernels do not
+            run or nearly every window is distinct.
     """
 
     def __init__(self, labels: Tensor, edges: Tensor | None, num_classes: int, mode: Mode = "auto") -> None:
@@ -57,7 +75,11 @@ class LabelLevel:
     @property
     def by_patches(self) -> bool:
         """Whether layers should compute once per distinct patch here and now."""
-        return self.mode == "patches" or (self.mode == "auto" and not torch.is_grad_enabled())
+        if self.mode != "auto" or not torch.is_grad_enabled():
+            return self.mode != "dense"
+        return (
+            native.available() and self.labels.device.type == "cpu" and self.plan(3).share <= _MOST_DISTINCT
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,13 +155,17 @@ def distinct_patches(ids: Tensor, kernel_size: int, num_ids: int) -> tuple[Tenso
     """Number the distinct square windows of an id map.
 
     Args:
-        ids: (B, h, w) int64 in 1..num_ids-1; positions outside the picture count as 0.
+        ids: (B, h, w) integers in 1..num_ids-1; positions outside the picture count as 0.
         kernel_size: side k of the window, odd.
         num_ids: one more than the largest id.
 
     Returns:
-        The window's number per pixel (B, h, w), and the windows themselves (N, k*k) in raster order.
+        The window's number per pixel (B, h, w), and the windows themselves (N, k*k) in raster order, both
+        int32. The order of the numbers is not defined.
     """
+    if native.numbers_windows(ids, kernel_size):
+        return native.number_windows(ids.int(), kernel_size)
+    ids = ids.long()
     height, width = ids.shape[1:]
     padded = F.pad(ids, (kernel_size // 2,) * 4)
     row_keys, num_rows = _joint_key([padded[:, :, i : i + width] for i in range(kernel_size)], num_ids)
@@ -151,7 +177,7 @@ def distinct_patches(ids: Tensor, kernel_size: int, num_ids: int) -> tuple[Tenso
     first = pixels.new_full((count,), numbers.numel()).scatter_reduce_(0, numbers.flatten(), pixels, "amin")
     batch, row, column = first // (height * width), first // width % height, first % width
     taps = [padded[batch, row + i, column + j] for i in range(kernel_size) for j in range(kernel_size)]
-    return numbers, torch.stack(taps, 1)
+    return numbers.int(), torch.stack(taps, 1).int()
 
 
 def _joint_key(maps: list[Tensor], num_ids: int) -> tuple[Tensor, int]:

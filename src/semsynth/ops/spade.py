@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semsynth.ops import fused
 from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.norm import parameter_free_norm
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
@@ -30,25 +31,29 @@ class LabelConv2d(nn.Conv2d):
     def forward(self, level: LabelLevel) -> Tensor:  # type: ignore[override]
         """(B, h, w) labels → (B, out_channels, h, w)."""
         if not level.by_patches:
-            return super().forward(level.dense(self.weight.dtype))
+            weight = self.weight  # read once: with spectral norm every read is a power iteration
+            return self._conv_forward(level.dense(weight.dtype), weight, self.bias)  # type: ignore[no-any-return]
         plan = level.plan(self.kernel_size[0])
         # The centre tap of a double window names the pixel's own single window.
         centre = plan.neighbours[:, plan.neighbours.shape[1] // 2] - 1  # (U,)
-        return self.on_patches(plan.patches, level)[centre[plan.index]].permute(0, 3, 1, 2)
+        rows = self.on_patches(plan.patches, level, dtype=fused.compute_dtype(self.weight))
+        return rows[centre[plan.index]].permute(0, 3, 1, 2)
 
-    def on_patches(self, patches: Tensor, level: LabelLevel) -> Tensor:
-        """The output at the centre of each distinct patch: (V, k*k) symbols → (V, out_channels)."""
-        taps = patches.shape[1]
+    def on_patches(
+        self, patches: Tensor, level: LabelLevel, *, relu: bool = False, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """The output at the centre of each distinct patch: (V, k*k) symbols → (V, out_channels).
+
+        Computed in the weight's type, cut at zero with `relu`, and given in `dtype`.
+        """
         columns = self.weight.flatten(2).permute(2, 1, 0)  # (k*k,S,O)
-        outside = columns.new_zeros(taps, 1, self.out_channels)
+        outside = columns.new_zeros(columns.shape[0], 1, self.out_channels)
         classes = columns[:, : level.num_classes]
         tables = [outside, classes]
         if level.edges is not None:
             tables.append(classes + columns[:, -1:])  # an edge pixel of the same class
-        table = torch.cat(tables, 1).flatten(0, 1)  # (k*k*num_symbols,O)
-        rows = patches + torch.arange(taps, device=patches.device) * level.num_symbols
-        summed = F.embedding_bag(rows, table, mode="sum")
-        return summed if self.bias is None else summed + self.bias
+        table = torch.cat(tables, 1)  # (k*k,num_symbols,O)
+        return fused.lookup_sum(table, self.bias, patches, dtype=dtype or table.dtype, relu=relu)
 
 
 class Spade(nn.Module):
@@ -64,7 +69,13 @@ class Spade(nn.Module):
         norm: parameter-free norm, "sync_batch", "batch" or "instance".
         style_dim: where given, a linear map of the style adds to gamma and beta per channel. This is
             ours, not the paper's; it starts at zero.
+
+    Attributes:
+        by_table: gamma and beta are those of the distinct patches, and a row per sample. A subclass with
+            another `gamma_beta` says no.
     """
+
+    by_table = True
 
     def __init__(
         self,
@@ -106,6 +117,11 @@ class Spade(nn.Module):
         Returns:
             (B, C, h, w).
         """
+        if self.by_table and level.by_patches and fused.supports(x):
+            table, plan = self.on_patches(level), level.plan(self.shared.kernel_size[0])
+            return fused.modulate(
+                x, table, plan, self.norm, self._style_row(style), slope=slope, upsample=upsample
+            )
         normalized = self.norm(x, repeat=4 if upsample else 1)
         if upsample:
             normalized = F.interpolate(normalized, scale_factor=2)
@@ -120,21 +136,27 @@ class Spade(nn.Module):
             maps = self.on_patches(level)[plan.index].permute(0, 3, 1, 2)
         else:
             maps = self.modulation(F.relu(self.shared(level)))  # (B,2C,h,w)
-        if self.style is not None:
-            if style is None:
-                raise ValueError("this SPADE layer was built with a style: pass one, (B, Z)")
-            maps = maps + self.style(style)[:, :, None, None]
+        row = self._style_row(style)
+        if row is not None:
+            maps = maps + row[:, :, None, None]
         gamma, beta = maps.chunk(2, 1)
         return gamma, beta
+
+    def _style_row(self, style: Tensor | None) -> Tensor | None:
+        """What the style (B, Z) adds to gamma and beta: (B, 2C), or None."""
+        if self.style is None:
+            return None
+        if style is None:
+            raise ValueError("this SPADE layer was built with a style: pass one, (B, Z)")
+        return self.style(style)  # type: ignore[no-any-return]
 
     def on_patches(self, level: LabelLevel) -> Tensor:
         """Gamma and beta of every distinct patch of a level: (U, 2C)."""
         plan = level.plan(self.shared.kernel_size[0])
-        hidden = F.relu(self.shared.on_patches(plan.patches, level))  # (V,hidden)
+        dtype = fused.compute_dtype(self.modulation.weight)
+        hidden = self.shared.on_patches(plan.patches, level, relu=True, dtype=dtype)  # (V,hidden)
         hidden = F.pad(hidden, (0, 0, 1, 0))  # row 0: outside the picture
-        windows = hidden[plan.neighbours].flatten(1)  # (U,k*k*hidden)
-        weight = self.modulation.weight.permute(0, 2, 3, 1).flatten(1)  # (2C,k*k*hidden)
-        return F.linear(windows, weight, self.modulation.bias)
+        return fused.window_linear(hidden, self.modulation.weight, self.modulation.bias, plan)
 
 
 class SpadeResBlock(nn.Module):

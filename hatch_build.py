@@ -1,0 +1,93 @@
+"""Build hook: compile the native kernels into the package where a C++ compiler is at hand.
+
+Without one the build succeeds all the same: the package then computes with PyTorch's public operations.
+`python hatch_build.py` compiles in place, for a developer who changed a kernel.
+"""
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # run as a script
+    BuildHookInterface = object  # type: ignore[assignment,misc]
+
+SOURCES = Path(__file__).parent / "src" / "semsynth" / "_native"
+LIBRARY = SOURCES / "libsemsynth.so"
+FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
+# Each row builds kernels.cpp once more; library.cpp chooses at run time.
+PORTABLE = {"portable": ""}
+X86 = {
+    **PORTABLE,
+    "avx2": "-mavx2 -mfma",
+    "avx512": "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mprefer-vector-width=512",
+}
+
+
+def compiler() -> list[str] | None:
+    """The command in CXX, or the first compiler found; None where there is none or CXX is empty."""
+    if "CXX" in os.environ:
+        return shlex.split(os.environ["CXX"]) or None
+    found = next((name for name in ("g++", "clang++", "c++") if shutil.which(name)), None)
+    return [found] if found else None
+
+
+def compile_library(target: Path = LIBRARY) -> None:
+    """Compile and link the kernels, then move the library into its place.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused.
+        FileNotFoundError: no compiler.
+    """
+    command = compiler()
+    if command is None:
+        raise FileNotFoundError("no C++ compiler: none of g++, clang++, c++ is on the path, or CXX is empty")
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        objects = []
+
+        def build(source: str, name: str, *flags: str) -> None:
+            objects.append(f"{folder}/{name}.o")
+            subprocess.run(
+                [*command, *FLAGS, *WARNINGS, *flags, "-c", str(SOURCES / source), "-o", objects[-1]],
+                check=True,
+            )
+
+        for name, flags in (X86 if x86 else PORTABLE).items():
+            build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
+        build("patches.cpp", "patches")
+        build("library.cpp", "library", *(["-DSEMSYNTH_X86"] if x86 else []))
+        linked = f"{folder}/{target.name}"
+        subprocess.run([*command, "-shared", "-pthread", *objects, "-o", linked], check=True)
+        Path(linked).replace(target)  # a running process keeps the old file
+
+
+class NativeBuildHook(BuildHookInterface):
+    """What hatchling calls before it packs a wheel, an editable one too."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile, and mark the wheel as one for this platform; or leave a pure wheel."""
+        if self.target_name != "wheel":
+            return
+        try:
+            compile_library()
+        except (OSError, subprocess.CalledProcessError) as error:
+            LIBRARY.unlink(missing_ok=True)  # never pack a stale one
+            print(f"semsynth: built without native kernels ({error})", file=sys.stderr)
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["artifacts"].append(str(LIBRARY.relative_to(Path(__file__).parent)))
+
+
+if __name__ == "__main__":
+    compile_library()

@@ -1,0 +1,171 @@
+// The library's C interface: which instruction set runs, on which threads, and one function per operation.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "kernels.h"
+#include "patches.h"
+
+namespace semsynth {
+namespace {
+
+const Kernels* choose() {
+#if defined(SEMSYNTH_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        return &avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+#endif
+    return &portable;
+}
+
+const Kernels* kernels = choose();
+
+// A second OpenMP runtime beside the one PyTorch has loaded would fight it for the cores: its threads spin
+// after each parallel region. So this library links none, and borrows PyTorch's by a function pointer.
+using Fork = void (*)(void (*)(void*), void*, unsigned threads, unsigned flags);
+Fork fork_threads = nullptr;
+int thread_count = 1;
+
+template <class Body>
+struct Work {
+    const Body& body;
+    int64_t count;
+    std::atomic<int64_t> next{0};
+    static void run(void* self) {
+        auto& work = *static_cast<Work*>(self);
+        for (int64_t i; (i = work.next.fetch_add(1, std::memory_order_relaxed)) < work.count;) work.body(i);
+    }
+};
+
+// body(i) for all i below count, in any order, on any thread.
+template <class Body>
+void parallel(int64_t count, const Body& body) {
+    Work<Body> work{body, count};
+    const int threads = int(std::min<int64_t>(thread_count, count));
+    if (threads <= 1) return Work<Body>::run(&work);
+    if (fork_threads) return fork_threads(Work<Body>::run, &work, unsigned(threads), 0);
+    std::vector<std::thread> helpers;
+    for (int t = 1; t < threads; t++) helpers.emplace_back(Work<Body>::run, &work);
+    Work<Body>::run(&work);
+    for (auto& helper : helpers) helper.join();
+}
+
+// The same for ranges of `step`.
+template <class Body>
+void parallel_ranges(int64_t count, int64_t step, const Body& body) {
+    step = std::max<int64_t>(step, 1);
+    parallel((count + step - 1) / step, [&](int64_t i) { body(i * step, std::min(count, (i + 1) * step)); });
+}
+
+constexpr int64_t MOMENT_ROWS = 512;    // summed in float32, then joined in float64
+constexpr int64_t TASK_VALUES = 16384;  // about what a task should touch
+
+int64_t per_task(int64_t width) { return std::max<int64_t>(1, TASK_VALUES / std::max<int64_t>(width, 1)); }
+
+}  // namespace
+}  // namespace semsynth
+
+using namespace semsynth;
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+const char* semsynth_kernels() { return kernels->name; }
+
+// Choose an instruction set by name, for tests. Returns 0 where this processor lacks it.
+int semsynth_use_kernels(const char* name) {
+    const Kernels* best = choose();
+    const Kernels* known[] = {&portable,
+#if defined(SEMSYNTH_X86)
+                              &avx2, &avx512
+#endif
+    };
+    for (const Kernels* set : known) {
+        if (!std::strcmp(set->name, name)) return kernels = set, 1;
+        if (set == best) break;
+    }
+    return 0;
+}
+
+void semsynth_threads(void* fork, int threads) {
+    fork_threads = reinterpret_cast<Fork>(fork);
+    thread_count = threads;
+}
+
+int64_t semsynth_number_windows(const int32_t* ids, int64_t batch, int64_t height, int64_t width, int64_t side,
+                                int32_t* numbers, int32_t* windows) {
+    return number_windows(ids, batch, height, width, side, numbers, windows);
+}
+
+void semsynth_group(const int32_t* numbers, int64_t count, int64_t groups, int32_t* start, int32_t* order) {
+    group(numbers, count, groups, start, order);
+}
+
+// Mean and biased variance per channel: of every sample where per_sample is set, else of the whole batch.
+void semsynth_moments(const void* x, int32_t half, int64_t samples, int64_t rows, int64_t channels, float* mean,
+                      float* variance) {
+    const int64_t chunks = (rows + MOMENT_ROWS - 1) / MOMENT_ROWS, value = half ? 2 : 4;
+    std::vector<float> sums(samples * chunks * 2 * channels), shift(samples * channels);
+    const char* bytes = static_cast<const char*>(x);
+    for (int64_t s = 0; s < samples; s++) {  // centred on a value of each channel, or the squares cancel
+        for (int64_t c = 0; c < channels; c++) {
+            const char* at = bytes + (s * rows * channels + c) * value;
+            uint32_t bits = 0;
+            std::memcpy(half ? reinterpret_cast<char*>(&bits) + 2 : reinterpret_cast<char*>(&bits), at, value);
+            std::memcpy(&shift[s * channels + c], &bits, 4);
+        }
+    }
+    parallel(samples * chunks, [&](int64_t task) {
+        const int64_t s = task / chunks, begin = task % chunks * MOMENT_ROWS;
+        kernels->moments(bytes + (s * rows + begin) * channels * value, &shift[s * channels], half,
+                         std::min(MOMENT_ROWS, rows - begin), channels, &sums[task * 2 * channels]);
+    });
+    for (int64_t s = 0; s < samples; s++) {
+        for (int64_t c = 0; c < channels; c++) {
+            double sum = 0, squares = 0;
+            for (int64_t chunk = 0; chunk < chunks; chunk++) {
+                const float* part = &sums[(s * chunks + chunk) * 2 * channels];
+                sum += part[c], squares += part[channels + c];
+            }
+            const double offset = sum / rows;
+            mean[s * channels + c] = float(shift[s * channels + c] + offset);
+            variance[s * channels + c] = float(std::max(0.0, squares / rows - offset * offset));
+        }
+    }
+}
+
+void semsynth_modulate(const Modulation* m) {
+    parallel_ranges(m->batch * m->height, per_task(m->width * m->channels),
+                    [&](int64_t begin, int64_t end) { kernels->modulate(*m, begin, end); });
+}
+
+void semsynth_modulate_backward(const Modulation* m) {
+    parallel(m->chunks, [&](int64_t chunk) { kernels->modulate_backward(*m, chunk); });
+    kernels->join_chunks(*m);
+}
+
+void semsynth_normalize_backward(const Modulation* m) {
+    parallel_ranges(m->batch * (m->height >> m->upsample), per_task(m->width * m->channels),
+                    [&](int64_t begin, int64_t end) { kernels->normalize_backward(*m, begin, end); });
+}
+
+void semsynth_lookup(const Lookup* l) {
+    parallel_ranges(l->count, per_task(l->width * l->taps),
+                    [&](int64_t begin, int64_t end) { kernels->lookup(*l, begin, end); });
+}
+
+void semsynth_lookup_backward(const Lookup* l) {
+    parallel(l->taps, [&](int64_t tap) { kernels->lookup_backward(*l, tap); });
+}
+
+void semsynth_sum_groups(const Groups* g) {
+    parallel_ranges(g->count, per_task(g->width * 16),
+                    [&](int64_t begin, int64_t end) { kernels->sum_groups(*g, begin, end); });
+}
+
+}  // extern "C"

@@ -1,0 +1,214 @@
+"""The native kernels: whether they run here, and why not; one typed function per kernel.
+
+The library has a plain C interface and is loaded with ctypes. Where it is missing (no compiler at build
+time, another platform) or switched off by SEMSYNTH_NATIVE=0, everything is computed by PyTorch's public
+operations with the same numbers.
+"""
+
+import ctypes
+import os
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
+_TYPES = (torch.float32, torch.bfloat16)
+_MOST_PIXELS = 2**31 - 1  # positions are 32-bit
+
+
+class Modulation(ctypes.Structure):
+    """The arguments of the modulation kernels; see `_native/kernels.h`, which this mirrors."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "index", "table", "style", "mean", "rstd", "y")),
+        *((name, c_int64) for name in ("batch", "height", "width", "channels", "rows")),
+        *((name, c_int32) for name in ("per_sample", "upsample", "half")),
+        ("slope", c_float),
+        *((name, c_void_p) for name in ("start", "order", "grad_normalized", "grad_table", "partial")),
+        *((name, c_void_p) for name in ("chunk_sums", "sums", "means", "grad_x")),
+        *((name, c_int64) for name in ("chunks", "keys")),
+    ]
+
+
+class _Lookup(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("table", "bias", "patches", "out", "grad_table")),
+        *((name, c_int64) for name in ("count", "taps", "symbols", "width")),
+        *((name, c_int32) for name in ("relu", "half")),
+    ]
+
+
+class _Groups(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("values", "start", "order", "mask", "out")),
+        *((name, c_int64) for name in ("count", "width")),
+        ("half", c_int32),
+    ]
+
+
+@cache
+def _load() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or None; and the reason in words."""
+    if os.environ.get("SEMSYNTH_NATIVE", "1") == "0":
+        return None, "switched off by SEMSYNTH_NATIVE=0"
+    if not LIBRARY.exists():
+        return None, "not built: no C++ compiler was found when the package was installed"
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        return None, f"the library does not load: {error}"
+    library.semsynth_kernels.restype = c_char_p
+    library.semsynth_use_kernels.argtypes = [c_char_p]
+    library.semsynth_threads.argtypes = [c_void_p, c_int]
+    library.semsynth_number_windows.argtypes = [c_void_p, *[c_int64] * 4, c_void_p, c_void_p]
+    library.semsynth_number_windows.restype = c_int64
+    library.semsynth_group.argtypes = [c_void_p, c_int64, c_int64, c_void_p, c_void_p]
+    library.semsynth_moments.argtypes = [c_void_p, c_int32, *[c_int64] * 3, c_void_p, c_void_p]
+    for name in ("modulate", "modulate_backward", "normalize_backward"):
+        getattr(library, f"semsynth_{name}").argtypes = [POINTER(Modulation)]
+    for name in ("lookup", "lookup_backward"):
+        getattr(library, f"semsynth_{name}").argtypes = [POINTER(_Lookup)]
+    library.semsynth_sum_groups.argtypes = [POINTER(_Groups)]
+    return library, f"{library.semsynth_kernels().decode()} kernels"
+
+
+@cache
+def _fork() -> int | None:
+    """The address of PyTorch's own OpenMP fork, which lends the kernels its threads; None where absent."""
+    try:
+        return ctypes.cast(ctypes.CDLL(None).GOMP_parallel, c_void_p).value
+    except (AttributeError, OSError, TypeError):
+        return None
+
+
+def _library() -> ctypes.CDLL:
+    """The library, told how many threads PyTorch uses just now."""
+    library = _load()[0]
+    assert library is not None  # callers ask `supports` first
+    library.semsynth_threads(_fork(), torch.get_num_threads())
+    return library
+
+
+def available() -> bool:
+    """Whether the library runs here."""
+    return _load()[0] is not None
+
+
+def describe() -> str:
+    """Which kernels run, or why none do, in words."""
+    library, why = _load()
+    return why if library is not None else f"public PyTorch operations ({why})"
+
+
+def supports(*tensors: Tensor) -> bool:
+    """Whether the kernels can compute on these: on the CPU, float32 or bfloat16, not too many values."""
+    return available() and all(
+        t.device.type == "cpu" and t.dtype in _TYPES and t.numel() <= _MOST_PIXELS for t in tensors
+    )
+
+
+def numbers_windows(ids: Tensor, side: int) -> bool:
+    """Whether `number_windows` can be asked for these ids."""
+    return available() and ids.device.type == "cpu" and side in (1, 3, 5, 7) and ids.numel() <= _MOST_PIXELS
+
+
+def use_kernels(name: str) -> bool:
+    """Choose "portable", "avx2" or "avx512" instead of the best, for tests; False where it cannot run."""
+    return bool(_library().semsynth_use_kernels(name.encode()))
+
+
+def number_windows(ids: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Number the distinct `side` x `side` windows of (B, h, w) int32 ids, outside counting as 0.
+
+    Returns:
+        (B, h, w) int32 numbers in order of first appearance, (N, side * side) int32 windows.
+    """
+    ids = ids.contiguous()
+    numbers = torch.empty_like(ids)
+    windows = torch.empty(ids.numel(), side * side, dtype=torch.int32)
+    count = _library().semsynth_number_windows(
+        ids.data_ptr(), *ids.shape, side, numbers.data_ptr(), windows.data_ptr()
+    )
+    return numbers, windows[:count].clone()
+
+
+def group(numbers: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Positions of `numbers` (int32, any shape) by number: (groups + 1) starts and the order, int32."""
+    numbers = numbers.contiguous()
+    start = torch.empty(groups + 1, dtype=torch.int32)
+    order = torch.empty(numbers.numel(), dtype=torch.int32)
+    _library().semsynth_group(numbers.data_ptr(), numbers.numel(), groups, start.data_ptr(), order.data_ptr())
+    return start, order
+
+
+def moments(x: Tensor, *, per_sample: bool) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of (B, h, w, C) per channel: (B or 1, C) float32 each."""
+    samples = x.shape[0] if per_sample else 1
+    channels = x.shape[3]
+    mean, variance = torch.empty(samples, channels), torch.empty(samples, channels)
+    rows = x.numel() // (samples * channels)
+    _library().semsynth_moments(
+        x.data_ptr(), _half(x), samples, rows, channels, mean.data_ptr(), variance.data_ptr()
+    )
+    return mean, variance
+
+
+def modulate(arguments: Modulation) -> None:
+    """Fill `y`."""
+    _library().semsynth_modulate(arguments)
+
+
+def modulate_backward(arguments: Modulation) -> None:
+    """Fill `grad_normalized`, `grad_table` and `sums`."""
+    _library().semsynth_modulate_backward(arguments)
+
+
+def normalize_backward(arguments: Modulation) -> None:
+    """Fill `grad_x`."""
+    _library().semsynth_normalize_backward(arguments)
+
+
+def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, relu: bool) -> None:
+    """out[p] = bias + sum over t of table[t, patches[p, t]]: (T,S,O) float32, (P,T) int32 → (P,O)."""
+    taps, symbols, width = table.shape
+    bias_at = None if bias is None else bias.data_ptr()
+    _library().semsynth_lookup(
+        _Lookup(
+            table.data_ptr(), bias_at, patches.data_ptr(), out.data_ptr(), None,
+            len(patches), taps, symbols, width, relu, _half(out),
+        )
+    )  # fmt: skip
+
+
+def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
+    """The gradient of the table of `lookup`, (T,S,O) float32, from that of its result (P,O)."""
+    width, taps = grad.shape[1], patches.shape[1]
+    table = torch.zeros(taps, symbols, width)
+    _library().semsynth_lookup_backward(
+        _Lookup(
+            None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),
+            len(patches), taps, symbols, width, 0, _half(grad),
+        )
+    )  # fmt: skip
+    return table
+
+
+def sum_groups(values: Tensor, groups: tuple[Tensor, Tensor], mask: Tensor | None = None) -> Tensor:
+    """Sum the rows of (n, O) by group; zero where `mask` (groups, O) is not positive."""
+    start, order = groups
+    out = values.new_empty(len(start) - 1, values.shape[1])
+    mask_at = None if mask is None else mask.data_ptr()
+    _library().semsynth_sum_groups(
+        _Groups(
+            values.data_ptr(), start.data_ptr(), order.data_ptr(), mask_at, out.data_ptr(),
+            len(out), values.shape[1], _half(values),
+        )
+    )  # fmt: skip
+    return out
+
+
+def _half(tensor: Tensor) -> int:
+    return int(tensor.dtype == torch.bfloat16)
