@@ -39,6 +39,8 @@ class GeneratorModule(nn.Module):
         stride: height and width must be multiples of it.
         config: the keyword arguments that rebuild this network with `create_model`.
         label_mode: how its layers compute from labels, see `LabelPyramid`.
+        recompute: in training, keep only the blocks' inputs and compute the blocks again in the backward
+            pass: less memory for a third more time.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class GeneratorModule(nn.Module):
         self.stride = stride
         self.config = config
         self.label_mode: Mode = "auto"
+        self.recompute = False
 
     @property
     def label_channels(self) -> int:

@@ -6,12 +6,14 @@ files. Sizes: a picture is the latent grid times 2 to the number of upsamplings.
 
 from typing import Any, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
 from semsynth.ops.pyramid import LabelPyramid
+from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, SpadeResBlock
 
 Stem = Literal["labels", "style", "labels+style"]
@@ -116,8 +118,12 @@ class SpadeGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid, which several calls may share."""
         x = self.stem(pyramid, style)  # (B,16w,h,w)
+        again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, self.upsample):
-            x = block(x, pyramid, style, upsample=upsample)
+            if again:
+                x = recomputed(block, x, pyramid, style, upsample=upsample)
+            else:
+                x = block(x, pyramid, style, upsample=upsample)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def stem(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:

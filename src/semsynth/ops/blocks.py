@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from semsynth.ops.norm import BatchNorm2d, InstanceNorm2d
+from semsynth.ops.recompute import recomputing
 
 ConvLike = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 M = TypeVar("M", bound=nn.Module)
@@ -73,14 +74,15 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` / sigma, with the shape and dtype of `weight`."""
         with torch.autocast(weight.device.type, enabled=False):
+            iterate = self.training and not recomputing()
             matrix = self._matrix(weight)
             u, v = self.u.to(matrix.dtype), self.v.to(matrix.dtype)
-            if self.training:
+            if iterate:
                 v = F.normalize(matrix.detach().t() @ u, dim=0, eps=EPS)
             else:  # the buffers may move before backward runs
                 u, v = u.clone(), v.clone()
             wv = matrix @ v  # (out,): one product serves both the new u and sigma
-            if self.training:
+            if iterate:
                 u = F.normalize(wv.detach(), dim=0, eps=EPS)
                 with torch.no_grad():
                     self.u.copy_(u)

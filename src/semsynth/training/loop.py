@@ -79,6 +79,7 @@ def train(
         say(start_from(networks, Path(recipe.run.start_from)))
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    networks.generator.recompute = recipe.run.recompute
     objective = build_objective(recipe)
     if isinstance(perceptual := getattr(objective, "perceptual", None), nn.Module):
         perceptual.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]

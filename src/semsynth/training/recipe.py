@@ -144,6 +144,8 @@ class RunSettings:
         constant_images: learning rates fall linearly from here to zero at the end; 0 never.
         batch_size: pictures a step, over all processes.
         accumulate: parts a batch is cut into, for small memories.
+        recompute: keep only the inputs of the generator's blocks and compute them again in the backward pass,
+            for small memories.
         precision: auto, float32 or bfloat16.
         ema_images: half-life of the averaged generator; 0 keeps none.
         ema_rampup: the half-life is at most this share of the pictures seen, so that an early average
@@ -161,6 +163,7 @@ class RunSettings:
     constant_images: int = 0
     batch_size: int = 1
     accumulate: int = 1
+    recompute: bool = False
     precision: str = "auto"
     ema_images: int = 0
     ema_rampup: float = 0.05
