@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 from semsynth.models.published import require, translate
 from semsynth.ops.blocks import conv_norm
 from semsynth.ops.edges import instance_edges, one_hot
+from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
 
 KERNEL, PAD, SLOPE = 4, 2, 0.2
 MAX_WIDTH = 512
@@ -72,10 +73,7 @@ class PatchDiscriminator(nn.Module):
         out: Tensor | None = None
         if seen.windows is not None:
             classes = label_channels - (0 if seen.planes is None else seen.planes.shape[1])
-            table = weight[:, :classes].permute(1, 2, 3, 0).flatten(0, 2)  # (K*16,width)
-            table = F.pad(table, (0, 0, 0, 1))  # the last row stands for outside
-            flat = F.embedding_bag(seen.windows.flatten(0, 2), table, mode="sum")
-            out = flat.unflatten(0, seen.windows.shape[:3]).permute(0, 3, 1, 2)
+            out = lookup_conv(seen.windows, weight[:, :classes])
             weight = weight[:, classes:]
         if seen.planes is not None:
             dense = F.conv2d(seen.planes.to(weight.dtype), weight, stride=2, padding=PAD)
@@ -151,17 +149,17 @@ class MultiscaleDiscriminator(nn.Module):
                 planes = one_hot(labels, self.num_classes, dtype=dtype)
                 full = planes if edges is None else torch.cat([planes, edges], 1)
                 return [LabelInput(None, planes) for planes in self._halvings(full)]
-            seen = [LabelInput(_windows(labels, self.num_classes), edges)]
+            seen = [LabelInput(label_windows(labels, self.num_classes, KERNEL, stride=2, padding=PAD), edges)]
             if len(self.scales) > 1:
-                half = _pooled_one_hot(labels, self.num_classes, dtype)
-                half = half if edges is None else torch.cat([half, _halve(edges)], 1)
+                half = halved_one_hot(labels, self.num_classes, dtype)
+                half = half if edges is None else torch.cat([half, halve(edges)], 1)
                 seen += [LabelInput(None, planes) for planes in self._halvings(half)[: len(self.scales) - 1]]
             return seen
 
     def _halvings(self, planes: Tensor) -> list[Tensor]:
         pyramid = [planes]
         while len(pyramid) < len(self.scales):
-            pyramid.append(_halve(pyramid[-1]))
+            pyramid.append(halve(pyramid[-1]))
         return pyramid
 
     def forward(
@@ -215,35 +213,9 @@ class MultiscaleDiscriminator(nn.Module):
         prediction: Prediction = []
         for scale, part in zip(self.scales, parts, strict=True):
             if prediction:
-                images = _halve(images)
+                images = halve(images)
             prediction.append(scale(part, images))
         return prediction
-
-
-def _halve(planes: Tensor) -> Tensor:
-    """(B,C,h,w) → (B,C,ceil(h/2),ceil(w/2)): 3x3 averages in which the padding does not count."""
-    return F.avg_pool2d(planes, 3, stride=2, padding=1, count_include_pad=False)
-
-
-def _windows(labels: Tensor, num_classes: int) -> Tensor:
-    """(B,H,W) ids → (B,h',w',16) int32 rows of a table [class, tap]; K*16 where a tap is outside."""
-    taps = KERNEL * KERNEL
-    rows = labels.to(torch.int32) * taps
-    padded = F.pad(rows, (PAD,) * 4, value=num_classes * taps)
-    windows = padded.unfold(1, KERNEL, 2).unfold(2, KERNEL, 2).flatten(3)  # (B,h',w',16)
-    return (windows + torch.arange(taps, dtype=torch.int32, device=labels.device)).clamp_max(
-        num_classes * taps
-    )
-
-
-def _pooled_one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
-    """`_halve(one_hot(labels))` without the full-size planes: counts of the ids in each 3x3 window."""
-    padded = F.pad(labels, (1, 1, 1, 1), value=num_classes)  # outside is one class more, dropped below
-    windows = padded.unfold(1, 3, 2).unfold(2, 3, 2).flatten(3)  # (B,h,w,9)
-    counts = torch.zeros(*windows.shape[:3], num_classes + 1, dtype=dtype, device=labels.device)
-    counts.scatter_add_(3, windows, counts.new_ones(()).expand_as(windows))
-    inside = 9 - counts[..., -1:]
-    return (counts[..., :-1] / inside).permute(0, 3, 1, 2)  # (B,K,h,w), channels last in memory
 
 
 def import_published(

@@ -1,0 +1,256 @@
+"""pix2pixHD and pix2pixHD++ against the published ones, and their properties."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from semsynth.errors import SemsynthError
+from semsynth.losses.feature_matching import feature_matching_loss
+from semsynth.losses.gan import discriminator_loss, generator_loss
+from semsynth.models.discriminators import MultiscaleDiscriminator, patchgan
+from semsynth.models.pix2pixhd import PRESETS, Pix2PixHDGenerator
+from semsynth.models.pix2pixhd_features import InstanceEncoder, cluster, draw_features, instance_means
+from semsynth.models.pix2pixhd_published import import_published, import_published_encoder
+from semsynth.ops.blocks import fold_spectral_norm, stored_weight
+from semsynth.ops.pyramid import LabelPyramid
+
+
+def _load(shared: Path, name: str) -> dict[str, Any]:
+    return torch.load(shared / "golden" / name, weights_only=True)
+
+
+def _generator(state: dict[str, Tensor], **keywords: Any) -> Pix2PixHDGenerator:
+    config, ours = import_published(state, **keywords)
+    model = Pix2PixHDGenerator(**config)
+    model.load_state_dict(ours)
+    assert model.config == config
+    return model.eval()
+
+
+def small(**keywords: Any) -> Pix2PixHDGenerator:
+    torch.manual_seed(0)
+    return Pix2PixHDGenerator(**({"num_classes": 5, "width": 4, "downsamplings": 2, "blocks": 2} | keywords))
+
+
+# ---- parity
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pix2pixhd_global_64.pt", "pix2pixhd_local_64.pt", "pix2pixhdpp_generator_spectralinstance_64.pt"],
+)
+@pytest.mark.parametrize("mode", ["auto", "dense"])
+def test_published_generators(shared: Path, name: str, mode: str) -> None:
+    golden = _load(shared, name)
+    model = _generator(golden["state_dict"], instances=True)
+    planes = golden["input"]
+    labels, edges = planes[:, :6].argmax(1), planes[:, 6:]
+    with torch.no_grad():
+        image = model.draw(LabelPyramid(labels, 6, edges, mode))
+    torch.testing.assert_close(image, golden["output"], rtol=0, atol=1e-5)
+    if "label" in golden:
+        model.label_mode = mode
+        with torch.no_grad():
+            by_ids = model(golden["label"][:, 0], instances=golden["instance"][:, 0])
+        torch.testing.assert_close(by_ids, golden["output"], rtol=0, atol=1e-5)
+
+
+def test_published_generator_in_float64(shared: Path) -> None:
+    golden = _load(shared, "pix2pixhd_in_spade_repo.pt")
+    model = _generator(golden["state_dict"]["G"], instances=True)
+    labels, instances = golden["label"][:, 0].long(), golden["instance"][:, 0]
+    with torch.no_grad():
+        plain = model(labels, instances=instances)
+        exact = model.double()(labels, instances=instances)
+        folded = fold_spectral_norm(model)(labels, instances=instances)
+    torch.testing.assert_close(plain, golden["eval"]["fake"], rtol=0, atol=2e-5)
+    torch.testing.assert_close(exact, golden["eval_f64"]["fake"], rtol=0, atol=1e-9)
+    torch.testing.assert_close(folded, exact, rtol=0, atol=1e-12)
+
+
+def test_published_training_iteration(shared: Path) -> None:
+    """Generator's step, then discriminator's, with Adam, as the SPADE release runs them."""
+    golden = _load(shared, "pix2pixhd_in_spade_repo.pt")
+    step = golden["train_step"]
+    config, state = patchgan.import_published(golden["state_dict"]["D"], instances=True)
+    judge = MultiscaleDiscriminator(**config)
+    judge.load_state_dict(state)
+    model = _generator(golden["state_dict"]["G"], instances=True).train()
+    labels, instances, real = golden["label"][:, 0].long(), golden["instance"][:, 0], golden["real_image"]
+    betas = tuple(step["betas"])
+    seen = judge.see(labels, instances)
+
+    fake = model(labels, instances=instances)
+    torch.testing.assert_close(fake, step["generated"], rtol=0, atol=2e-5)
+    judged_fake, judged_real = judge.requires_grad_(False).compare(seen, fake, real)
+    losses = [generator_loss(judged_fake), 10 * feature_matching_loss(judged_fake, judged_real)]
+    assert torch.stack(losses).tolist() == pytest.approx(
+        [step["g_losses"]["GAN"].item(), step["g_losses"]["GAN_Feat"].item()], rel=1e-4, abs=1e-5
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=step["lr_G"], betas=betas)
+    sum(losses).backward()
+    expected = step["grads_G"]["model.1.0.weight_orig"]
+    torch.testing.assert_close(
+        stored_weight(model.stages[0].stem.conv).grad, expected, rtol=1e-3, atol=1e-3 * expected.abs().max()
+    )
+    optimizer.step()
+
+    with torch.no_grad():
+        fake = model(labels, instances=instances)
+    judged_fake, judged_real = judge.requires_grad_(True).compare(seen, fake, real)
+    on_fake, on_real = discriminator_loss(judged_fake, judged_real)
+    assert on_fake.item() == pytest.approx(step["d_losses"]["D_Fake"].item(), rel=1e-4)
+    assert on_real.item() == pytest.approx(step["d_losses"]["D_real"].item(), rel=1e-4)
+    optimizer = torch.optim.Adam(judge.parameters(), lr=step["lr_D"], betas=betas)
+    (on_fake + on_real).backward()
+    hidden = judge.scales[0].hidden[0].conv
+    for name, parameter in {
+        "discriminator_0.model0.0.weight": judge.scales[0].first.weight,
+        "discriminator_0.model0.0.bias": judge.scales[0].first.bias,
+        "discriminator_0.model1.0.0.weight_orig": stored_weight(hidden),
+        "discriminator_1.model4.0.weight": judge.scales[1].score.weight,
+        "discriminator_1.model4.0.bias": judge.scales[1].score.bias,
+    }.items():
+        expected = step["grads_D"][name]
+        tolerance = 1e-3 * expected.abs().max().item()
+        torch.testing.assert_close(parameter.grad, expected, rtol=1e-3, atol=tolerance)
+    optimizer.step()
+    u = hidden.parametrizations.weight[0].u
+    torch.testing.assert_close(u, step["D_after"]["discriminator_0.model1.0.0.weight_u"], rtol=0, atol=1e-5)
+
+
+def test_published_encoder(shared: Path) -> None:
+    golden = _load(shared, "pix2pixhd_encoder_64.pt")
+    config, state = import_published_encoder(golden["state_dict"])
+    model = InstanceEncoder(**config)
+    model.load_state_dict(state)
+    with torch.no_grad():
+        features = model(golden["image"], golden["instance"][:, 0])
+    torch.testing.assert_close(features, golden["output"], rtol=0, atol=1e-5)
+
+
+def test_published_parameter_counts() -> None:
+    def millions(**config: Any) -> float:
+        with torch.device("meta"):
+            model = Pix2PixHDGenerator(**config)
+        return sum(p.numel() for p in model.parameters()) / 1e6
+
+    assert millions(num_classes=183, instances=True, spectral=True) == 182.989507
+    # The original counts 21,376 biases more, which its instance norms take out again (an enhancer: 512).
+    assert millions(num_classes=35, instances=True) == pytest.approx(182.546755 - 0.021376, abs=1e-9)
+    assert millions(num_classes=151) + 0.021376 == pytest.approx(182.9, abs=0.05)
+    local = millions(num_classes=35, instances=True, **PRESETS["pix2pixhd-local"])
+    assert local + 0.021888 == pytest.approx(182.9, abs=0.05)
+    with torch.device("meta"):
+        encoder = InstanceEncoder()
+    assert sum(p.numel() for p in encoder.parameters()) / 1e6 == pytest.approx(0.79, abs=0.005)
+
+
+def test_import_names_what_does_not_fit(shared: Path) -> None:
+    state = dict(_load(shared, "pix2pixhd_global_64.pt")["state_dict"])
+    with pytest.raises(SemsynthError, match=r"model\.15\.conv_block\.5\.weight"):
+        import_published({k: v for k, v in state.items() if k != "model.15.conv_block.5.weight"})
+    with pytest.raises(SemsynthError, match=r"model\.99\.weight"):
+        import_published(state | {"model.99.weight": torch.zeros(1)})
+    with pytest.raises(SemsynthError, match="pix2pixHD"):
+        import_published({"fc.weight": torch.zeros(1)})
+
+
+# ---- properties
+
+
+@pytest.mark.parametrize("instances", [True, False])
+@pytest.mark.parametrize(
+    "keywords", [{}, {"enhancers": 1}, {"enhancers": 2, "spectral": True}, {"style_dim": 3}]
+)
+def test_lookup_equals_dense_and_every_parameter_learns(keywords: dict[str, Any], instances: bool) -> None:
+    model = small(instances=instances, **keywords).double().eval()
+    labels = torch.randint(0, 5, (2, 32, 48))
+    style = torch.randn(2, 3, dtype=torch.float64) if model.style_dim else None
+    images = []
+    for mode in ("auto", "dense"):
+        model.label_mode = mode
+        images.append(model(labels, style=style))
+    torch.testing.assert_close(*images, rtol=0, atol=1e-12)
+    assert images[0].shape == (2, 3, 32, 48)
+    images[0].square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_styles_are_planes_or_one_vector() -> None:
+    model = small(style_dim=2).eval()
+    labels, style = torch.randint(0, 5, (1, 16, 16)), torch.randn(1, 2)
+    painted = style[:, :, None, None].expand(-1, -1, 16, 16)
+    assert torch.equal(model(labels, style=style), model(labels, style=painted))
+    assert not torch.equal(model(labels, style=style), model(labels, style=-style))
+    with pytest.raises(SemsynthError, match="none were given"):
+        model(labels)
+    with pytest.raises(SemsynthError, match=r"\(1, 2, 16, 16\)"):
+        model(labels, style=torch.randn(1, 3))
+
+
+def test_sizes() -> None:
+    model = small(enhancers=1)
+    assert model.valid_size(1, 17) == (16, 24)
+    with pytest.raises(SemsynthError, match="16x24"):
+        model(torch.zeros(1, 16, 20, dtype=torch.long))
+    assert model(torch.zeros(1, 16, 24, dtype=torch.long)).shape == (1, 3, 16, 24)
+
+
+def test_renaming_the_classes_with_their_weights_changes_nothing() -> None:
+    model = small().eval()
+    labels, order = torch.randint(0, 5, (1, 16, 16)), torch.randperm(5)
+    before = model(labels)
+    stem = model.stages[0].stem.conv
+    with torch.no_grad():
+        stem.weight.copy_(stem.weight[:, order])
+    torch.testing.assert_close(model(torch.argsort(order)[labels]), before)
+
+
+def test_enhancer_starts_from_a_trained_global_generator() -> None:
+    inner, outer = small(width=8), small(width=4, enhancers=1)
+    outer.load_inner(inner)
+    assert torch.equal(outer.stages[0].down[0].conv.weight, inner.stages[0].down[0].conv.weight)
+    alone = {id(p) for p in outer.outer_parameters()}
+    assert alone.isdisjoint(id(p) for p in outer.stages[0].parameters())
+    assert len(alone) + len(list(outer.stages[0].parameters())) == len(list(outer.parameters()))
+    with pytest.raises(SemsynthError, match="do not fit"):
+        outer.load_inner(small(width=6))
+
+
+# ---- instance features
+
+
+def test_features_are_constant_on_each_instance() -> None:
+    instances = torch.randint(0, 4, (2, 8, 8))
+    features = torch.randn(2, 3, 8, 8)
+    means, index = instance_means(features, instances)
+    for b in range(2):
+        for i in range(4):
+            mask = instances[b] == i
+            torch.testing.assert_close(means[index[b][mask]].mean(0), features[b][:, mask].mean(1))
+    assert not set(index[0].unique().tolist()) & set(index[1].unique().tolist())
+
+
+def test_clusters_find_separate_groups() -> None:
+    groups = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    points = groups.repeat(20, 1) + 0.1 * torch.randn(60, 2)
+    centres = cluster(points, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.cdist(groups, centres).amin(1).max() < 0.2
+    assert len(cluster(points[:2], 10, generator=torch.Generator().manual_seed(0))) == 2
+
+
+def test_drawn_features_are_centres_of_the_class() -> None:
+    labels = torch.tensor([[[0, 0, 1, 1], [2, 2, 1, 1]]])
+    instances = torch.tensor([[[5, 6, 7, 7], [8, 8, 7, 7]]])
+    centres = {0: torch.tensor([[1.0], [2.0]]), 1: torch.tensor([[3.0]])}
+    drawn = draw_features(labels, instances, centres, generator=torch.Generator().manual_seed(0))
+    assert drawn.shape == (1, 1, 2, 4)
+    assert set(drawn[0, 0, 0, :2].tolist()) <= {1.0, 2.0}
+    assert drawn[0, 0][labels[0] == 1].tolist() == [3.0] * 4
+    assert drawn[0, 0][labels[0] == 2].tolist() == [0.0] * 2  # a class never seen

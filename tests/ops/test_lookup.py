@@ -1,0 +1,30 @@
+"""Look-ups equal the convolutions they stand for."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from semsynth.ops.edges import one_hot
+from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 2), (7, 1, 3), (3, 2, 1), (1, 1, 0)])
+@pytest.mark.parametrize("reflect", [True, False])
+def test_lookup_is_the_convolution_of_the_planes(
+    kernel: int, stride: int, padding: int, reflect: bool
+) -> None:
+    labels = torch.randint(0, 6, (2, 9, 11))
+    weight = torch.randn(4, 6, kernel, kernel, dtype=torch.float64)
+    planes = one_hot(labels, 6, dtype=torch.float64)
+    if padding:
+        planes = F.pad(planes, (padding,) * 4, mode="reflect" if reflect else "constant")
+    windows = label_windows(labels, 6, kernel, stride=stride, padding=padding, reflect=reflect)
+    torch.testing.assert_close(
+        lookup_conv(windows, weight), F.conv2d(planes, weight, stride=stride), rtol=0, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (1, 5)])
+def test_halved_one_hot(size: tuple[int, int]) -> None:
+    labels = torch.randint(0, 6, (2, *size))
+    torch.testing.assert_close(halved_one_hot(labels, 6), halve(one_hot(labels, 6)))
