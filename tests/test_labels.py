@@ -326,6 +326,7 @@ ZOO = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("name", ZOO)
 def test_bad_files_give_a_sentence_that_names_them(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(ZOO[name])

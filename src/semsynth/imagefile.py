@@ -9,7 +9,6 @@ import errno
 import io
 import os
 import secrets
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +45,9 @@ def open_image(path: str | Path) -> Image.Image:
     if path.stat().st_size == 0:
         raise SemsynthError(f"{path} is empty (0 bytes); it may be left over from an interrupted copy.")
     try:
-        # Pillow's own limit is lower for warnings and higher for errors; ours is stated and checked below.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-            _check_size(path, *image.size)
-            image.load()
+        image = Image.open(path)  # reads the header alone
+        _check_size(path, *image.size)
+        image.load()
     except SemsynthError:
         raise
     except Image.DecompressionBombError:

@@ -122,7 +122,13 @@ def load_dataset(
     data = replace(data, resize_photos=resize_photos)
     if not instances:
         data = data.without_instances()
-    return data if largest_void is None else data.mostly_labelled(largest_void)
+    if largest_void is not None:
+        data = data.mostly_labelled(largest_void)
+        if not data.files:
+            raise SemsynthError(
+                f"{place}: every map of split {split!r} is void on more than {largest_void:.0%}."
+            )
+    return data
 
 
 def recognise(root: str | Path) -> str:

@@ -38,6 +38,7 @@ class CachedDataset:
         label_space: The label set of the maps.
         keys: Names of the samples.
         sizes: Height and width of each, (N, 2) int64.
+        originals: Height and width of each before it was resized, (N, 2) int64.
         has_instances: Whether there are instance maps.
     """
 
@@ -45,6 +46,7 @@ class CachedDataset:
     label_space: LabelSpace
     keys: Sequence[str]
     sizes: NDArray[np.int64]
+    originals: NDArray[np.int64]
     has_instances: bool
     _flat: dict[str, NDArray[np.integer]] = field(repr=False)
     _starts: NDArray[np.int64] = field(repr=False)
@@ -67,6 +69,7 @@ class CachedDataset:
             labels=self._flat["labels"][start:stop].reshape(height, width),
             instances=None if instances is None else instances[start:stop].reshape(height, width),
             key=self.keys[index],
+            original=(int(self.originals[index, 0]), int(self.originals[index, 1])),
         )
 
 
@@ -90,8 +93,6 @@ def cached(
     Raises:
         SemsynthError: A sample cannot be read, or the disk is full. No cache is left behind then.
     """
-    if geometry.published and geometry.mode.startswith("scale_shortside"):
-        raise SemsynthError("The published shortside geometry resizes twice over a cache; do without one.")
     place = Path(folder) / fingerprint(dataset, geometry)
     with _lock(place) as alone:
         if not (place / "meta.json").is_file():
@@ -133,25 +134,29 @@ def _build(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     types = _types(dataset)
-    sizes: list[tuple[int, int]] = []
+    sizes: list[tuple[int, ...]] = []
+    originals: list[tuple[int, ...]] = []
 
     def decode(index: int) -> RawSample:
         raw = dataset.read(index)
-        size = geometry.size(*raw.labels.shape)
+        height, width = raw.labels.shape
+        size = geometry.size(height, width)
         instances = None if raw.instances is None else resize_ids(raw.instances, size)
-        return RawSample(resize_photo(raw.image, size), resize_ids(raw.labels, size), instances, raw.key)
+        image, labels = resize_photo(raw.image, size), resize_ids(raw.labels, size)
+        return RawSample(image, labels, instances, raw.key, (height, width))
 
     try:
         files = {part: (temporary / f"{part}.bin").open("wb") for part in types}
         try:
             for raw in _in_order(decode, len(dataset), threads):
-                sizes.append((raw.labels.shape[0], raw.labels.shape[1]))
+                sizes.append(raw.labels.shape)
+                originals.append(raw.original or raw.labels.shape)
                 _append(files, types, raw)
                 report(len(sizes), len(dataset))
         finally:
             for file in files.values():
                 file.close()
-        meta = {"sizes": sizes, "keys": list(dataset.keys), "types": types}
+        meta = {"sizes": sizes, "originals": originals, "keys": list(dataset.keys), "types": types}
         (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
         if not place.exists():
             temporary.rename(place)
@@ -189,9 +194,9 @@ def _append(files: Mapping[str, BinaryIO], types: dict[str, str], raw: RawSample
 
 def _open(place: Path, space: LabelSpace) -> CachedDataset:
     meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
-    sizes = np.array(meta["sizes"], dtype=np.int64).reshape(-1, 2)
+    sizes, originals = (np.array(meta[k], dtype=np.int64).reshape(-1, 2) for k in ("sizes", "originals"))
     starts = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))])
     flat: dict[str, NDArray[np.integer]] = {
         part: np.memmap(place / f"{part}.bin", dtype=kind, mode="r") for part, kind in meta["types"].items()
     }
-    return CachedDataset(place, space, meta["keys"], sizes, "instances" in flat, flat, starts)
+    return CachedDataset(place, space, meta["keys"], sizes, originals, "instances" in flat, flat, starts)

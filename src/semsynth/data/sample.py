@@ -23,12 +23,15 @@ class RawSample:
         labels: (H, W) integers, class ids.
         instances: (H, W) integers, or None where the data set has no instance maps.
         key: What the sample is called: the file stem, unique within a data set.
+        original: Height and width before a cache brought it to load size, which its crop is decided by; None
+            where it is as stored.
     """
 
     image: NDArray[np.uint8]
     labels: NDArray[np.integer]
     instances: NDArray[np.integer] | None
     key: str
+    original: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,8 @@ class Geometry:
 
     def __call__(self, raw: RawSample, rng: Draws) -> Sample:
         """Transform one sample; `rng` decides crop and flip."""
-        height, width = raw.labels.shape
-        return apply(raw, self.plan(height, width, rng))
+        height, width = raw.original or raw.labels.shape
+        return apply(raw, self.plan(height, width, rng))  # of a cached sample, the size is already the plan's
 
 
 def apply(raw: RawSample, plan: Plan) -> Sample:

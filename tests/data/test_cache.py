@@ -1,0 +1,97 @@
+"""The cache gives the same samples, is whole or absent, and never stale."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semsynth.data import Geometry, load_dataset
+from semsynth.data.cache import cached, fingerprint
+from semsynth.data.transforms import MODES
+from semsynth.errors import SemsynthError
+from tests.data import trees
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+@pytest.mark.parametrize(("training", "published"), [(True, False), (False, False), (True, True)])
+def test_the_same_samples_come_out(tmp_path: Path, mode: str, training: bool, published: bool) -> None:
+    data = load_dataset(trees.plain(tmp_path / "set", 4, instances=True, sizes=True))
+    geometry = Geometry(
+        mode, load_size=14, crop_size=10, aspect_ratio=1.5, training=training, published=published
+    )
+    store = cached(data, tmp_path / "cache", geometry)
+    assert list(store.keys) == list(data.keys)
+    assert len(store) == len(data)
+    for index in range(len(data)):
+        a = geometry(data.read(index), np.random.default_rng([7, index]))
+        b = geometry(store.read(index), np.random.default_rng([7, index]))
+        assert a.key == b.key
+        assert torch.equal(a.image, b.image)
+        assert torch.equal(a.labels, b.labels)
+        assert torch.equal(a.instances, b.instances)
+
+
+def test_a_second_opening_decodes_nothing(tmp_path: Path) -> None:
+    data = load_dataset(trees.plain(tmp_path / "set", 3))
+    seen: list[tuple[int, int]] = []
+    cached(data, tmp_path / "cache", Geometry(), report=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    store = cached(
+        data, tmp_path / "cache", Geometry(), report=lambda done, total: pytest.fail("built again")
+    )
+    assert not store.has_instances
+    with pytest.raises(IndexError):
+        store.read(3)
+
+
+def test_whatever_it_depends_on_changes_the_fingerprint(tmp_path: Path) -> None:
+    data = load_dataset(trees.plain(tmp_path, 2))
+    first = fingerprint(data, Geometry())
+    assert first == fingerprint(load_dataset(tmp_path), Geometry(flip=False, training=False))
+    others = [fingerprint(data, Geometry(load_size=300)), fingerprint(data, Geometry("none"))]
+    (tmp_path / "labels.json").write_text('{"classes": ["a", "b", "c", "d", "e"]}')
+    others.append(fingerprint(load_dataset(tmp_path), Geometry()))
+    os.utime(tmp_path / "images" / "0.png", ns=(1, 1))
+    others.append(fingerprint(load_dataset(tmp_path), Geometry()))
+    assert len({first, *others}) == 5
+
+
+def test_a_broken_file_leaves_no_cache_behind(tmp_path: Path) -> None:
+    data = load_dataset(trees.plain(tmp_path / "set", 3))
+    (tmp_path / "set" / "images" / "2.png").write_bytes(b"no")
+    with pytest.raises(SemsynthError, match=r"2\.png"):
+        cached(data, tmp_path / "cache", Geometry())
+    assert [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == []
+
+
+def test_remains_of_a_killed_process_are_swept_away(tmp_path: Path) -> None:
+    data = load_dataset(trees.plain(tmp_path / "set", 2))
+    left = tmp_path / "cache" / f".{fingerprint(data, Geometry())}.999999.part"
+    left.mkdir(parents=True)
+    cached(data, tmp_path / "cache", Geometry())
+    assert not left.exists()
+
+
+def _build(root: str, folder: str, out: "multiprocessing.queues.Queue[int]") -> None:
+    store = cached(load_dataset(root), folder, Geometry(load_size=64, crop_size=32))
+    out.put(int(sum(int(store.read(i).image.astype(int).sum()) for i in range(len(store)))))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_two_processes_share_one_cache(tmp_path: Path) -> None:
+    trees.plain(tmp_path / "set", 12)
+    context = multiprocessing.get_context("fork")
+    out = context.Queue()
+    args = (str(tmp_path / "set"), str(tmp_path / "cache"), out)
+    processes = [context.Process(target=_build, args=args) for _ in range(2)]
+    for process in processes:
+        process.start()
+    sums = {out.get(timeout=60) for _ in processes}
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(sums) == 1
+    assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1

@@ -1,0 +1,184 @@
+"""Checking, guessing label sets, previews and the commands for them."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsynth.cli import data as cli
+from semsynth.data import load_dataset
+from semsynth.data.check import check
+from semsynth.data.guess import guess_label_space
+from semsynth.data.preview import write_preview
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace, read_label_map
+from tests.data import trees
+
+
+def run(*args: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    cli.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["data", *map(str, args)])
+    code: int = parsed.func(parsed)
+    return code
+
+
+def test_counts_are_those_of_the_maps(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 5, "train", sizes=True)
+    trees.plain(tmp_path, 2, "val", instances=True)
+    result = check(tmp_path)
+    maps = [np.asarray(Image.open(path)) for path in (tmp_path / "train" / "labels").iterdir()]
+    pixels = np.bincount(np.concatenate([m.ravel() for m in maps]), minlength=4)
+    train, val = result.splits
+    assert [train.pixels[i] for i in range(4)] == pixels.tolist()
+    assert [train.samples_with[i] for i in range(4)] == [sum(i in m for m in maps) for i in range(4)]
+    assert train.sizes.total() == 5
+    assert len(train.sizes) == 5
+    assert val.map_modes == {"L png": 2}
+    assert (result.usable, result.guessed, result.has_instances) == (True, False, False)
+    assert 0 < result.void_share() < 1
+    json.dumps(result.to_dict())
+
+
+def test_everything_wrong_is_listed(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 6)
+    (tmp_path / "images" / "0.png").write_bytes(b"no picture")
+    trees.ids(tmp_path / "labels" / "1.png", low=7, high=8)
+    trees.photo(tmp_path / "images" / "2.png", size=(3, 3))
+    trees.ids(tmp_path / "labels" / "3.png", low=0, high=1)
+    trees.photo(tmp_path / "images" / "alone.png")
+    part = check(tmp_path).splits[0]
+    assert len(part.problems) == 3
+    for name in ("images/0.png", "labels/1.png", "images/2.png"):
+        assert any(name in line for line in part.problems)
+    assert part.mostly_void == ["3"]
+    assert [Path(path).name for path in part.unmatched] == ["alone.png"]
+
+
+def test_without_labels_json_one_is_guessed_past_broken_files(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 3)
+    (tmp_path / "labels.json").unlink()
+    (tmp_path / "labels" / "2.png").write_bytes(b"no")
+    result = check(tmp_path)
+    assert result.guessed
+    assert result.label_space.num_classes == 4
+    assert len(result.splits[0].problems) == 1
+
+
+def test_guess_from_colours(tmp_path: Path) -> None:
+    colors = np.array([[10, 20, 30], [200, 0, 0], [0, 200, 0]], np.uint8)
+    ids = np.array([[0, 0, 0], [1, 1, 2]])
+    path = trees.write(tmp_path / "a.png", colors[ids])
+    space = guess_label_space([path])
+    assert np.array_equal(space.palette(), colors)
+    assert np.array_equal(read_label_map(path, space).ids, ids)
+
+
+def test_guess_drops_rare_colours_of_soft_edges(tmp_path: Path) -> None:
+    drawing = np.zeros((300, 300, 3), np.uint8)
+    drawing[150:] = 255
+    drawing[149, :290, 0] = np.arange(290) % 251  # more than 256 colours in all, each on a few pixels
+    drawing[148, :290, 1] = np.arange(290) % 251
+    assert guess_label_space([trees.write(tmp_path / "a.png", drawing)]).num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "void", "file_values"),
+    [
+        ([0, 1, 5], 6, None, {}),
+        ([0, 1, 5, 255], 7, 6, {255: 6}),
+        ([0, 255], 2, None, {255: 1}),
+        ([255], 2, None, {255: 1}),
+        ([0, 254, 255], 256, None, {}),
+        ([0, 300], 301, None, {}),
+    ],
+)
+def test_guess_from_ids(
+    tmp_path: Path, values: list[int], classes: int, void: int | None, file_values: dict[int, int]
+) -> None:
+    array = np.array([values], np.uint16 if max(values) > 255 else np.uint8)
+    path = trees.write(tmp_path / "a.png", array)
+    space = guess_label_space([path])
+    assert (space.num_classes, space.void_id, dict(space.file_values)) == (classes, void, file_values)
+    assert not space.unknown(read_label_map(path, space).ids).any()
+
+
+def test_guess_refuses_what_is_no_map(tmp_path: Path) -> None:
+    photo = trees.photo(tmp_path / "a.png", size=(64, 64))
+    with pytest.raises(SemsynthError, match="photographs"):
+        guess_label_space([photo])
+    with pytest.raises(SemsynthError, match="one kind"):
+        guess_label_space([photo, trees.ids(tmp_path / "b.png")])
+    with pytest.raises(SemsynthError, match="instance maps"):
+        guess_label_space([trees.write(tmp_path / "c.png", np.array([[26001]], np.uint16))])
+    with pytest.raises(SemsynthError, match="no label maps"):
+        guess_label_space([])
+
+
+def test_preview_shows_photographs_and_legend(tmp_path: Path) -> None:
+    data = load_dataset(trees.plain(tmp_path, 4))
+    (tmp_path / "images" / "2.png").write_bytes(b"no")
+    problems = write_preview(data, tmp_path / "sheet.png", height=40)
+    assert len(problems) == 1
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        shown = {color for _, color in sheet.convert("RGB").getcolors(1 << 20)}
+    assert {tuple(color) for color in data.label_space.palette().tolist()} <= shown
+
+
+def test_check_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trees.plain(tmp_path, 3)
+    (tmp_path / "labels.json").unlink()
+    assert run("check", tmp_path, "--write-labels", tmp_path / "labels.json") == 0
+    assert "class 3" in capsys.readouterr().out
+    assert LabelSpace.from_file(tmp_path / "labels.json").num_classes == 4
+    assert run("check", tmp_path, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["format"], report["guessed"], report["splits"][0]["samples"]) == ("folder", False, 3)
+    (tmp_path / "images" / "1.png").write_bytes(b"no")
+    assert run("check", tmp_path, "--labels", tmp_path / "labels.json") == 1
+    assert "1.png" in capsys.readouterr().out
+
+
+def test_check_command_on_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SemsynthError, match="no layout"):
+        run("check", tmp_path)
+
+
+def test_preview_command(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 3)
+    assert run("preview", tmp_path, "-o", tmp_path / "sheet.png", "--count", "2") == 0
+    assert (tmp_path / "sheet.png").stat().st_size > 0
+
+
+def test_outdoor_list_command(tmp_path: Path) -> None:
+    (tmp_path / "sceneCategories.txt").write_text("ADE_train_00000001 street\nADE_train_00000002 bedroom\n")
+    assert run("outdoor-list", tmp_path, "-o", tmp_path / "list.txt") == 0
+    assert (tmp_path / "list.txt").read_text() == "ADE_train_00000001\n"
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_instances_command(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools", reason="drawing COCO's instances needs pycocotools")
+    trees.photo(tmp_path / "train2017" / "000000000009.jpg")
+    labels = trees.ids(tmp_path / "stuffthingmaps" / "train2017" / "000000000009.png")
+    square = [[2, 2, 8, 2, 8, 6, 2, 6]]
+    crowd = {"size": list(trees.SIZE), "counts": [0, 5, trees.SIZE[0] * trees.SIZE[1] - 5]}
+    annotations = [{"image_id": 9, "segmentation": shape} for shape in (square, crowd)]
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances_train2017.json").write_text(
+        json.dumps({"annotations": annotations})
+    )
+    assert run("instances", tmp_path) == 0
+    data = load_dataset(tmp_path)
+    drawn = data.read(0).instances
+    assert drawn is not None
+    base = np.asarray(Image.open(labels))
+    assert (drawn[2:6, 2:8] == 256).all()
+    assert (drawn.T.ravel()[:5] == 257).all()
+    assert np.array_equal(drawn[drawn < 256], base[drawn < 256])
+    assert int((drawn >= 256).sum()) == 24 + 5
+    with pytest.raises(SemsynthError, match=r"stuffthingmaps/val2017"):
+        run("instances", tmp_path, "--split", "val")
