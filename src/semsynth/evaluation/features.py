@@ -29,6 +29,7 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Features, FeatureSpace
 from semsynth.evaluation.judges import sha256
 from semsynth.models.features import EfficientNetLite, FidInception
+from semsynth.models.features.frozen import checkpoints_folder
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -133,6 +134,12 @@ def inception_extractor(path: Path, resize: str) -> FeatureExtractor:
     network = FidInception.pretrained(path).eval()
     space = FeatureSpace("inception-2015-12-05", sha256(path), "pool3", resize, 2048)
     return FeatureExtractor(space, 299, network.pooled)
+
+
+def find_inception() -> Path | None:
+    """The Inception file in torch's cache, where other tools put it."""
+    found = sorted(checkpoints_folder().glob("*inception-2015-12-05*.pth"))
+    return found[0] if found else None
 
 
 def digest(network: nn.Module) -> str:

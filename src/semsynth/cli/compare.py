@@ -1,0 +1,41 @@
+"""``semsynth compare REPORT... -o FOLDER``: reports in one table and one sheet."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb ``compare``."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="set systems side by side: tables and figures",
+        description="Join reports of semsynth evaluate. Reports under one protocol share a sheet: label map, "
+        "photograph, and every method side by side.",
+    )
+    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="folders that evaluate wrote")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write table.md and the sheets; print the table."""
+    from semsynth.evaluation.figure import sheet_of
+    from semsynth.evaluation.report import Report
+    from semsynth.evaluation.table import table
+    from semsynth.imagefile import write_atomically
+
+    reports = [Report.load(folder) for folder in args.reports]
+    text = table(reports)
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_atomically(args.output / "table.md", text.encode())
+    groups: dict[str, list[int]] = {}
+    for place, report in enumerate(reports):
+        groups.setdefault(report.protocol["name"], []).append(place)
+    for name, places in groups.items():
+        folder = args.output / name if len(groups) > 1 else args.output
+        folder.mkdir(exist_ok=True)
+        sheet = sheet_of([args.reports[i] for i in places], [reports[i] for i in places])
+        sheet.save(folder, f"Comparison on {name}", text)
+    print(text)
+    print(f"{args.output}: table.md, sheet.png, sheet.html")
+    return 0

@@ -1,0 +1,177 @@
+"""``semsynth evaluate MODEL DATA --protocol NAME -o REPORT``: score a model, or a folder of pictures."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semsynth.errors import SemsynthError
+
+if TYPE_CHECKING:
+    from semsynth.data import Dataset
+    from semsynth.evaluation.protocol import Protocol
+    from semsynth.evaluation.run import Evaluation
+    from semsynth.evaluation.subjects import Method
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb ``evaluate``."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure FID, mIoU and pixel accuracy",
+        description="Draw a picture for every label map, and score them beside the real photographs. "
+        "A stopped evaluation goes on where it was.",
+    )
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="model folder, name of a bundled model, or a folder of pictures called like the photographs",
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT", help="folder to write")
+    parser.add_argument(
+        "--protocol", metavar="NAME", help="name or .toml file (default: the one of the label set)"
+    )
+    parser.add_argument("--name", help="what tables call the method (default: MODEL)")
+    parser.add_argument(
+        "--judge", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
+    )
+    parser.add_argument(
+        "--inception", type=Path, metavar="FILE", help="Inception weights for FID (default: torch's cache)"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="NPZ", help="statistics to take Fréchet distances to"
+    )
+    parser.add_argument(
+        "--save-reference", type=Path, metavar="NPZ", help="also write the statistics of the photographs"
+    )
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N pictures, evenly spread")
+    parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, and print the table."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    if args.limit < 0:
+        raise SemsynthError(f"--limit is {args.limit}; give a number of pictures, or leave it out for all.")
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        evaluation = build(args)
+        evaluation.progress = progress
+        evaluation.run()
+        if args.save_reference:
+            evaluation.real_statistics().save(args.save_reference)
+    print((args.output / "table.md").read_text(encoding="utf-8"))
+    print(f"{args.output}: report.json, table.md, sheet.png, sheet.html, pictures/")
+    return 0
+
+
+def build(args: argparse.Namespace) -> "Evaluation":
+    """Load the data, the judge, the networks and the method."""
+    from semsynth.data import load_dataset
+    from semsynth.evaluation.features import find_inception, inception_extractor, lite2_extractor
+    from semsynth.evaluation.frechet import Statistics
+    from semsynth.evaluation.judges import load_judge
+    from semsynth.evaluation.protocol import load_protocol
+    from semsynth.evaluation.run import Evaluation
+    from semsynth.evaluation.subjects import Subjects
+    from semsynth.models.features import EfficientNetLite
+
+    split = load_protocol(args.protocol).split if args.protocol else "val"
+    data = load_dataset(args.data, split=split)
+    protocol = load_protocol(args.protocol or data.label_space.name)
+    judge = args.judge or protocol.judge
+    if not judge:
+        source = " ".join(protocol.judge_source.split())
+        raise SemsynthError(
+            f"Protocol {protocol.name!r} has no judge of its own: give one with --judge. {source}"
+        )
+    inception = args.inception or find_inception()
+    return Evaluation(
+        method=method_of(args, protocol, data),
+        subjects=Subjects(data, protocol, args.limit),
+        folder=args.output,
+        judge=load_judge(judge),
+        inception=inception_extractor(inception, protocol.fid_resize) if inception else None,
+        lite2=lite2_extractor(),
+        stages=EfficientNetLite.pretrained("lite2").eval(),
+        reference=Statistics.load(args.reference) if args.reference else None,
+    )
+
+
+def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -> "Method":
+    """A model, or a folder of pictures somebody else made."""
+    folder = Path(args.model)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        return pictures_method(folder, args.name or folder.name, data)
+    return model_method(args.model, args.name, args.device, protocol, data)
+
+
+def model_method(
+    model: str, name: str | None, device: str, protocol: "Protocol", data: "Dataset"
+) -> "Method":
+    """Draw with a model folder."""
+    import numpy as np
+    from PIL import Image
+
+    from semsynth.evaluation.judges import sha256
+    from semsynth.evaluation.subjects import Method
+    from semsynth.hub import find_model
+    from semsynth.pipeline import Synthesizer
+
+    folder = find_model(model)
+    synthesizer = Synthesizer.from_pretrained(folder, device=device)
+    if synthesizer.label_space.names != data.label_space.names:
+        raise SemsynthError(
+            f"The model {model} draws the {synthesizer.label_space.num_classes} classes of "
+            f"{synthesizer.label_space.name!r}, but {data.label_space.name!r} has "
+            f"{data.label_space.num_classes}: "
+            "evaluate it on a data set with its own label set."
+        )
+    size, uses_instances = (protocol.height, protocol.width), synthesizer.generator.uses_instances
+
+    def draw(key: str, labels: Any, instances: Any, photo: Any, seed: int) -> Any:
+        style = None if photo is None else Image.fromarray(photo)
+        given = instances if uses_instances else None
+        result = synthesizer(labels, style, seed=seed, instances=given, size=size)
+        return np.asarray(result.pictures()[0])
+
+    recorded = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("optimised_with")
+    return Method(
+        name=name or str(model).removeprefix("pretrained:").rstrip("/").split("/")[-1],
+        fingerprint=sha256(folder / "model.safetensors"),
+        draw=draw,
+        has_styles=synthesizer.style_dim is not None,
+        takes_photos=synthesizer.encoder is not None,
+        optimised_with=None if recorded is None else tuple(recorded),
+    )
+
+
+def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
+    """Take pictures from a folder, by the names of the photographs."""
+    import zlib
+
+    from semsynth.evaluation.subjects import Method
+    from semsynth.imagefile import IMAGE_SUFFIXES, read_photo
+
+    found = {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    }
+    if not found:
+        raise SemsynthError(
+            f"{folder} holds neither a model (config.json) nor pictures ({', '.join(IMAGE_SUFFIXES)}); "
+            "give a model folder, or pictures called like the photographs of the data set."
+        )
+    if missing := sorted(set(data.keys) - found.keys()):
+        raise SemsynthError(
+            f"{folder} has pictures for {len(data.keys) - len(missing)} of {len(data.keys)} label maps; "
+            f"{missing[0]} is the first that is missing."
+        )
+    content = 0
+    for key in sorted(data.keys):
+        content = zlib.crc32(found[key].read_bytes(), content)
+    return Method(name, f"{content:08x}", lambda key, labels, instances, photo, seed: read_photo(found[key]))

@@ -1,0 +1,111 @@
+"""What is measured in an evaluation, each as one function from pictures to numbers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from semsynth.evaluation.frechet import Features, Statistics, at_half_count, frechet_distance, kernel_distance
+from semsynth.evaluation.judges import Segmenter
+from semsynth.evaluation.protocol import JudgedClasses, Protocol
+from semsynth.evaluation.report import Row, score_entries
+from semsynth.evaluation.segmentation import ConfusionMatrix
+from semsynth.evaluation.style import Stages, diversity, faithfulness
+from semsynth.evaluation.subjects import Method, Pixels, Subjects
+
+Track = Callable[[Iterable[Any]], Iterator[Any]]
+"""Passes things through and moves a progress bar."""
+
+BATCH = 8
+
+
+def confusion(
+    judge: Segmenter, classes: JudgedClasses, subjects: Subjects, pictures: Iterable[Pixels]
+) -> ConfusionMatrix:
+    """Judge one picture for each subject, in their order."""
+    matrix = ConfusionMatrix(len(classes.names))
+    batch: list[Pixels] = []
+    done = 0
+    for picture in pictures:
+        batch.append(picture)
+        if len(batch) < BATCH and done + len(batch) < len(subjects):
+            continue
+        images = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        for predicted in judge(images).cpu().numpy():
+            matrix.add(classes.truth(subjects.read(done)[1]), predicted)
+            done += 1
+        batch = []
+    return matrix
+
+
+def distances(
+    names: Sequence[str], real: Features, made: Features, reference: Statistics | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Distances between photographs and pictures.
+
+    Args:
+        names: The entries' names: Fréchet, Fréchet at half of the count, kernel.
+        real: Of the photographs.
+        made: Of the pictures, in the same order.
+        reference: What the Fréchet distance is taken to; the photographs themselves by default.
+
+    Returns:
+        Entries of the method's row, and the floor for the photographs' row.
+    """
+    frechet, half, kernel = names
+    mean, deviation = kernel_distance(made, real)
+    halves, floor = at_half_count(real, made)
+    row = {
+        frechet: frechet_distance(made, reference or real),
+        half: halves,
+        kernel: {"mean": mean, "std": deviation},
+    }
+    return row, {half: floor}
+
+
+def style_worth(method: Method, subjects: Subjects, stages: Stages, track: Track) -> dict[str, float]:
+    """Diversity, and where a photograph guides the method, faithfulness, on a few maps of the protocol."""
+    protocol = subjects.protocol
+    step = max(1, len(subjects) // max(1, protocol.style_maps))
+    chosen = range(0, len(subjects), step)[: protocol.style_maps]
+    groups, guided, unguided, photos = [], [], [], []
+    for place, number in enumerate(track(chosen)):
+        _, labels, instances = subjects.read(number)
+        seeds = [subjects.seed(number, style) for style in range(protocol.styles_per_map)]
+        key = subjects.keys[number]
+        groups.append([method.draw(key, labels, instances, None, seed) for seed in seeds])
+        if method.takes_photos:
+            photos.append(subjects.read(chosen[(place + 1) % len(chosen)])[0])  # of another map
+            guided.append(method.draw(key, labels, instances, photos[-1], seeds[0]))
+            unguided.append(groups[-1][0])
+    entries = {"diversity": diversity(groups, stages)}
+    if photos:
+        faithful = faithfulness(guided, unguided, photos, stages)
+        entries |= {"style_colour": faithful.colour, "style_texture": faithful.texture}
+    return entries
+
+
+def row(
+    name: str,
+    matrix: ConfusionMatrix,
+    classes: JudgedClasses,
+    protocol: Protocol,
+    count: int,
+    **measured: Any,
+) -> Row:
+    """The row of a report: both void conventions of a confusion matrix, and whatever else was measured."""
+    ignored = matrix.scores("ignored", protocol.absent)
+    counted = matrix.scores("counted", protocol.absent)
+    headline = ignored if protocol.void == "ignored" else counted
+    return Row(
+        name=name,
+        pictures=count,
+        miou=headline.miou,
+        pixel_accuracy=headline.pixel_accuracy,
+        mean_accuracy=headline.mean_accuracy,
+        void_ignored=score_entries(ignored),
+        void_counted=score_entries(counted),
+        per_class_iou=dict(zip(classes.names, headline.class_iou)),
+        **measured,
+    )

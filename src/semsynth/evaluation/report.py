@@ -1,0 +1,143 @@
+"""A report: what one evaluation found, as JSON that is the same bytes every time but for its times."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmentation import SegmentationScores
+from semsynth.imagefile import write_atomically
+
+FORMAT = 1
+REPORT_FILE = "report.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one method, or of the real photographs. Shares are 0..1; None was not measured.
+
+    Attributes:
+        name: What a table calls it.
+        pictures: How many were scored.
+        miou: Under the protocol's headline convention for void.
+        pixel_accuracy: Likewise.
+        mean_accuracy: Likewise.
+        void_ignored: The same three, pixels of void left out.
+        void_counted: The same three, pixels of void counted as errors.
+        per_class_iou: By class name, under the headline convention.
+        fid: Fréchet distance to the real photographs in the published Inception's space.
+        fid_half: The same at half of the count; in the row of the photographs, its floor.
+        kid: Kernel distance in that space: {"mean", "std"} over subsets.
+        lite2_frechet: Fréchet distance in EfficientNet-Lite2's space. Not FID.
+        lite2_frechet_half: At half of the count; in the row of the photographs, its floor.
+        lite2_kernel: Kernel distance in that space. Not KID.
+        diversity: Mean perceptual distance between styles of one map.
+        style_colour: How far guided pictures move to the style photograph's colours, 0..1.
+        style_texture: Likewise its texture.
+        optimised_with: The networks its training loss used; None where that is not recorded.
+    """
+
+    name: str
+    pictures: int
+    miou: float
+    pixel_accuracy: float
+    mean_accuracy: float
+    void_ignored: dict[str, float]
+    void_counted: dict[str, float]
+    per_class_iou: dict[str, float | None]
+    fid: float | None = None
+    fid_half: float | None = None
+    kid: dict[str, float] | None = None
+    lite2_frechet: float | None = None
+    lite2_frechet_half: float | None = None
+    lite2_kernel: dict[str, float] | None = None
+    diversity: float | None = None
+    style_colour: float | None = None
+    style_texture: float | None = None
+    optimised_with: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a table or a figure needs.
+
+    Attributes:
+        methods: One row each.
+        real: The row of the real photographs: the ceiling of the judge and the floor of the distances.
+        protocol: Every choice, see ``protocol.Protocol``.
+        networks: The judge and the networks of the distances: names and weights.
+        sheet: Keys of the pictures a sheet shows.
+        warnings: What a reader must know.
+        times: Seconds; the only entries that differ between two runs.
+    """
+
+    methods: list[Row]
+    real: Row
+    protocol: dict[str, Any]
+    networks: dict[str, Any]
+    sheet: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write ``report.json``."""
+        document = {"format": FORMAT, **rounded(asdict(self))}
+        write_atomically(
+            folder / REPORT_FILE, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> "Report":
+        """Read a report's folder.
+
+        Raises:
+            SemsynthError: There is no report, or it is no report of ours.
+        """
+        path = folder / REPORT_FILE
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document.pop("format") != FORMAT:
+                raise SemsynthError(f"{path} was written by another version; evaluate again.")
+            document["methods"] = [Row(**row) for row in document["methods"]]
+            document["real"] = Row(**document["real"])
+            return cls(**document)
+        except FileNotFoundError as error:
+            raise SemsynthError(f"{folder} holds no {REPORT_FILE}; semsynth evaluate writes one.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SemsynthError(f"{path} is no report: {type(error).__name__}: {error}.") from error
+
+
+def score_entries(scores: SegmentationScores) -> dict[str, float]:
+    """The three headline scores of one convention, by name."""
+    return {name: getattr(scores, name) for name in ("miou", "pixel_accuracy", "mean_accuracy")}
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits, through lists and dicts; NaN becomes None."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: rounded(entry) for key, entry in value.items()}
+    return [rounded(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def refuse_unlike_reports(first: Report, second: Report) -> None:
+    """Raise a SemsynthError if two reports of one protocol name were made under different choices."""
+    if first.protocol["name"] != second.protocol["name"]:
+        return
+    for what, a, b in (
+        ("protocols", first.protocol, second.protocol),
+        ("networks", first.networks, second.networks),
+        ("photographs", {"count": first.real.pictures}, {"count": second.real.pictures}),
+    ):
+        unlike = [key for key in a if a[key] != b.get(key)]
+        if unlike:
+            key = unlike[0]
+            raise SemsynthError(
+                f"The reports of {first.methods[0].name} and {second.methods[0].name} cannot share a table: "
+                f"their {what} "
+                f"differ in {key} ({a[key]} against {b.get(key)}). Evaluate both under the same protocol."
+            )

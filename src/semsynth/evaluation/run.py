@@ -1,0 +1,266 @@
+"""One evaluation from end to end: draw, judge, compare, report; each step kept, so that a stopped run goes
+on.
+
+A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps and photographs of the sheet),
+``cache/`` (counts and features by step), ``run.json`` (what is being evaluated), and at the end
+``report.json``, ``table.md``, ``sheet.png`` and ``sheet.html``.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rich.progress import Progress
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.features import FeatureExtractor
+from semsynth.evaluation.figure import picture_path, sheet_of, tile
+from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
+from semsynth.evaluation.judges import Segmenter, check_classes, refuse_optimised
+from semsynth.evaluation.measures import confusion, distances, row, style_worth
+from semsynth.evaluation.protocol import JudgedClasses
+from semsynth.evaluation.report import Report
+from semsynth.evaluation.segmentation import ConfusionMatrix
+from semsynth.evaluation.style import Stages
+from semsynth.evaluation.subjects import Method, Pixels, Subjects
+from semsynth.evaluation.table import table
+from semsynth.imagefile import open_image, png_bytes, write_atomically
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+SHEET_ROWS = 8
+INCEPTION_ENTRIES = ("fid", "fid_half", "kid")
+LITE2_ENTRIES = ("lite2_frechet", "lite2_frechet_half", "lite2_kernel")
+
+
+@dataclass
+class Evaluation:
+    """One method on one data set under one protocol, step by step.
+
+    Attributes:
+        method: What is evaluated.
+        subjects: Photographs and label maps, and the protocol.
+        folder: Where everything is kept.
+        judge: Reads classes back out of pictures.
+        inception: The space of FID and KID, or None without the file.
+        lite2: The space of the distances that need no file, or None.
+        stages: The network of the style measures, or None.
+        reference: Statistics the Fréchet distance is taken to, instead of these photographs.
+        progress: Shows how far it is.
+    """
+
+    method: Method
+    subjects: Subjects
+    folder: Path
+    judge: Segmenter
+    inception: FeatureExtractor | None = None
+    lite2: FeatureExtractor | None = None
+    stages: Stages | None = None
+    reference: Statistics | None = None
+    progress: Progress | None = None
+    warnings: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.protocol = self.subjects.protocol
+        self.classes = JudgedClasses.of(self.protocol, self.subjects.data.label_space)
+        self.warnings += check_classes(self.judge, self.classes.names)
+        spaces = [extractor.space for extractor in (self.inception, self.lite2) if extractor]
+        self.spaces = [{"network": s.network, "weights": s.weights, "resize": s.resize} for s in spaces]
+        optimised = self.method.optimised_with
+        if optimised is None:
+            self.warnings.append(f"{self.method.name} does not record which networks its training loss used.")
+        refuse_optimised(optimised or (), [self.judge.about["network"], *(s.network for s in spaces)])
+
+    def run(self) -> Report:
+        """Do every step that has not been done, and write the report."""
+        self._claim()
+        with self._timed("drawing"):
+            self._draw()
+        with self._timed("judging"):
+            real, made = self._counts("real", self.subjects.photos), self._counts("made", self._pictures)
+        with self._timed("distances"):
+            made_entries, real_entries = self._distances()
+        with self._timed("styles"):
+            made_entries |= self._styles()
+        optimised = self.method.optimised_with
+        made_entries["optimised_with"] = None if optimised is None else list(optimised)
+        count, keys = len(self.subjects), self.subjects.keys
+        report = Report(
+            methods=[row(self.method.name, made, self.classes, self.protocol, count, **made_entries)],
+            real=row("real photographs", real, self.classes, self.protocol, count, **real_entries),
+            protocol=self.protocol.to_dict(),
+            networks={"judge": self.judge.about, "distances": self.spaces, "reference": self._reference()},
+            sheet=keys[:: -(-count // SHEET_ROWS)],
+            warnings=self.warnings,
+            times=self.times,
+        )
+        self._write(report)
+        return report
+
+    def _claim(self) -> None:
+        """Make the folder this evaluation's, or refuse it if it is another's."""
+        keys = self.subjects.keys
+        mine = {
+            "method": self.method.name,
+            "fingerprint": self.method.fingerprint,
+            "judge": self.judge.about,
+            "protocol": self.protocol.to_dict(),
+            "pictures": f"{len(keys)}, {zlib.crc32(json.dumps(keys).encode()):08x}",
+        }
+        path = self.folder / "run.json"
+        if path.is_file():
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+            if unlike := [key for key in mine if theirs.get(key) != mine[key]]:
+                what = unlike[0]
+                raise SemsynthError(
+                    f"{self.folder} holds the evaluation of {theirs.get('method')} with another {what}. "
+                    "Give another folder, or delete this one."
+                )
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def _draw(self) -> None:
+        """Draw what is not drawn yet, one map at a time."""
+        for number in self._track(range(len(self.subjects)), "drawing"):
+            key = self.subjects.keys[number]
+            path = picture_path(self.folder, key)
+            if not path.is_file():
+                _, labels, instances = self.subjects.read(number)
+                self._save(path, self.method.draw(key, labels, instances, None, self.subjects.seed(number)))
+
+    def _save(self, path: Path, picture: Pixels) -> None:
+        size = (self.protocol.height, self.protocol.width)
+        if picture.shape[:2] != size:
+            raise SemsynthError(
+                f"{self.method.name} gave a picture of {picture.shape[0]} x {picture.shape[1]} for "
+                f"{path.stem}, "
+                f"but the protocol judges {size[0]} x {size[1]} (height x width). Draw at that size, or "
+                "write "
+                "a protocol for the other."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, png_bytes(Image.fromarray(picture)))
+
+    def _pictures(self) -> Iterator[Pixels]:
+        for key in self.subjects.keys:
+            yield np.asarray(open_image(picture_path(self.folder, key)).convert("RGB"))
+
+    def _counts(self, name: str, pictures: Callable[[], Iterator[Pixels]]) -> ConfusionMatrix:
+        def compute() -> Arrays:
+            tracked = self._track(pictures(), f"judging {name}")
+            return {"counts": confusion(self.judge, self.classes, self.subjects, tracked).counts}
+
+        return ConfusionMatrix(len(self.classes.names), self._kept(f"counts-{name}", compute)["counts"])
+
+    def _distances(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Entries of the method's row and of the photographs' row."""
+        of_made: dict[str, Any] = {}
+        of_real: dict[str, Any] = {}
+        for extractor, names in ((self.inception, INCEPTION_ENTRIES), (self.lite2, LITE2_ENTRIES)):
+            if extractor is None:
+                continue
+            count, network = len(self.subjects), extractor.space.network
+            if count < 2 * FEWEST:
+                self.warnings.append(
+                    f"{count} pictures are too few for a distance between distributions: none was computed "
+                    "with "
+                    f"{network}; at least {2 * FEWEST} are needed."
+                )
+                continue
+            real = self._features("real", extractor, self.subjects.photos)
+            made = self._features("made", extractor, self._pictures)
+            self.warnings += filter(None, [warn_few(count, extractor.space)])
+            reference = self.reference
+            if reference is not None and reference.space.network != network:
+                reference = None
+            of_this, floor = distances(names, real, made, reference)
+            of_made |= of_this
+            of_real |= floor
+        return of_made, of_real
+
+    def _reference(self) -> str:
+        """What the Fréchet distances are taken to, in words."""
+        if self.reference is None:
+            return "the real photographs of these label maps"
+        return f"{self.reference.count} pictures, {self.reference.source} ({self.reference.space.network})"
+
+    def real_statistics(self) -> Statistics:
+        """Statistics of the real photographs, in Inception's space where there is one."""
+        extractor = self.inception or self.lite2
+        if extractor is None:
+            raise SemsynthError("There is no network to compute statistics with.")
+        return Statistics.of(self._features("real", extractor, self.subjects.photos))
+
+    def _features(
+        self, name: str, extractor: FeatureExtractor, pictures: Callable[[], Iterator[Pixels]]
+    ) -> Features:
+        space = extractor.space
+
+        def compute() -> Arrays:
+            tracked = self._track(pictures(), f"{space.network}, {name}")
+            return {"values": extractor.all(tracked, name).values}
+
+        file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
+        return Features(self._kept(file, compute)["values"], space, f"{self.protocol.name}, {name}")
+
+    def _styles(self) -> dict[str, float]:
+        stages = self.stages
+        if not self.method.has_styles or stages is None:
+            return {}
+
+        def compute() -> Arrays:
+            maps = min(self.protocol.style_maps, len(self.subjects))
+            found = style_worth(
+                self.method, self.subjects, stages, lambda steps: self._track(steps, "styles", maps)
+            )
+            return {name: np.array(value) for name, value in found.items()}
+
+        return {name: float(value) for name, value in self._kept("styles", compute).items()}
+
+    def _kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a step, from the cache where it was done before."""
+        path = self.folder / "cache" / f"{name}.npz"
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(".part.npz")
+            np.savez(part, **compute())  # type: ignore[arg-type]
+            part.replace(path)
+        with np.load(path) as held:
+            return {key: held[key] for key in held.files}
+
+    def _write(self, report: Report) -> None:
+        for number, key in enumerate(self.subjects.keys):
+            if key in report.sheet:
+                photo, labels, _ = self.subjects.read(number)
+                self._save(tile(self.folder, key, "photo"), photo)
+                self._save(tile(self.folder, key, "labels"), self.subjects.data.label_space.colorize(labels))
+        report.save(self.folder)
+        text = table([report])
+        write_atomically(self.folder / "table.md", text.encode())
+        sheet_of([self.folder], [report]).save(self.folder, f"{self.method.name}, {self.protocol.name}", text)
+
+    def _track(self, steps: Iterable[Any], description: str, total: int = 0) -> Iterator[Any]:
+        """Pass steps through and move the progress bar."""
+        task = None
+        if self.progress:
+            task = self.progress.add_task(description, total=total or len(self.subjects))
+        for step in steps:
+            yield step
+            if self.progress and task is not None:
+                self.progress.advance(task)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.times[name] = round(time.monotonic() - start, 1)

@@ -1,0 +1,126 @@
+"""Markdown tables in the shape of the paper's Table 1: methods down, data sets across."""
+
+from collections.abc import Sequence
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.published import MARKS, PublishedRow, caution, mark_meanings, published
+from semsynth.evaluation.report import Report, Row, refuse_unlike_reports
+
+COLUMNS = (
+    "mIoU",
+    "accu",
+    "accu, void counted",
+    "FID",
+    "KID x 1000",
+    "Fréchet Lite2",
+    "over floor",
+    "kernel Lite2 x 1000",
+)
+
+
+def table(reports: Sequence[Report]) -> str:
+    """One table of measured rows; the published figures of the same data sets in a table of their own below.
+
+    Raises:
+        SemsynthError: Two reports of one protocol were made under different choices.
+    """
+    groups: dict[str, list[Report]] = {}
+    for report in reports:
+        group = groups.setdefault(report.protocol["name"], [])
+        for other in group:
+            refuse_unlike_reports(other, report)
+            _refuse_same_name(other, report)
+        group.append(report)
+    parts = [_measured(groups), _remarks(groups)]
+    columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
+    return "\n".join([*parts, *(_published(column) for column in columns if column)])
+
+
+def _refuse_same_name(first: Report, second: Report) -> None:
+    if shared := {row.name for row in first.methods} & {row.name for row in second.methods}:
+        raise SemsynthError(
+            f"Two reports are both called {sorted(shared)[0]!r}, so a table could not tell them apart: "
+            "evaluate one of them with another --name."
+        )
+
+
+def _measured(groups: dict[str, list[Report]]) -> str:
+    """Measured scores; shares as percent."""
+    names = list(dict.fromkeys(r.name for group in groups.values() for x in group for r in x.methods))
+    columns = {name: _columns_in_use(group) for name, group in groups.items()}
+    head = ["method", *(f"{group}: {column}" for group in groups for column in columns[group])]
+    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
+    for name in [*names, None]:
+        cells = ["real photographs" if name is None else name]
+        for group_name, group in groups.items():
+            real = group[0].real
+            found = {row.name: row for report in group for row in report.methods}
+            cells += _cells(real if name is None else found.get(name), real, columns[group_name])
+        lines.append(_line(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _columns_in_use(group: Sequence[Report]) -> list[str]:
+    rows = [row for report in group for row in (*report.methods, report.real)]
+    filled = [_cells(row, group[0].real, COLUMNS) for row in rows]
+    return [column for i, column in enumerate(COLUMNS) if any(cells[i] != "-" for cells in filled)]
+
+
+def _cells(row: Row | None, real: Row, columns: Sequence[str]) -> list[str]:
+    if row is None:
+        return ["-"] * len(columns)
+    floor = real.lite2_frechet_half
+    ratio = row.lite2_frechet_half / floor if row.lite2_frechet_half is not None and floor else None
+    values = {
+        "mIoU": _number(row.miou, 100),
+        "accu": _number(row.pixel_accuracy, 100),
+        "accu, void counted": _number(row.void_counted["pixel_accuracy"], 100),
+        "FID": _number(row.fid),
+        "KID x 1000": _number(row.kid["mean"] if row.kid else None, 1000, 2),
+        "Fréchet Lite2": _number(row.lite2_frechet, digits=2),
+        "over floor": "-" if ratio is None else f"{ratio:.2f}x",
+        "kernel Lite2 x 1000": _number(row.lite2_kernel["mean"] if row.lite2_kernel else None, 1000, 2),
+    }
+    return [values[column] for column in columns]
+
+
+def _remarks(groups: dict[str, list[Report]]) -> str:
+    """What has to stand beside the numbers: protocol, judge, warnings."""
+    lines = []
+    for name, group in groups.items():
+        protocol, judge = group[0].protocol, group[0].networks["judge"]
+        lines.append(
+            f"{name}: {group[0].real.pictures} pictures of {protocol['split']} at {protocol['height']} x "
+            f"{protocol['width']}; judge {judge['network']} ({judge['weights']}); mean over classes by the "
+            "rule "
+            f'"{protocol["absent"]}"; void {protocol["void"]} where nothing else is said. Real '
+            "photographs are the "
+            'judge\'s ceiling. "Over floor" compares at half of the count with photographs against '
+            "photographs."
+        )
+        lines += [f"Note: {' '.join(protocol['note'].split())}"] if protocol["note"] else []
+        warnings = {warning: None for report in group for warning in report.warnings}
+        lines += [f"Warning: {warning}" for warning in warnings]
+    return "\n" + "\n\n".join(lines) + "\n"
+
+
+def _published(column: str) -> str:
+    """Figures other papers print, marked by where they were read; never in one table with ours."""
+    lines = [f"\nPublished figures, {column} (not measured here):\n"]
+    lines += ["| method | year | mIoU | accu | FID |", "| --- | ---: | ---: | ---: | ---: |"]
+    rows: list[PublishedRow] = published(column)
+    for row in rows:
+        mark = MARKS[row.mark]
+        values = [_number(value) for value in (row.miou, row.pixel_accuracy, row.fid)]
+        lines.append(_line([row.method, str(row.year), *(v if v == "-" else v + mark for v in values)]))
+    used = {row.mark for row in rows}
+    meanings = [f"{MARKS[m]} {text}" for m, text in mark_meanings().items() if m in used and MARKS[m]]
+    return "\n".join(lines) + "\n\n" + "; ".join([*meanings, caution()]) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _number(value: float | None, factor: float = 1.0, digits: int = 1) -> str:
+    return "-" if value is None else f"{value * factor:.{digits}f}"
