@@ -1,0 +1,274 @@
+"""The memory bank: every segment of a training set, with what it takes to find one again.
+
+Qi, Chen, Jia, Koltun: "Semi-parametric Image Synthesis", CVPR 2018. Photographs are stored once, not once per
+segment; a segment is a number in its picture's component map. A bank is a folder:
+
+    bank.json        format, size, label set, keys, how often each class stands in front
+    images.npy       (N, H, W, 3) uint8
+    labels.npy       (N, H, W) uint16
+    components.npy   (N, H, W) uint16, 0 where no segment is, else 1 + the row within the picture
+    segments.npy     (S, 3) int64: picture, class, pixels; sorted by picture
+    masks.npy        (S, cells / 8) uint8, each mask's bitmap on a coarse grid
+    cells.npy        (N, cells) uint16, each label map on that grid
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+from semsynth.models.sims.ordering import FrontCounts
+from semsynth.models.sims.segments import SMALLEST, Labels, Mask, find_segments
+
+FORMAT = 1
+CELL = 8
+"""Side in pixels of a cell of the coarse grid (32x64 cells at 256x512)."""
+
+ARRAYS = ("images", "labels", "components", "segments", "masks", "cells")
+
+
+class Raw(Protocol):
+    """One photograph with its label map, as a data set reads it."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3)."""
+
+    @property
+    def labels(self) -> Labels:
+        """(H, W) ids."""
+
+    @property
+    def key(self) -> str:
+        """What it is called."""
+
+
+class Source(Protocol):
+    """A data set."""
+
+    @property
+    def label_space(self) -> LabelSpace:
+        """Its label set."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Raw:
+        """Decode one sample."""
+
+
+@dataclass(frozen=True)
+class SegmentBank:
+    """An opened bank. The large arrays stay on disk and are mapped.
+
+    Attributes:
+        folder: where it is.
+        space: the label set.
+        size: (H, W) of its pictures.
+        keys: names of the pictures.
+        front: how often each class stood in front of a neighbour.
+        images: (N, H, W, 3) uint8.
+        labels: (N, H, W) uint16.
+        components: (N, H, W) uint16.
+        segments: (S, 3) picture, class, pixels.
+        masks: (S, cells / 8) uint8, packed bits.
+        cells: (N, cells) uint16.
+    """
+
+    folder: Path
+    space: LabelSpace
+    size: tuple[int, int]
+    keys: tuple[str, ...]
+    front: FrontCounts
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint16]
+    components: NDArray[np.uint16]
+    segments: NDArray[np.int64]
+    masks: NDArray[np.uint8]
+    cells: NDArray[np.uint16]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "SegmentBank":
+        """Map a bank.
+
+        Raises:
+            SemsynthError: there is none, or it was written by another version, or a part of it is missing.
+        """
+        folder = Path(folder)
+        try:
+            facts = json.loads((folder / "bank.json").read_text(encoding="utf-8"))
+            if facts["format"] != FORMAT:
+                raise SemsynthError(
+                    f"{folder} is a memory bank of format {facts['format']}; this version reads {FORMAT}. "
+                    "Build it again."
+                )
+            arrays: dict[str, Any] = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
+            }
+            return cls(
+                folder=folder,
+                space=LabelSpace.from_dict(facts["label_space"]),
+                size=(facts["size"][0], facts["size"][1]),
+                keys=tuple(facts["keys"]),
+                front=FrontCounts(np.array(facts["in_front"]), np.array(facts["compared"])),
+                **arrays,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SemsynthError(
+                f"{folder} is not a memory bank of segments ({error}); build one there"
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    @cached_property
+    def by_class(self) -> dict[int, NDArray[np.intp]]:
+        """Rows of `segments` per class."""
+        classes = self.segments[:, 1]
+        return {int(c): np.flatnonzero(classes == c) for c in np.unique(classes)}
+
+    @cached_property
+    def _first_row(self) -> NDArray[np.intp]:
+        return np.searchsorted(self.segments[:, 0], np.arange(len(self.keys)))
+
+    def mask(self, row: int) -> Mask:
+        """(H, W) bool of one segment."""
+        picture = int(self.segments[row, 0])
+        mask: Mask = self.components[picture] == row - self._first_row[picture] + 1
+        return mask
+
+    def pixels(self, row: int) -> NDArray[np.uint8]:
+        """(H, W, 3) of the whole photograph a segment is from."""
+        photograph: NDArray[np.uint8] = self.images[int(self.segments[row, 0])]
+        return photograph
+
+    def bitmaps(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(len(rows), cells) of 0 and 1: coarse masks, ready for matrix products."""
+        return np.unpackbits(self.masks[rows], axis=1, count=self.cells.shape[1]).astype(np.float32)
+
+
+def build_bank(
+    source: Source,
+    folder: str | Path,
+    size: tuple[int, int],
+    *,
+    smallest: float = SMALLEST,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> SegmentBank:
+    """Cut a data set into segments and store them; the folder appears only when it is complete.
+
+    Args:
+        source: the data set.
+        folder: where to.
+        size: (H, W) every picture is resized to; multiples of the coarse grid's cell.
+        smallest: share of the picture a segment must exceed.
+        overwrite: replace a bank that is there.
+        progress: told (done, total) after each picture.
+
+    Raises:
+        SemsynthError: the folder exists, the data set is empty, or the size does not fit the grid.
+    """
+    folder = Path(folder)
+    if size[0] % CELL or size[1] % CELL:
+        raise SemsynthError(
+            f"a memory bank of size {size[0]}x{size[1]}: both sides must be multiples of {CELL}"
+        )
+    if len(source) == 0:
+        raise SemsynthError("the data set is empty; a memory bank needs photographs with label maps")
+    if folder.exists() and not (overwrite and (folder / "bank.json").is_file()):
+        raise SemsynthError(f"{folder} exists; choose another folder, or ask to overwrite the bank there")
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    partial.mkdir(parents=True)
+    try:
+        _write(source, partial, size, smallest, progress)
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return SegmentBank.open(folder)
+
+
+def _write(
+    source: Source,
+    folder: Path,
+    size: tuple[int, int],
+    smallest: float,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Fill a folder, one picture after another; the large arrays grow on disk."""
+    total, space = len(source), source.label_space
+
+    def on_disk(name: str, kind: type[np.generic], *tail: int) -> Any:
+        path, shape = folder / f"{name}.npy", (total, *size, *tail)
+        return np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+
+    images, labels = on_disk("images", np.uint8, 3), on_disk("labels", np.uint16)
+    components = on_disk("components", np.uint16)
+    front = FrontCounts.none(space.num_classes)
+    keys, rows, masks, cells = [], [], [], []
+    for i in range(total):
+        raw = source.read(i)
+        images[i], ids = resized(raw.image, raw.labels, size)
+        labels[i] = ids
+        segments = find_segments(ids, space, smallest)
+        for number, segment in enumerate(segments, 1):
+            components[i][segment.mask] = number
+            rows.append((i, segment.class_id, segment.area))
+            masks.append(np.packbits(bitmap(segment.mask)))
+        front.count(segments, space)
+        keys.append(raw.key)
+        cells.append(ids[CELL // 2 :: CELL, CELL // 2 :: CELL].ravel())
+        if progress is not None:
+            progress(i + 1, total)
+    for array in (images, labels, components):
+        array.flush()
+    grid = size[0] // CELL * (size[1] // CELL)
+    np.save(folder / "segments.npy", np.array(rows, dtype=np.int64).reshape(-1, 3))
+    np.save(folder / "masks.npy", np.array(masks, dtype=np.uint8).reshape(-1, -(-grid // 8)))
+    np.save(folder / "cells.npy", np.array(cells, dtype=np.uint16))
+    facts = {
+        "format": FORMAT,
+        "size": size,
+        "label_space": space.to_dict(),
+        "keys": keys,
+        "in_front": front.in_front.tolist(),
+        "compared": front.compared.tolist(),
+    }
+    (folder / "bank.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def resized(
+    image: NDArray[np.uint8], labels: Labels, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A photograph (bicubic) and its label map (nearest, integers) at (H, W)."""
+    if image.shape[:2] != size:
+        image = np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    return image, nearest(labels, size).astype(np.int64)
+
+
+def nearest(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Resize ids or a mask (H, W) by integer nearest sampling."""
+    height, width = planes.shape
+    rows, columns = np.arange(size[0]) * height // size[0], np.arange(size[1]) * width // size[1]
+    sampled: NDArray[Any] = planes[rows[:, None], columns]
+    return sampled
+
+
+def bitmap(mask: Mask) -> Mask:
+    """(cells,) bool: which cells a mask half covers; where it covers none by half, its fullest."""
+    height, width = mask.shape[0] // CELL, mask.shape[1] // CELL
+    share = mask.reshape(height, CELL, width, CELL).mean((1, 3)).ravel()
+    threshold = min(0.5, float(share.max()))
+    cells: Mask = share >= threshold
+    return cells
