@@ -269,6 +269,21 @@ def test_indexed_files_by_index_or_by_colour(tmp_path: Path) -> None:
     assert np.array_equal(read_label_map(tmp_path / "a.png", space, palette="color").ids, 3 - IDS)
 
 
+def test_an_indexed_file_in_another_order_is_noted(tmp_path: Path) -> None:
+    space = own(4)
+    image = Image.fromarray(IDS)
+    for name, colors, noted in (("same", space.palette(), False), ("other", space.palette()[::-1], True)):
+        image.putpalette(colors.tobytes())
+        image.save(tmp_path / f"{name}.png")
+        assert bool(read_label_map(tmp_path / f"{name}.png", space).notes) == noted
+
+
+def test_absurd_values_cost_no_memory(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", np.array([[2**31 - 1, -5, 255]], np.int32))
+    with pytest.raises(SemsynthError, match=r"-5 \(1 pixels\), 2147483647"):
+        read_label_map(path, SETS["coco-stuff"])
+
+
 def test_file_values_are_replaced(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", np.array([[0, 181, 255]], np.uint8))
     assert read_label_map(path, SETS["coco-stuff"]).ids.tolist() == [[0, 181, 182]]
@@ -372,7 +387,7 @@ def test_damaged_files_never_escape(
 
 def test_photographs_are_turned_only_to_fit_their_map(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[imagefile.ORIENTATION] = 6
+    exif[0x0112] = 6  # orientation: turned by a quarter
     path = tmp_path / "a.jpg"
     Image.new("RGB", (6, 4)).save(path, exif=exif)
     assert imagefile.read_photo(path).shape == (4, 6, 3)

@@ -5,6 +5,7 @@ before a single pixel is decoded, and whatever the decoder trips over comes back
 file.
 """
 
+import contextlib
 import errno
 import io
 import os
@@ -24,8 +25,6 @@ MAX_PIXELS = 1 << 26
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
 """File name endings taken for pictures, in lower case."""
-
-ORIENTATION = 0x0112  # the EXIF tag that says which way up a camera was held
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -88,10 +87,9 @@ def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> NDArray
         SemsynthError: As for `open_image`.
     """
     image = open_image(path)
-    if size is not None and (image.height, image.width) != size and image.getexif().get(ORIENTATION, 1) > 4:
-        turned = ImageOps.exif_transpose(image)
-        if turned is not None and (turned.height, turned.width) == size:
-            image = turned
+    if size is not None and (image.height, image.width) != size and (image.width, image.height) == size:
+        with contextlib.suppress(Exception):  # a damaged tag: the caller compares sizes and says so
+            image = ImageOps.exif_transpose(image) or image
     return np.array(_to_rgb(image), dtype=np.uint8)
 
 

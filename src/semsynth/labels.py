@@ -79,6 +79,8 @@ def read_label_map(path: str | Path, space: LabelSpace, *, palette: str = "index
     if raw.values.ndim == 3:
         return _read_colors(path, raw, space)
     notes = raw.notes
+    if raw.label_set is None and _is_reordered(raw, space):
+        notes += (f"Its colours are those of label set {space.name!r} in another order; indices were taken.",)
     if raw.label_set not in (None, space.name):
         notes += (f"The file says it was written for label set {raw.label_set!r}, not {space.name!r}.",)
     ids = raw.values if raw.label_set is not None else space.to_ids(raw.values)
@@ -95,12 +97,14 @@ class RawMap:
         mode: Mode of the file as Pillow names it.
         notes: Sentences worth showing a user.
         label_set: The label set the file names, if we wrote it.
+        palette: Colours of an indexed file, (up to 256, 3) int64.
     """
 
     values: NDArray[np.int64]
     mode: str
     notes: tuple[str, ...] = ()
     label_set: str | None = None
+    palette: NDArray[np.int64] | None = None
 
 
 def read_values(path: str | Path, *, by_color: bool = False) -> RawMap:
@@ -127,7 +131,20 @@ def read_values(path: str | Path, *, by_color: bool = False) -> RawMap:
     raw = np.asarray(image)
     if raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw)):
         raise SemsynthError(f"{path} holds fractions (mode {mode}); class ids are whole numbers.")
-    return RawMap(raw.astype(np.int64), mode, notes, label_set)
+    colors = image.getpalette() if image.mode == "P" else None
+    palette = None if colors is None else np.array(colors, dtype=np.int64).reshape(-1, 3)
+    return RawMap(raw.astype(np.int64), mode, notes, label_set, palette)
+
+
+def _is_reordered(raw: RawMap, space: LabelSpace) -> bool:
+    """Whether an indexed file draws its classes in the colours of the set, under other numbers."""
+    if raw.palette is None:
+        return False
+    used = np.unique(raw.values)
+    if len(used) < 2 or used[-1] >= len(raw.palette):
+        return False
+    drawn, known = pack_colors(raw.palette[used]), pack_colors(space.palette())
+    return bool(np.isin(drawn, known).all()) and not np.array_equal(drawn, known[used[used < len(known)]])
 
 
 def _read_colors(path: str | Path, raw: RawMap, space: LabelSpace) -> LabelReading:

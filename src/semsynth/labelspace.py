@@ -123,9 +123,10 @@ class LabelSpace:
         """Turn values as files hold them into ids; values `file_values` does not name stay as they are."""
         if not self.file_values or values.size == 0:
             return values
-        table = np.arange(max(int(values.max()), *self.file_values) + 1)
+        table = np.arange(max(self.file_values) + 1)
         table[list(self.file_values)] = list(self.file_values.values())
-        ids: NDArray[np.int64] = np.where(values < 0, values, table[np.maximum(values, 0)])
+        named = (values >= 0) & (values < len(table))
+        ids: NDArray[np.int64] = np.where(named, table[np.where(named, values, 0)], values)
         return ids
 
     @classmethod
@@ -166,17 +167,17 @@ class LabelSpace:
         try:
             entries = [{"name": e} if isinstance(e, str) else dict(e) for e in data["classes"]]
             spare = published_palette(len(entries))
+            void = data.get("void_id")
             classes = tuple(
                 LabelClass(
                     id=int(e.get("id", i)),
                     name=str(e["name"]),
                     color=_color(e.get("color", spare[i])),
-                    group=str(e.get("group", "things")),
+                    group=str(e.get("group", "void" if i == void else "things")),
                 )
                 for i, e in enumerate(entries)
             )
             values = {int(k): int(v) for k, v in (data.get("file_values") or {}).items()}
-            void = data.get("void_id")
             return cls(
                 str(data.get("name", "own")), classes, None if void is None else int(void), values,
                 str(data.get("note", "")),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from semsynth.data import load_dataset, recognise
 from semsynth.data.folder import list_images, natural_key, pair, read_instance_map
@@ -143,6 +144,18 @@ def test_missing_pieces_are_named(tmp_path: Path) -> None:
         load_dataset(tmp_path)
     with pytest.raises(SemsynthError, match=r"2 files that do not pair up, such as images/a\.png"):
         load_dataset(tmp_path, label_space=LabelSpace.named("siftflow"))
+
+
+def test_indexed_maps_can_be_read_by_colour(tmp_path: Path) -> None:
+    space = load_dataset(trees.plain(tmp_path, 1)).label_space
+    path = tmp_path / "labels" / "0.png"
+    image = Image.fromarray(np.full(trees.SIZE, 3, np.uint8))
+    image.putpalette(space.palette()[::-1].tobytes())
+    image.save(path)
+    assert load_dataset(tmp_path).read(0).labels.max() == 3
+    assert load_dataset(tmp_path, palette="color").read(0).labels.max() == 0
+    with pytest.raises(SemsynthError, match="'index' or 'color'"):
+        load_dataset(tmp_path, palette="rgb")
 
 
 def test_names_and_options_nobody_knows_are_named(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def raw(height: int, width: int, seed: int = 0, *, instances: bool = True) -> Ra
 
 
 @given(old=st.integers(1, 400), new=st.integers(1, 400))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nearest_takes_the_pixels_pillow_takes(old: int, new: int) -> None:
     ids = np.random.default_rng(0).integers(0, 256, (old, 3), dtype=np.uint8)
     expected = Image.fromarray(ids).resize((3, new), Image.Resampling.NEAREST)
@@ -37,7 +37,7 @@ def test_nearest_takes_the_pixels_pillow_takes(old: int, new: int) -> None:
     training=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_mode_gives_aligned_samples(
     mode: str, height: int, width: int, training: bool, seed: int
 ) -> None:

@@ -192,14 +192,19 @@ def require(files: Sequence[Files], what: str, root: Path, unmatched: Sequence[P
     raise SemsynthError(f"{root}: expected {what}; {found}.")
 
 
-def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> FileDataset:
+def load(
+    root: Path, split: str, *, label_space: LabelSpace | None = None, palette: str = "index"
+) -> FileDataset:
     """Load the plain layout at the top of this file.
 
     Args:
         root: The folder.
         split: A folder below it, or "all" for every sample there is. A flat folder counts as "train".
         label_space: The label set; without it, labels.json is read.
+        palette: How indexed label files are taken, see `read_label_map`.
     """
+    if palette not in ("index", "color"):
+        raise SemsynthError(f"palette is 'index' or 'color', not {palette!r}.")
     parts = split_folders(root, split)
     space = label_space or find_label_space(root, parts[0])
     files: list[Files] = []
@@ -210,7 +215,7 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
         files += [replace(entry, key=prefix + entry.key) for entry in found]
         unmatched += left
     require(files, "images/ and labels/ with files of the same names", root, unmatched)
-    return FileDataset("folder", tuple(files), space, tuple(unmatched))
+    return FileDataset("folder", tuple(files), space, tuple(unmatched), palette=palette)
 
 
 def looks_like(root: Path) -> bool:
