@@ -9,8 +9,9 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(min(2, torch.get_num_threads()))
+def _one_thread() -> None:
+    """The tensors of tests are tiny: a second thread costs more than it brings."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

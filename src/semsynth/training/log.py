@@ -105,7 +105,7 @@ def plot_curves(log: Path, path: Path) -> bool:
         return False
     columns = 3
     rows = -(-len(names) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(12, 2.6 * rows), squeeze=False)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(12, 2.6 * rows), squeeze=False, layout="constrained")
     for axis, name in zip(axes.flat, names):
         points = [(line["images"], line[name]) for line in lines if name in line]
         axis.plot(*zip(*points), linewidth=1)
@@ -114,7 +114,6 @@ def plot_curves(log: Path, path: Path) -> bool:
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    figure.tight_layout()
     temporary = path.with_suffix(".tmp.png")
     figure.savefig(temporary, dpi=90)
     pyplot.close(figure)

@@ -68,9 +68,7 @@ def train(
     keep_heap()
 
     # What to learn from.
-    dataset = load_dataset(
-        recipe.data.name, root=recipe.data.root, split=recipe.data.split, **recipe.data.options
-    )
+    dataset = _open(recipe, recipe.data.split)
     space = dataset.label_space
 
     # Networks, losses, optimisers.
@@ -123,7 +121,6 @@ def train(
             shown = _shown(networks, averaged)
             model = hub.Model(shown.generator, space, (size, size), shown.style_encoder)
             hub.save_model(folder / "model", model, overwrite=True)
-            plot_curves(folder / "log.jsonl", folder / "curves.png")
         distributed.barrier()
 
     begin, line = 0, {}
@@ -186,6 +183,7 @@ def train(
                     line = log.write(images_seen, size=stage.crop_size)
                 if main and fixed is not None and (due(recipe.run.sample_images) or images_seen >= end):
                     _draw(folder, images_seen, _shown(networks, averaged), fixed, space.palette(), precision)
+                    plot_curves(folder / "log.jsonl", folder / "curves.png")
                 if due(recipe.run.checkpoint_images) or images_seen >= end or interrupted():
                     save(sampler, stage.crop_size)
                 report(images_seen, recipe.total_images(), line)
@@ -197,6 +195,12 @@ def train(
             place, begin = sampler.state_dict(), end
     distributed.stop()
     return folder / "model"
+
+
+def _open(recipe: Recipe, split: str) -> Dataset:
+    data = recipe.data
+    where = {} if data.name == "auto" else {"root": data.root}
+    return load_dataset(data.root if data.name == "auto" else data.name, split=split, **where, **data.options)
 
 
 def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
@@ -236,9 +240,8 @@ def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
 
 def _fixed_batch(recipe: Recipe, geometry: Geometry, dataset: Dataset, device: torch.device) -> Batch:
     """The pictures every sample grid shows: evenly spaced ones of the validation split, else of this one."""
-    data = recipe.data
     with contextlib.suppress(SemsynthError):
-        dataset = load_dataset(data.name, root=data.root, split="val", **data.options)
+        dataset = _open(recipe, "val")
     count = min(SAMPLES, len(dataset))
     indices = [i * len(dataset) // count for i in range(count)]
     return next(in_order(dataset, replace(geometry, training=False), count, indices=indices)).to(device)

@@ -18,7 +18,16 @@ from semsynth.training.objectives.perceptual import build_perceptual
 from semsynth.training.objectives.spade import SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings, Recipe, check_keywords
 
-__all__ = ["METHODS", "Losses", "Method", "Networks", "Objective", "Step", "build_networks", "build_objective"]
+__all__ = [
+    "METHODS",
+    "Losses",
+    "Method",
+    "Networks",
+    "Objective",
+    "Step",
+    "build_networks",
+    "build_objective",
+]
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,9 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
-def build_networks(recipe: Recipe, num_classes: int, has_instances: bool, where: str = "the recipe") -> Networks:
+def build_networks(
+    recipe: Recipe, num_classes: int, has_instances: bool, where: str = "the recipe"
+) -> Networks:
     """Fresh networks, initialised from the run's seed.
 
     Args:
