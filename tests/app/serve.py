@@ -1,20 +1,32 @@
-"""Serves the application with the stand-in: ``python -m tests.app.serve PORT FOLDER TOKEN``."""
+"""Serves the application for a test: ``python -m tests.app.serve PORT FOLDER TOKEN stand-in|MODEL_FOLDER``."""
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from semsynth.app.limits import Limits
+from semsynth.app.painter import Painter
 from semsynth.app.server import create_app
 from semsynth.app.worker import Worker
-from tests.app.stand_in import load
+
+
+def load(model: str) -> Painter:
+    """Runs in the worker process."""
+    if model == "stand-in":
+        from tests.app.stand_in import StandIn
+
+        return StandIn()
+    from semsynth.app.synthesizer import load_painter
+
+    return load_painter(model)
 
 
 def main() -> None:
-    port, folder, token = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    app = create_app(Worker(load), token=token, folder=folder)
+    port, folder, token, model = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+    app = create_app(Worker(partial(load, model)), token=token, folder=folder)
     config = uvicorn.Config(
         app, port=port, log_level="warning", ws_max_size=Limits().max_message, ws_per_message_deflate=False
     )

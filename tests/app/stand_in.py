@@ -25,13 +25,22 @@ class StandIn:
         self.side = side
 
     def describe(self) -> Description:
-        thumb = tuple(Card(name, _png(np.full((48, 48, 3), 90 + 90 * i, np.uint8))) for i, name in enumerate(STYLES))
+        thumb = tuple(
+            Card(name, _png(np.full((48, 48, 3), 90 + 90 * i, np.uint8))) for i, name in enumerate(STYLES)
+        )
         example = Image.fromarray(landscape(self.space, self.side))
         example.putpalette(self.space.palette().tobytes())
         out = io.BytesIO()
         example.save(out, "PNG")
         return Description(
-            "stand-in", self.space, (self.side, self.side), DIM, thumb, (Card("coast", out.getvalue()),), True, True
+            "stand-in",
+            self.space,
+            (self.side, self.side),
+            DIM,
+            thumb,
+            (Card("coast", out.getvalue()),),
+            True,
+            True,
         )
 
     def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
@@ -58,7 +67,9 @@ class StandIn:
         return (photo.reshape(-1, 3).mean(0) / 128 - 1).tolist() + [0.0] * (DIM - 3)
 
     def segment(self, photo: np.ndarray) -> np.ndarray:
-        distance = ((photo[:, :, None].astype(np.int64) - self.space.palette()[None, None].astype(np.int64)) ** 2).sum(-1)
+        distance = (
+            (photo[:, :, None].astype(np.int64) - self.space.palette()[None, None].astype(np.int64)) ** 2
+        ).sum(-1)
         return distance.argmin(-1).astype(np.uint8)
 
 

@@ -1,10 +1,148 @@
 """The one painter that ships: a trained :class:`~semsynth.pipeline.Synthesizer`."""
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from semsynth.app.painter import Painter
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
+from semsynth.app.painter import Card, Description, Painter
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import png_bytes
+from semsynth.pipeline import Synthesizer
+
+DEFAULT_MODEL = "landscape"
+
+Segmenter = Callable[[Tensor], Tensor]
+"""(B, 3, H, W) in [-1, 1] → (B, H, W) ids."""
 
 
 def load_painter(model: str | Path | None) -> Painter:
-    """Load a model folder, or a bundled model by name; None takes the default one."""
-    raise NotImplementedError
+    """Load a model folder, or a bundled model by name; None takes the default one.
+
+    Raises:
+        SemsynthError: There is no such model, or it is damaged.
+    """
+    name = str(model or DEFAULT_MODEL)
+    synthesizer = Synthesizer.from_pretrained(name)
+    return SynthesizerPainter(synthesizer, Path(name).name, _segmenter_for(synthesizer))
+
+
+class SynthesizerPainter:
+    """Speaks the application's language (uint8 pixels, looks) to a synthesizer (tensors, styles).
+
+    Args:
+        synthesizer: The model.
+        name: What to call it.
+        segmenter: Finds the classes of a photograph, where there is one for this label set.
+    """
+
+    def __init__(self, synthesizer: Synthesizer, name: str, segmenter: Segmenter | None = None) -> None:
+        self.synthesizer = synthesizer
+        self.name = name
+        self.segmenter = segmenter
+
+    def describe(self) -> Description:
+        """Tell what the model is, with the thumbnails of its styles and the examples of its folder."""
+        found = self.synthesizer
+        if found.label_space.num_classes > 255:
+            raise SemsynthError(
+                f"The model has {found.label_space.num_classes} classes; the application takes up to 255."
+            )
+        styles = found.model.styles.items()
+        return Description(
+            name=self.name,
+            label_space=found.label_space,
+            image_size=found.image_size,
+            style_dim=found.style_dim,
+            styles=tuple(Card(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles),
+            examples=_examples(found.model.folder),
+            encodes=found.encoder is not None,
+            segments=self.segmenter is not None,
+        )
+
+    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
+        found = self.synthesizer
+        ids = labels.astype(np.int64)
+        if found.style_dim is None:
+            result = found(ids)
+        elif isinstance(look, SeedLook):
+            result = found(ids, seed=look.seed)
+        else:
+            result = found(ids, style=self.style(look))
+        return np.asarray(result.pictures()[0])
+
+    def style(self, look: Look) -> Tensor:
+        """Give the style code (Z,) of a look.
+
+        Raises:
+            SemsynthError: There is no such style, or the code has another length.
+        """
+        if isinstance(look, MixLook):
+            first, second = (self.style(part) for part in look.mix)
+            return mix(first, second, look.amount)
+        if isinstance(look, NamedLook):  # never handed on as text: the synthesizer would take it for a path
+            if look.name not in self.synthesizer.styles:
+                known = ", ".join(self.synthesizer.styles) or "none"
+                raise SemsynthError(f"There is no style {look.name!r}; there are: {known}.")
+            return self.synthesizer.styles[look.name]
+        dim = self.synthesizer.style_dim or 0
+        if isinstance(look, SeedLook):  # as the synthesizer draws the first style of this seed
+            return torch.randn(dim, generator=torch.Generator().manual_seed(look.seed))
+        if len(look.vector) != dim:
+            raise SemsynthError(f"A style code of this model has {dim} numbers; {len(look.vector)} came.")
+        return torch.tensor(look.vector)
+
+    def encode(self, photo: np.ndarray) -> list[float]:
+        """Give the style code of a photograph (H, W, 3) uint8."""
+        return [float(v) for v in self.synthesizer.encode_style(Image.fromarray(photo))]
+
+    def segment(self, photo: np.ndarray) -> np.ndarray:
+        """Give the class ids (H, W) uint8 of a photograph (H, W, 3) uint8."""
+        if self.segmenter is None:
+            raise SemsynthError("There is no segmenter for this model's classes.")
+        image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
+        with torch.inference_mode():
+            return self.segmenter(image)[0].numpy().astype(np.uint8)
+
+
+def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:
+    """Go from one style to another, keeping a length between theirs.
+
+    A straight line between two random codes passes near the mean style, which looks like nothing much.
+
+    Args:
+        first: (Z,).
+        second: (Z,).
+        amount: 0 is the first, 1 the second.
+    """
+    straight = torch.lerp(first, second, amount)
+    wanted = (1 - amount) * first.norm() + amount * second.norm()
+    length = straight.norm()
+    return straight * (wanted / length) if float(length) > 1e-6 else straight
+
+
+def _examples(folder: Path | None) -> tuple[Card, ...]:
+    """Read the label maps of a model folder; "03-lone-tree.png" is called "lone tree"."""
+    if folder is None:
+        return ()
+    paths = sorted((folder / "examples").glob("*.png"))
+    return tuple(Card(path.stem.lstrip("0123456789-").replace("-", " "), path.read_bytes()) for path in paths)
+
+
+def _segmenter_for(synthesizer: Synthesizer) -> Segmenter | None:
+    """Ask evaluation for a segmenter of this label set; without one, no photographs can be edited."""
+    load: Any = getattr(importlib.import_module("semsynth.evaluation"), "load_segmenter", None)
+    if load is None:
+        return None
+    try:
+        found: Segmenter = load(synthesizer.label_space)
+    except SemsynthError:
+        return None
+    return found

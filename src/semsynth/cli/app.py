@@ -15,6 +15,7 @@ from semsynth.errors import SemsynthError
 if TYPE_CHECKING:
     import uvicorn
 
+    from semsynth.app.painter import Painter
     from semsynth.app.worker import Worker
 
 
@@ -46,8 +47,6 @@ def run(args: argparse.Namespace) -> int:
         raise SemsynthError(
             f"The painting application needs {error.name}; install it with: pip install 'semsynth[app]'"
         ) from None
-    from semsynth.app.synthesizer import load_painter
-
     folder = args.data or data_folder()
     if args.new_key:
         (folder / "token").unlink(missing_ok=True)
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
     listener = _listen(args.host, args.port)
     port = listener.getsockname()[1]
-    worker = Worker(partial(load_painter, args.model))
+    worker = Worker(partial(_load, args.model))
     app = create_app(
         worker,
         token=token,
@@ -86,6 +85,13 @@ def run(args: argparse.Namespace) -> int:
     address = f"http://{shown}:{port}/?token={token}"
     asyncio.run(_serve(uvicorn.Server(config), listener, worker, address, not args.no_browser))
     return 0
+
+
+def _load(model: str | None) -> "Painter":
+    """Runs in the worker process; only there is torch imported."""
+    from semsynth.app.synthesizer import load_painter
+
+    return load_painter(model)
 
 
 def data_folder() -> Path:

@@ -1,0 +1,426 @@
+"""What a person does with the page, in a real browser."""
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsynth.labels import LabelSpace
+from tests.app.conftest import Served, open_page, settle, shoot
+
+pytestmark = pytest.mark.browser
+SPACE = LabelSpace.named("siftflow")
+
+
+def ids(page: Any) -> np.ndarray:
+    """The class ids one sees, (H, W)."""
+    return _pixels(page, "semsynth.studio.drawing.ids").reshape(256, 256)
+
+
+def picture(page: Any) -> np.ndarray:
+    """The picture that is shown, (H, W, 3)."""
+    settle(page)
+    return _pixels(page, "semsynth.live.surface.image.data").reshape(256, 256, 4)[..., :3]
+
+
+def _pixels(page: Any, array: str) -> np.ndarray:
+    """An array of bytes of the page; as text, since long lists take the browser's protocol seconds."""
+    script = f"""() => {{
+        const bytes = {array}, parts = [];
+        for (let i = 0; i < bytes.length; i += 32768) parts.push(String.fromCharCode(...bytes.subarray(i, i + 32768)));
+        return btoa(parts.join(""));
+    }}"""
+    return np.frombuffer(base64.b64decode(page.evaluate(script)), np.uint8)
+
+
+def at(page: Any, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the drawing is on the screen."""
+    place = page.evaluate(
+        """([x, y]) => {
+            const view = semsynth.view, box = view.canvas.getBoundingClientRect();
+            const p = view.toCanvas({ x, y }, view.panes()[0]);
+            return [p.x + box.left, p.y + box.top];
+        }""",
+        [x + 0.5, y + 0.5],
+    )
+    return place[0], place[1]
+
+
+def drag(page: Any, *points: tuple[float, float]) -> None:
+    page.mouse.move(*at(page, *points[0]))
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*at(page, *point), steps=4)
+    page.mouse.up()
+
+
+def choose(page: Any, name: str) -> int:
+    """Pick a class as one does: search its name, press Enter."""
+    page.click("#tab-palette")
+    page.fill("#search", name)
+    page.press("#search", "Enter")
+    page.fill("#search", "")
+    page.locator("#canvas").focus()
+    return SPACE.names.index(name)
+
+
+def test_paints_sea_and_only_there(page: Any) -> None:
+    before, shown = ids(page), picture(page)
+    sea = choose(page, "sea")
+    drag(page, (60, 60), (120, 60))
+    after, now = ids(page), picture(page)
+    changed = before != after
+    assert changed.sum() > 500
+    assert (after[changed] == sea).all()
+    assert changed[:40].sum() == 0
+    assert changed[100:].sum() == 0
+    assert np.array_equal((now != shown).any(-1), changed)
+    shoot(page, "paint")
+
+
+def test_every_tool(page: Any) -> None:
+    blank = ids(page)
+    sky, sea = SPACE.names.index("sky"), choose(page, "sea")
+
+    def use(key: str) -> None:
+        page.keyboard.press("Control+z") if not np.array_equal(ids(page), blank) else None
+        page.keyboard.press(key)
+
+    use("r")
+    drag(page, (10, 10), (30, 19))
+    assert ((ids(page) == sea) & (blank == sky)).sum() == 21 * 10
+    use("o")
+    drag(page, (20, 20), (59, 59))
+    assert abs(((ids(page) != blank).sum()) / (np.pi * 20 * 20) - 1) < 0.02
+    use("l")
+    drag(page, (20, 40), (120, 40))
+    assert (ids(page)[40, 20:121] == sea).all()
+    use("p")
+    for corner in ((20, 20), (60, 20), (60, 60)):
+        page.mouse.click(*at(page, *corner))
+    page.keyboard.press("c")
+    assert abs((ids(page) != blank).sum() - 800) < 60
+    use("s")
+    drag(page, (20, 20), (80, 20), (80, 60), (20, 60))
+    assert abs((ids(page) != blank).sum() - 2400) < 120
+    use("g")
+    page.mouse.click(*at(page, 5, 5))
+    assert not (ids(page) == sky).any()
+    use("a")
+    page.mouse.click(*at(page, 128, 140))
+    assert not (ids(page) == SPACE.names.index("mountain")).any()
+    use("x")
+    page.mouse.click(*at(page, 5, 5))
+    assert ids(page)[5, 5] == sea
+    assert ids(page)[200, 5] == sky
+    use("e")
+    drag(page, (128, 180), (140, 180))
+    assert ids(page)[180, 130] == sky
+    use("i")
+    page.mouse.click(*at(page, 128, 140))
+    assert page.inner_text("#current-class").lower() == "mountain"
+
+
+def test_undo_survives_changes_of_tool_and_style(page: Any) -> None:
+    states = [ids(page)]
+    choose(page, "tree")
+    for n, key in enumerate("brbl"):
+        page.keyboard.press(key)
+        drag(page, (20 + 30 * n, 30), (40 + 30 * n, 60))
+        page.keyboard.press("d")
+        states.append(ids(page))
+    for state in reversed(states[:-1]):
+        page.keyboard.press("Control+z")
+        assert np.array_equal(ids(page), state)
+    for state in states[1:]:
+        page.keyboard.press("Control+Shift+z")
+        assert np.array_equal(ids(page), state)
+
+
+def test_a_locked_class_is_not_painted_over(page: Any) -> None:
+    before = ids(page)
+    mountain = SPACE.names.index("mountain")
+    choose(page, "mountain")
+    page.keyboard.press("m")
+    choose(page, "tree")
+    drag(page, (10, 120), (240, 120))
+    after = ids(page)
+    assert np.array_equal(after == mountain, before == mountain)
+    assert (after != before).any()
+
+
+def test_layers_hide_show_and_merge(page: Any) -> None:
+    before = ids(page)
+    page.click("#tab-layers")
+    page.click("#layer-add")
+    choose(page, "tree")
+    drag(page, (100, 50), (140, 80))
+    painted = ids(page)
+    page.click("#tab-layers")
+    page.click("#layers li.chosen .icon")
+    assert np.array_equal(ids(page), before)
+    page.click("#layers li.chosen .icon")
+    assert np.array_equal(ids(page), painted)
+    shoot(page, "layers")
+    page.keyboard.press("e")
+    drag(page, (100, 50), (140, 80))
+    assert np.array_equal(ids(page), before)
+    page.keyboard.press("Control+z")
+    page.click("#layer-merge")
+    assert np.array_equal(ids(page), painted)
+    assert page.locator("#layers li").count() == 1
+
+
+def test_seed_dice_lock_and_mix(page: Any) -> None:
+    page.click("#tab-style")
+    page.fill("#seed", "7")
+    page.press("#seed", "Enter")
+    seven = picture(page)
+    page.click("#dice")
+    assert page.input_value("#seed") != "7"
+    assert not np.array_equal(picture(page), seven)
+    page.fill("#seed", "7")
+    page.press("#seed", "Enter")
+    assert np.array_equal(picture(page), seven)
+    page.click("#copy-seed")
+    page.click("#lock-seed")
+    assert page.is_disabled("#dice")
+    page.select_option("#mix-with", label="dusk")
+    half = picture(page)
+    assert not np.array_equal(half, seven)
+    page.fill("#mix", "0")
+    assert np.array_equal(picture(page), seven)
+    page.select_option("#mix-with", label="nothing")
+    page.click("#vary")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#variations .tile:not([disabled])').length === 6"
+    )
+    shoot(page, "style")
+
+
+def test_takes_the_style_of_a_photo(page: Any) -> None:
+    page.click("#tab-style")
+    page.select_option("#mix-with", label="nothing")
+    with page.expect_file_chooser() as chooser:
+        page.click("#add-style")
+    chooser.value.set_files(
+        {"name": "red.png", "mimeType": "image/png", "buffer": _png(np.full((90, 120, 3), (250, 20, 20)))}
+    )
+    page.wait_for_function("() => semsynth.styles.own.length === 1")
+    red = picture(page).astype(int)
+    page.click("#gallery .tile >> text=dusk")
+    dusk = picture(page).astype(int)
+    assert (red - dusk)[..., 0].mean() > 10
+    assert abs((red - dusk)[..., 1].mean()) < 10
+
+
+def test_map_export_and_import_give_the_same_bytes(page: Any, tmp_path: Path) -> None:
+    choose(page, "tree")
+    drag(page, (50, 50), (90, 90))
+    drawn = ids(page)
+    first = _download(page, "#export-map", tmp_path / "first.png")
+    picture_ = Image.open(first)
+    assert picture_.mode == "P"
+    assert np.array_equal(np.asarray(picture_), drawn)
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.click("#examples .tile >> nth=0")
+    assert not np.array_equal(ids(page), drawn)
+    _open(page, "#open-map", first)
+    page.wait_for_function(
+        "() => document.querySelector('#status-message').textContent.startsWith('Map opened')"
+    )
+    assert np.array_equal(ids(page), drawn)
+    second = _download(page, "#export-map", tmp_path / "second.png")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_coloured_maps_are_repaired_with_a_report(page: Any, tmp_path: Path) -> None:
+    wanted = np.full((256, 256), SPACE.names.index("sky"), np.uint8)
+    wanted[100:] = SPACE.names.index("grass")
+    noise = np.random.default_rng(0).integers(-3, 4, (256, 256, 3))
+    pixels = np.clip(SPACE.colorize(wanted).astype(int) + noise, 0, 255).astype(np.uint8)
+    path = tmp_path / "map.png"
+    Image.fromarray(pixels).save(path)
+    _open(page, "#open-map", path)
+    page.wait_for_function("() => /nearest/.test(document.querySelector('#status-message').textContent)")
+    assert np.array_equal(ids(page), wanted)
+
+
+def test_project_keeps_layers_and_style(page: Any, tmp_path: Path) -> None:
+    page.click("#tab-layers")
+    page.click("#layer-add")
+    choose(page, "tree")
+    drag(page, (50, 50), (90, 90))
+    page.keyboard.press("d")
+    drawn, shown = ids(page), picture(page)
+    path = _download(page, "#export-project", tmp_path / "mine.zip")
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.click("#examples .tile >> nth=0")
+    _open(page, "#open-project", path)
+    page.wait_for_function("() => document.title.startsWith('mine')")
+    assert np.array_equal(ids(page), drawn)
+    assert np.array_equal(picture(page), shown)
+    assert page.locator("#layers li").count() == 2
+    page.keyboard.press("Control+s")
+    page.fill("#save-name", "lake view")
+    page.click("#save-here")
+    page.wait_for_function(
+        "() => /Saved as lake view/.test(document.querySelector('#status-message').textContent)"
+    )
+    page.keyboard.press("Control+o")
+    page.wait_for_selector("#projects .name >> text=lake view")
+    shoot(page, "open")
+
+
+def test_picture_says_how_it_was_made(page: Any, tmp_path: Path) -> None:
+    page.keyboard.press("Control+e")
+    page.select_option("#export-scale", "2")
+    page.keyboard.press("Escape")
+    found = Image.open(_download(page, "#export-picture", tmp_path / "p.png"))
+    assert found.size == (512, 512)
+    assert '"labels": "siftflow"' in found.text["semsynth"]
+
+
+def test_reload_brings_the_drawing_back(page: Any) -> None:
+    choose(page, "tree")
+    drag(page, (50, 50), (90, 90))
+    page.keyboard.press("d")
+    page.keyboard.press("k")
+    drawn, shown = ids(page), picture(page)
+    page.wait_for_timeout(600)
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert np.array_equal(ids(page), drawn)
+    assert np.array_equal(picture(page), shown)
+    page.click("#tab-pictures")
+    assert page.locator("#pictures li").count() == 1
+    shoot(page, "pictures")
+
+
+def test_views_zoom_and_theme(page: Any) -> None:
+    for mode in ("overlay", "wipe", "picture", "side"):
+        page.click(f"#view-{mode}")
+        shoot(page, f"view-{mode}")
+    before = page.inner_text("#zoom-fit")
+    page.mouse.move(*at(page, 128, 128))
+    page.mouse.wheel(0, -300)
+    assert page.inner_text("#zoom-fit") != before
+    page.keyboard.press("0")
+    assert page.inner_text("#zoom-fit") == before
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Shift")
+    assert page.input_value("#size") != "24"
+    page.keyboard.press("q")
+    page.click("#theme")
+    shoot(page, "light")
+    page.click("#help")
+    shoot(page, "shortcuts")
+
+
+def test_keyboard_alone_paints_and_exports(page: Any, tmp_path: Path) -> None:
+    before = ids(page)
+    page.keyboard.press("/")
+    page.keyboard.type("tree")
+    page.keyboard.press("Enter")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.id") == "canvas":
+            break
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    after = ids(page)
+    assert (after[before != after] == SPACE.names.index("tree")).all()
+    assert (before != after).sum() > 300
+    page.keyboard.press("Control+e")
+    while page.evaluate("() => document.activeElement.id") != "export-map":
+        page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert np.array_equal(np.asarray(Image.open(download.value.path())), after)
+
+
+def test_fingers_paint_pinch_and_palms_do_not(browser: Any, served: Served) -> None:
+    context = browser.new_context(viewport={"width": 820, "height": 1180}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    open_page(page, served.address)
+    choose(page, "tree")
+    before = ids(page)
+    page.touchscreen.tap(*at(page, 60, 60))
+    assert (ids(page) != before).any()
+    painted = ids(page)
+    zoom = page.evaluate("() => semsynth.view.zoom")
+    touch = context.new_cdp_session(page)
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        spots = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
+
+    (x, y), (u, v) = at(page, 60, 128), at(page, 190, 128)
+    send("touchStart", (x, y))
+    send("touchStart", (x, y), (u, v))
+    send("touchMove", (x - 60, y), (u + 60, v))
+    send("touchEnd")
+    assert page.evaluate("() => semsynth.view.zoom") > zoom * 1.2
+    assert np.array_equal(ids(page), painted)
+    shoot(page, "tablet")
+    context.close()
+
+
+def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> None:
+    from tests.app.conftest import free_port
+
+    own = Served(free_port(), tmp_path)
+    own.start()
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    try:
+        open_page(page, own.address)
+        own.stop()
+        page.wait_for_selector("#status-link[data-state=down]")
+        choose(page, "tree")
+        drag(page, (50, 50), (90, 90))
+        drawn = ids(page)
+        own.start()
+        page.wait_for_selector("#status-link[data-state=up]")
+        shown = picture(page)
+        assert np.array_equal(ids(page), drawn)
+        trees = shown[drawn == SPACE.names.index("tree")].astype(int).mean(0)
+        assert np.abs(trees - shown[drawn == SPACE.names.index("sky")].astype(int).mean(0)).max() > 20
+    finally:
+        context.close()
+        own.stop()
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _download(page: Any, button: str, path: Path) -> Path:
+    if not page.locator("#dialog-export").is_visible():
+        page.click("#export")
+    with page.expect_download() as download:
+        page.click(button)
+    download.value.save_as(path)
+    assert re.search(r"\.(png|zip)$", download.value.suggested_filename)
+    page.keyboard.press("Escape")
+    return path
+
+
+def _open(page: Any, button: str, path: Path) -> None:
+    page.click("#open")
+    with page.expect_file_chooser() as chooser:
+        page.click(button)
+    chooser.value.set_files(path)
