@@ -250,6 +250,6 @@ def write_label_map(path: str | Path, ids: ArrayLike, space: LabelSpace) -> None
     if array.max() > 255:
         image = Image.fromarray(array.astype(np.uint16))
     else:
-        image = Image.fromarray(array.astype(np.uint8), mode="P")
-        image.putpalette(space.palette()[:256].tobytes())
+        image = Image.fromarray(array.astype(np.uint8))
+        image.putpalette(space.palette()[:256].tobytes())  # which also makes it an indexed image
     write_atomically(path, png_bytes(image, pnginfo=info, optimize=False))
