@@ -83,10 +83,18 @@ def test_a_resumed_run_is_the_run_that_never_stopped(data: Path, whole: Path, tm
 def test_a_run_leaves_everything_it_promises(whole: Path):
     assert json.loads((whole / "config.json").read_text())["run"]["images"] == 48
     assert "torch" in (whole / "environment.txt").read_text()
-    assert [path.name for path in sorted((whole / "samples").iterdir())] == ["0000000024.png", "0000000048.png"]
+    assert [path.name for path in sorted((whole / "samples").iterdir())] == [
+        "0000000024.png",
+        "0000000048.png",
+    ]
     assert len(list((whole / "checkpoints").iterdir())) == 2
     line = read_log(whole / "log.jsonl")[-1]
-    assert {"generator/gan", "generator/feature_matching", "generator/kl", "discriminator/real"} <= line.keys()
+    assert {
+        "generator/gan",
+        "generator/feature_matching",
+        "generator/kl",
+        "discriminator/real",
+    } <= line.keys()
     rows, columns = 6, 8  # labels, photographs, own styles, three styles of the prior; eight pictures
     assert Image.open(whole / "samples" / "0000000048.png").size == (columns * 32, rows * 32)
 
@@ -158,7 +166,7 @@ def test_a_run_may_start_from_another(data: Path, whole: Path, tmp_path: Path):
 
 def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path):
     recipe = tiny_recipe(data, optimizer__lr_generator=1e30, run__checkpoint_images=4)
-    with pytest.raises(SemsynthError, match="not a finite number after .* pictures"):
+    with pytest.raises(SemsynthError, match=r"not a finite number after .* pictures"):
         train(recipe, tmp_path, device="cpu")
     assert newest(tmp_path)["images_seen"] >= 4
 
@@ -176,7 +184,7 @@ def test_an_interrupt_saves_and_returns(data: Path, tmp_path: Path):
 
 
 def test_unusable_settings_are_refused(data: Path, tmp_path: Path):
-    with pytest.raises(SemsynthError, match="generator.widht; did you mean width"):
+    with pytest.raises(SemsynthError, match=r"generator\.widht; did you mean width"):
         train(tiny_recipe(data, generator__widht=3), tmp_path)
     with pytest.raises(SemsynthError, match="no method 'cubism'"):
         train(tiny_recipe(data, method="cubism"), tmp_path)
@@ -193,7 +201,7 @@ PROGRAM = """
     from tests.training.tiny import tiny_recipe
     torch.set_num_threads(1)
     recipe = tiny_recipe(
-        Path(sys.argv[1]), run__images=80, run__precision="float32", objective__augment=[], run__checkpoint_images=80
+        Path(sys.argv[1]), run__images=80, objective__augment=[], run__checkpoint_images=80
     )
     train(recipe, Path(sys.argv[2]), device="cpu")
 """

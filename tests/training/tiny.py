@@ -23,7 +23,9 @@ def paint(root: Path, count: int = 8, size: int = 40) -> Path:
         labels = np.zeros((size, size), np.uint8)
         for _ in range(4):
             top, left = rng.integers(0, size - 8, 2)
-            labels[top : top + rng.integers(8, size), left : left + rng.integers(8, size)] = rng.integers(0, 4)
+            labels[top : top + rng.integers(8, size), left : left + rng.integers(8, size)] = rng.integers(
+                0, 4
+            )
         photo = COLOURS[labels].astype(int) + rng.integers(-20, 20, (size, size, 3))
         Image.fromarray(photo.clip(0, 255).astype(np.uint8)).save(root / "images" / f"{number:03}.png")
         Image.fromarray(labels).save(root / "labels" / f"{number:03}.png")
@@ -34,7 +36,13 @@ def tiny_recipe(root: Path, **changes: Any) -> Recipe:
     """A recipe of the smallest networks; `changes` replace values, as section__key=value."""
     table: dict[str, Any] = {
         "data": {"root": str(root), "load_size": 36, "crop_size": 32},
-        "generator": {"width": 2, "hidden": 4, "stem": "labels+style", "style_dim": 3, "style_modulation": True},
+        "generator": {
+            "width": 2,
+            "hidden": 4,
+            "stem": "labels+style",
+            "style_dim": 3,
+            "style_modulation": True,
+        },
         "style_encoder": {"width": 2, "image_size": 64},
         "discriminator": {"width": 4, "layers": 3},
         "objective": {"perceptual": 0.0, "prior_share": 0.25, "augment": ["color", "translation"]},

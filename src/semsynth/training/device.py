@@ -9,7 +9,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" is CUDA, else MPS, else the CPU. Under torchrun, this process's card."""
+    """The device of that name; "auto" is CUDA (under torchrun its own card), else MPS, else the CPU."""
     if name != "auto":
         return torch.device(name)
     if torch.cuda.is_available():

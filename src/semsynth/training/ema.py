@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 _AVERAGED_BUFFERS = ("running_mean", "running_var")
 
@@ -29,7 +29,8 @@ class Ema:
         if self.rampup:
             half_life = min(half_life, images_seen * self.rampup)
         weight = 1 - 0.5 ** (batch_size / max(half_life, 1e-8))
-        ours, theirs = list(self.network.parameters()), list(network.parameters())
+        ours: list[Tensor] = list(self.network.parameters())
+        theirs: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(ours, theirs, weight)
         for (name, mine), other in zip(self.network.named_buffers(), network.buffers()):
             if name.endswith(_AVERAGED_BUFFERS):

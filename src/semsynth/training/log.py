@@ -105,7 +105,9 @@ def plot_curves(log: Path, path: Path) -> bool:
         return False
     columns = 3
     rows = -(-len(names) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(12, 2.6 * rows), squeeze=False, layout="constrained")
+    figure, axes = pyplot.subplots(
+        rows, columns, figsize=(12, 2.6 * rows), squeeze=False, layout="constrained"
+    )
     for axis, name in zip(axes.flat, names):
         points = [(line["images"], line[name]) for line in lines if name in line]
         axis.plot(*zip(*points), linewidth=1)

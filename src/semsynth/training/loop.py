@@ -199,8 +199,9 @@ def train(
 
 def _open(recipe: Recipe, split: str) -> Dataset:
     data = recipe.data
-    where = {} if data.name == "auto" else {"root": data.root}
-    return load_dataset(data.root if data.name == "auto" else data.name, split=split, **where, **data.options)
+    if data.name == "auto":
+        return load_dataset(data.root, split=split, **data.options)
+    return load_dataset(data.name, root=data.root, split=split, **data.options)
 
 
 def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
@@ -229,8 +230,10 @@ def _shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
     """The networks to look at and to ship: averaged where there are averages, in evaluation mode."""
     if averaged:
         return Networks(**_networks_of(averaged))  # type: ignore[arg-type]
-    makers = Networks(networks.generator, None, networks.style_encoder)
-    return Networks(**{name: copy.deepcopy(module).eval() for name, module in makers.modules().items()})  # type: ignore[arg-type]
+    encoder = networks.style_encoder
+    return Networks(
+        copy.deepcopy(networks.generator).eval(), None, copy.deepcopy(encoder).eval() if encoder else None
+    )
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
@@ -287,8 +290,8 @@ def _backward(losses: Losses, parts: int, images_seen: int) -> None:
     if not torch.isfinite(total):
         values = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
         raise SemsynthError(
-            f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint is "
-            "intact. Lower the learning rates, or take precision float32, and start the same command again"
+            f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
+            "is intact. Lower the learning rates, or take precision float32, and start the same command again"
         )
     (total / parts).backward()
 

@@ -83,7 +83,7 @@ def build_networks(
     instances = {"instances": has_instances}
     generator_class = GENERATORS[method.generator]
     check_keywords(generator_class, recipe.generator, where, "generator")
-    classes = {"num_classes": num_classes}
+    classes: dict[str, Any] = {"num_classes": num_classes}
     build_generator = functools.partial(create_model, method.generator, **classes)
     generator = _build(build_generator, instances | recipe.generator, where, "generator")
     networks = Networks(generator)

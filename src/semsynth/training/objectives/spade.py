@@ -4,6 +4,8 @@ Park et al., CVPR 2019, section 3.2 and appendix A; its weights are `ObjectiveSe
 objective is the same with a least-squares adversarial term.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from semsynth.losses.diffaugment import Augmentation, draw_augmentation
 from semsynth.losses.feature_matching import feature_matching_loss
 from semsynth.losses.gan import discriminator_loss, generator_loss
 from semsynth.losses.kl import kl_loss
+from semsynth.models.discriminators import LabelInput, MultiscaleDiscriminator
+from semsynth.models.discriminators.patchgan import Prediction
 from semsynth.models.style_encoder import reparameterize
 from semsynth.training.objectives.base import Losses, Networks, Step
 from semsynth.training.objectives.perceptual import Perceptual
@@ -34,12 +38,7 @@ class SpadeObjective:
         settings, batch = self.settings, step.batch
         fake, mean, log_variance = draw_fake(step, networks, settings.prior_share)
         step.shared["fake"] = fake.detach()
-        assert networks.discriminator is not None
-        augmentation = self._augmentation(step)
-        seen = self._see(step, networks, augmentation)
-        on_fake, on_real = networks.discriminator.compare(
-            seen, augmentation.image(fake), augmentation.image(batch.images)
-        )
+        on_fake, on_real = self._judge(step, networks, fake)
         losses = {"gan": settings.adversarial * generator_loss(on_fake, settings.gan)}  # type: ignore[arg-type]
         # Pictures in a style of the prior have no photograph to be compared with.
         paired = ~prior_rows(step, settings.prior_share)
@@ -56,20 +55,25 @@ class SpadeObjective:
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
-        assert networks.discriminator is not None
         if self.settings.reuse_fake:
             fake = step.shared["fake"]
         else:
             with torch.no_grad():
                 fake, _, _ = draw_fake(step, networks, self.settings.prior_share)
-        augmentation = self._augmentation(step)
-        on_fake, on_real = networks.discriminator.compare(
-            self._see(step, networks, augmentation),
-            augmentation.image(fake),
-            augmentation.image(step.batch.images),
-        )
+        on_fake, on_real = self._judge(step, networks, fake)
         fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.settings.gan)  # type: ignore[arg-type]
         return {"fake": fake_loss, "real": real_loss}
+
+    def _judge(self, step: Step, networks: Networks, fake: Tensor) -> tuple[Prediction, Prediction]:
+        """The discriminator's answers to fakes and photographs, augmented alike; scores in float32."""
+        discriminator = cast(MultiscaleDiscriminator, networks.discriminator)
+        augmentation = self._augmentation(step)
+        seen = self._see(step, discriminator, augmentation)
+        real = step.batch.images
+        on_fake, on_real = discriminator.compare(seen, augmentation.image(fake), augmentation.image(real))
+        for scale in (*on_fake, *on_real):
+            scale[-1] = scale[-1].to(real.dtype)
+        return on_fake, on_real
 
     def _augmentation(self, step: Step) -> Augmentation:
         height, width = step.batch.images.shape[2:]
@@ -77,17 +81,18 @@ class SpadeObjective:
         parts = (drawn.color, drawn.shift, drawn.hole)
         return Augmentation(*(None if part is None else step.rows(part) for part in parts))
 
-    def _see(self, step: Step, networks: Networks, augmentation: Augmentation) -> object:
+    def _see(
+        self, step: Step, discriminator: MultiscaleDiscriminator, augmentation: Augmentation
+    ) -> list[LabelInput]:
         """The labels as the discriminator wants them, moved with the pictures; kept while nothing moves."""
-        assert networks.discriminator is not None
         if augmentation.shift is None and "seen" in step.shared:
-            return step.shared["seen"]
+            return step.shared["seen"]  # type: ignore[no-any-return]
         labels, instances = step.batch.labels, step.batch.instances
         if augmentation.shift is not None:
             labels = augmentation.labels(labels)
             instances = None if instances is None else augmentation.labels(instances)
-        step.shared["seen"] = networks.discriminator.see(labels, instances)
-        return step.shared["seen"]
+        seen = step.shared["seen"] = discriminator.see(labels, instances)
+        return seen
 
 
 def prior_rows(step: Step, share: float) -> Tensor:
