@@ -8,8 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+
+from semsynth.errors import SemsynthError
 
 
 class Log:
@@ -19,10 +23,12 @@ class Log:
         path: the file; lines of a later time than `images_seen`, left by a run that was killed after its last
             checkpoint, are dropped.
         images_seen: pictures at the start.
+        tensorboard: write TensorBoard events beside it too.
     """
 
-    def __init__(self, path: Path, images_seen: int) -> None:
+    def __init__(self, path: Path, images_seen: int, *, tensorboard: bool = False) -> None:
         self.path = path
+        self._events = _open_events(path.parent / "events", images_seen) if tensorboard else None
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._since, self._images = time.perf_counter(), images_seen
@@ -46,9 +52,29 @@ class Log:
         line["peak_memory_gib"] = peak_memory() / 2**30
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        if self._events is not None:
+            for name, value in line.items():
+                self._events.add_scalar(name, value, images_seen)
+            self._events.flush()
         self._sums, self._counts = {}, {}
         self._since, self._images = now, images_seen
         return line
+
+    def show(self, name: str, picture: Path, images_seen: int) -> None:
+        """Put a picture among the TensorBoard events, where they are written."""
+        if self._events is not None:
+            pixels = np.asarray(Image.open(picture))
+            self._events.add_image(name, pixels, images_seen, dataformats="HWC")
+
+
+def _open_events(folder: Path, images_seen: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise SemsynthError(
+            "run.tensorboard needs the extra of that name: pip install 'semsynth[tensorboard]'"
+        ) from error
+    return SummaryWriter(folder, purge_step=images_seen + 1)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from semsynth.data.loader import ShardedSampler, batches, in_order
 from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
 from semsynth.training import distributed
 from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
@@ -105,7 +106,7 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(recipe.to_json(), encoding="utf-8")
         (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
-        log = Log(folder / "log.jsonl", images_seen)
+        log = Log(folder / "log.jsonl", images_seen, tensorboard=recipe.run.tensorboard)
 
     def save(sampler: ShardedSampler, size: int) -> None:
         """Write a checkpoint and the model folder, and wait for it everywhere."""
@@ -183,6 +184,7 @@ def train(
                     line = log.write(images_seen, size=stage.crop_size)
                 if main and fixed is not None and (due(recipe.run.sample_images) or images_seen >= end):
                     _draw(folder, images_seen, _shown(networks, averaged), fixed, space.palette(), precision)
+                    log.show("samples", folder / "samples" / f"{images_seen:010d}.png", images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
                 if due(recipe.run.checkpoint_images) or images_seen >= end or interrupted():
                     save(sampler, stage.crop_size)
@@ -199,9 +201,13 @@ def train(
 
 def _open(recipe: Recipe, split: str) -> Dataset:
     data = recipe.data
+    options: dict[str, Any] = {"split": split, **data.options}
+    if data.label_set:
+        file = data.label_set.endswith(".json")
+        options["label_space"] = (LabelSpace.from_file if file else LabelSpace.named)(data.label_set)
     if data.name == "auto":
-        return load_dataset(data.root, split=split, **data.options)
-    return load_dataset(data.name, root=data.root, split=split, **data.options)
+        return load_dataset(data.root, **options)
+    return load_dataset(data.name, root=data.root, **options)
 
 
 def _sides(networks: Networks) -> dict[str, nn.ModuleList]:

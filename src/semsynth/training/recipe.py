@@ -28,6 +28,7 @@ class DataSettings:
         name: data set or layout, as `load_dataset` knows it; "auto" recognises a folder by its layout.
         root: folder of the data set.
         split: which part of it.
+        label_set: a label set of the package, or a labels.json; empty is the data set's own.
         preprocess: geometry: resize_and_crop, crop, scale_width, scale_width_and_crop, scale_shortside,
             scale_shortside_and_crop, fixed or none.
         load_size: side in pixels pictures are resized to before cropping.
@@ -41,6 +42,7 @@ class DataSettings:
     name: str = "auto"
     root: str = ""
     split: str = "train"
+    label_set: str = ""
     preprocess: str = "resize_and_crop"
     load_size: int = 286
     crop_size: int = 256
@@ -156,6 +158,7 @@ class RunSettings:
         sample_images: pictures between sample grids.
         checkpoint_images: pictures between checkpoints.
         keep: how many checkpoints stay.
+        tensorboard: write the log and the sample grids as TensorBoard events too.
         start_from: run or model folder whose weights the networks start with.
     """
 
@@ -173,6 +176,7 @@ class RunSettings:
     sample_images: int = 10_000
     checkpoint_images: int = 10_000
     keep: int = 2
+    tensorboard: bool = False
     start_from: str = ""
 
 
