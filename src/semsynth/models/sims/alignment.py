@@ -53,6 +53,13 @@ class AlignmentNetwork(nn.Module):
         with torch.no_grad():
             self.affine.bias.copy_(identity(1).flatten())
 
+    @property
+    def trained(self) -> bool:
+        """Whether it can predict anything but the identity."""
+        return bool(self.affine.weight.any()) or not bool(
+            (self.affine.bias.cpu() == identity(1).flatten()).all()
+        )
+
     def forward(self, segments: Tensor, wanted: Tensor, labels: Tensor) -> Tensor:
         """Predict.
 

@@ -123,18 +123,22 @@ class SIMSGenerator(GeneratorModule):
 
     def _fit(self, labels: Labels, pairs: Sequence[tuple[Segment, int]]) -> list[Placed]:
         """Warp stored segments (rows of the bank) to the places they are wanted in."""
-        like = self.refine.to_image.weight
-        stored = [self.bank.mask(row) for _, row in pairs]
-        pixels = _planes([self.bank.pixels(row).astype(np.float32) / 255 for _, row in pairs], like)
-        masks = _planes([mask[..., None] for mask in stored], like)
-        wanted = _planes([segment.mask[..., None] for segment, _ in pairs], like)
-        ids = torch.from_numpy(labels.astype(np.int64)).to(like.device)[None]
-        planes = one_hot(ids, self.num_classes, dtype=like.dtype).expand(len(pairs), -1, -1, -1)
-        theta = self.align(pixels * masks, wanted, planes)
-        pixels, masks = fit(pixels * masks, masks, wanted, theta)
+        pictures = [self.bank.pixels(row).astype(np.float32) / 255 for _, row in pairs]
+        shapes = [self.bank.mask(row) for _, row in pairs]
+        if self.align.trained:
+            like = self.refine.to_image.weight
+            pixels = _planes(pictures, like)
+            masks = _planes([mask[..., None] for mask in shapes], like)
+            wanted = _planes([segment.mask[..., None] for segment, _ in pairs], like)
+            ids = torch.from_numpy(labels.astype(np.int64)).to(like.device)[None]
+            planes = one_hot(ids, self.num_classes, dtype=like.dtype).expand(len(pairs), -1, -1, -1)
+            theta = self.align(pixels * masks, wanted, planes)
+            pixels, masks = fit(pixels * masks, masks, wanted, theta)
+            pictures = [np.asarray(p, np.float32) for p in pixels.permute(0, 2, 3, 1).float().cpu()]
+            shapes = list(masks[:, 0].cpu().numpy() > 0.5)
         return [
-            Placed(segment.class_id, segment.mask, mask[0].cpu().numpy() > 0.5, _picture(picture))
-            for (segment, _), mask, picture in zip(pairs, masks, pixels)
+            Placed(segment.class_id, segment.mask, mask, picture)
+            for (segment, _), mask, picture in zip(pairs, shapes, pictures)
         ]
 
     def _front(self, labels: Labels) -> Front:
@@ -170,9 +174,3 @@ def stack(canvases: Sequence[Canvas], size: tuple[int, int], like: Tensor) -> tu
 def _planes(pictures: Sequence[NDArray[np.generic]], like: Tensor) -> Tensor:
     """Pictures (H, W, C) → (B, C, H, W)."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(like.device, like.dtype)
-
-
-def _picture(planes: Tensor) -> NDArray[np.float32]:
-    """(3, H, W) → (H, W, 3)."""
-    array: NDArray[np.float32] = planes.permute(1, 2, 0).float().cpu().numpy()
-    return array
