@@ -21,7 +21,13 @@ from semsynth.models.discriminators import (
 )
 from semsynth.ops.edges import instance_edges, one_hot
 
-SPADE_FILES = ["pix2pixhd_in_spade_repo.pt", "spade_original_gan_Dsyncbatch.pt"]
+SPADE_FILES = [
+    "pix2pixhd_in_spade_repo.pt",
+    "spade_original_gan_Dsyncbatch.pt",
+    "spade_instance3x3_noinst.pt",
+    "spade_novae_syncbatch3x3.pt",
+    "spade_vae_most_crop256.pt",
+]
 
 
 def _load(shared: Path, name: str) -> dict[str, Any]:
@@ -54,7 +60,7 @@ def test_spade_discriminator_in_float64(shared: Path, name: str, lookup: bool) -
             torch.testing.assert_close(scale[-1], last, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", SPADE_FILES)
+@pytest.mark.parametrize("name", SPADE_FILES[:-1])  # the last one is too large to hold its features
 def test_spade_features_and_losses(shared: Path, name: str) -> None:
     golden = _load(shared, name)
     model = _spade_discriminator(golden).eval()

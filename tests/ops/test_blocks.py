@@ -109,6 +109,17 @@ def test_folding_keeps_what_eval_computes() -> None:
     assert set(model.state_dict()) == {"0.bias", "0.weight", "1.bias", "1.weight"}
 
 
+def test_folding_a_copy_leaves_the_original_alone() -> None:
+    model = nn.Sequential(spectral_norm(nn.Conv2d(3, 4, 3))).eval()
+    x = torch.randn(1, 3, 6, 6)
+    copies = [fold_spectral_norm(copy.deepcopy(model)) for _ in range(2)]
+    for folded in copies:
+        assert torch.equal(folded(x), model(x))
+    assert is_spectral(model[0])
+    model.train()(x).sum().backward()
+    assert stored_weight(model[0]).grad is not None
+
+
 @pytest.mark.parametrize("norm", ["none", "instance", "batch", "sync_batch"])
 @pytest.mark.parametrize("spectral", [False, True])
 def test_conv_norm(norm: str, spectral: bool) -> None:

@@ -139,9 +139,16 @@ def fold_spectral_norm(model: M) -> M:
     """
     for module in list(model.modules()):
         part = spectral_part(module)
-        if part is not None:
-            part.eval()  # folding must not iterate
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        if part is None:
+            continue
+        part.eval()  # folding must not iterate
+        raw = cast(nn.Parameter, stored_weight(module))
+        weight = nn.Parameter(cast(Tensor, module.weight).detach().clone(), requires_grad=raw.requires_grad)
+        # Not `remove_parametrizations`: it strips the class, which deep copies of a module share.
+        plain = parametrize.type_before_parametrizations(module)
+        del module.parametrizations
+        module.__class__ = plain
+        module.register_parameter("weight", weight)
     return model
 
 
