@@ -157,6 +157,8 @@ def test_import_names_what_does_not_fit(shared: Path) -> None:
         import_published(state | {"model.99.weight": torch.zeros(1)})
     with pytest.raises(SemsynthError, match="pix2pixHD"):
         import_published({"fc.weight": torch.zeros(1)})
+    with pytest.raises(SemsynthError, match="no planes of labels"):
+        import_published(state | {"model.1.weight": torch.zeros(1)})
 
 
 # ---- properties

@@ -1,11 +1,13 @@
 """Reading published pix2pixHD generators and encoders, of the original release and of SPADE's."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from semsynth.errors import SemsynthError
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.pix2pixhd_features import InstanceEncoder
 from semsynth.models.published import require, translate
@@ -35,14 +37,19 @@ def import_published(
     tail = f"{'.0' if nested else ''}.{kernel}"
     stem = require(state, f"model.1{tail}", _KIND)
     blocks = sorted(
-        {int(key.split(".")[1]) for key in state if key.startswith("model.") and "conv_block" in key}
+        {int(found[1]) for key in state if (found := re.match(r"model\.(\d+)\.conv_block\.", key))}
     )
     block = require(state, f"model.{min(blocks, default=0)}.conv_block.1{tail}", _KIND)
+    if stem.dim() != 4 or block.dim() != 4 or stem.shape[1] <= instances + (style_dim or 0):
+        raise SemsynthError(
+            f"the first convolution of this {_KIND} has shape {tuple(stem.shape)}, its first block's "
+            f"{tuple(block.shape)}; there are no planes of labels"
+        )
     # The original puts [conv, norm, relu] in one flat list; SPADE's release nests the norm with the conv.
     step = 2 if spectral else 3
     downsamplings = (blocks[0] - 1 - step) // step
-    enhancers = len({key.split("_")[0] for key in state if key.startswith("model") and key[5].isdigit()})
-    outer = [key for key in state if key.startswith(f"model{enhancers}_2.") and "conv_block" in key]
+    enhancers = len({found[1] for key in state if (found := re.match(r"model(\d+)_1\.", key))})
+    local = {key.split(".")[1] for key in state if re.match(rf"model{enhancers}_2\.\d+\.conv_block", key)}
     config: dict[str, Any] = {
         "num_classes": stem.shape[1] - instances - (style_dim or 0),
         "width": stem.shape[0] // 2**enhancers,
@@ -51,7 +58,7 @@ def import_published(
         "downsamplings": downsamplings,
         "blocks": len(blocks),
         "enhancers": enhancers,
-        "enhancer_blocks": len({key.split(".")[1] for key in outer}) if enhancers else 3,
+        "enhancer_blocks": len(local) or 3,
         "norm": _norm(state, spectral, nested),
         "spectral": spectral,
         "stem_kernel": stem.shape[2],
@@ -62,9 +69,9 @@ def import_published(
     for i in range(1, enhancers + 1):
         modules |= _enhancer(f"stages.{i}", i, config["enhancer_blocks"])
         output = f"model{i}_2.{config['enhancer_blocks'] + 4}"
-    unused = (
-        set() if spectral else {f"{name}.bias" for name in modules.values()}
-    )  # in front of instance norms
+    unused = set()
+    if not spectral:  # biases in front of instance norms, without effect
+        unused = {f"{name}.bias" for name in modules.values()}
     if nested:
         norms = {f"{ours.removesuffix('conv')}norm": f"{name}.1" for ours, name in modules.items()}
         modules = {ours: f"{name}.0" for ours, name in modules.items()} | norms

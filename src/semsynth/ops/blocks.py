@@ -14,7 +14,6 @@ from torch.nn.utils import parametrize
 from semsynth.ops.norm import BatchNorm2d, InstanceNorm2d
 from semsynth.ops.recompute import recomputing
 
-ConvLike = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 M = TypeVar("M", bound=nn.Module)
 
 EPS = 1e-12
