@@ -5,9 +5,9 @@
     out    = modulate(...)        one pass over the pixels: normalise, double, look up, scale, shift, activate
 
 Each keeps for its backward only what cannot be recomputed: features, tables and indices. Every sum has a
-fixed order. They are given tensors of the type to compute in, so autocast has nothing to change inside. Where
-the kernels do not run, `lookup_sum` and `window_linear` are computed by public operations; `modulate` must not
-be called (ask `supports`).
+fixed order. They are given tensors of the type to compute in, so autocast has nothing to change inside.
+Where the kernels do not run, `lookup_sum` and `window_linear` are computed by public operations; `modulate`
+must not be called (ask `supports`).
 """
 
 from dataclasses import dataclass
@@ -20,17 +20,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from semsynth.ops import native
+from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.norm import EPSILON, BatchNorm2d, InstanceNorm2d
 from semsynth.ops.pyramid import PatchPlan
 
 _CHUNK_PIXELS = 1024  # of the backward; at most _CHUNKS of them
 _CHUNKS = 64
-
-
-def compute_dtype(tensor: Tensor) -> torch.dtype:
-    """The type layers compute in here: autocast's where it is on, else the tensor's own."""
-    kind = tensor.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
 
 
 def supports(x: Tensor) -> bool:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from semsynth.ops import fused
 from semsynth.ops.blocks import spectral_norm
+from semsynth.ops.convolution import Conv2d
+from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.norm import parameter_free_norm
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
 
@@ -36,7 +38,7 @@ class LabelConv2d(nn.Conv2d):
         plan = level.plan(self.kernel_size[0])
         # The centre tap of a double window names the pixel's own single window.
         centre = plan.neighbours[:, plan.neighbours.shape[1] // 2] - 1  # (U,)
-        rows = self.on_patches(plan.patches, level, dtype=fused.compute_dtype(self.weight))
+        rows = self.on_patches(plan.patches, level, dtype=compute_dtype(self.weight))
         return rows[centre[plan.index]].permute(0, 3, 1, 2)
 
     def on_patches(
@@ -153,7 +155,7 @@ class Spade(nn.Module):
     def on_patches(self, level: LabelLevel) -> Tensor:
         """Gamma and beta of every distinct patch of a level: (U, 2C)."""
         plan = level.plan(self.shared.kernel_size[0])
-        dtype = fused.compute_dtype(self.modulation.weight)
+        dtype = compute_dtype(self.modulation.weight)
         hidden = self.shared.on_patches(plan.patches, level, relu=True, dtype=dtype)  # (V,hidden)
         hidden = F.pad(hidden, (0, 0, 1, 0))  # row 0: outside the picture
         return fused.window_linear(hidden, self.modulation.weight, self.modulation.bias, plan)
@@ -201,13 +203,13 @@ class SpadeResBlock(nn.Module):
             style_dim=style_dim,
         )
         self.spade_0, self.spade_1 = spade(in_channels), spade(middle)
-        self.conv_0 = nn.Conv2d(in_channels, middle, 3, padding=1)
-        self.conv_1 = nn.Conv2d(middle, out_channels, 3, padding=1)
+        self.conv_0 = Conv2d(in_channels, middle, 3, padding=1)
+        self.conv_1 = Conv2d(middle, out_channels, 3, padding=1)
         self.spade_s: Spade | None = None
         self.conv_s: nn.Module | None = None
         if in_channels != out_channels:
             self.spade_s = spade(in_channels)
-            self.conv_s = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            self.conv_s = Conv2d(in_channels, out_channels, 1, bias=False)
         if spectral:
             for conv in (self.conv_0, self.conv_1, self.conv_s):
                 if conv is not None:
