@@ -1,4 +1,4 @@
-"""Serves the application for a test: ``python -m tests.app.serve PORT FOLDER TOKEN stand-in|MODEL_FOLDER``."""
+"""Serves the application: ``python -m tests.app.serve PORT FOLDER TOKEN stand-in|MODEL_FOLDER``."""
 
 import asyncio
 import sys

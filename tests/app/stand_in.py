@@ -1,6 +1,6 @@
 """A painter without a network, for tests of the server and the page: quick, exact, and local.
 
-Every class has its colour, shaded by its style and by its row, so that a test can tell what changed and where.
+Every class has its colour, shaded by style and row, so that a test can tell what changed and where.
 """
 
 import io

@@ -32,7 +32,8 @@ def _pixels(page: Any, array: str) -> np.ndarray:
     """An array of bytes of the page; as text, since long lists take the browser's protocol seconds."""
     script = f"""() => {{
         const bytes = {array}, parts = [];
-        for (let i = 0; i < bytes.length; i += 32768) parts.push(String.fromCharCode(...bytes.subarray(i, i + 32768)));
+        for (let i = 0; i < bytes.length; i += 32768)
+            parts.push(String.fromCharCode(...bytes.subarray(i, i + 32768)));
         return btoa(parts.join(""));
     }}"""
     return np.frombuffer(base64.b64decode(page.evaluate(script)), np.uint8)

@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import json
 import os
+import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -30,6 +31,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-cache",
 }
+_HOST = re.compile(r"^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?$")
 OPEN_PATHS = frozenset({"/health"})
 
 
@@ -116,12 +118,10 @@ class Gate:
         return 401, "Open the address that 'semsynth app' printed; it carries the key to this page."
 
     def _known_host(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
+        found = _HOST.match(host.lower())
+        if found is None:
             return False
-        if not name:
-            return False
+        name = found[1].strip("[]")
         return name in self.hosts or (self.any_address and _is_address(name))
 
     def _holds_token(self, scope: Scope, headers: Headers) -> bool:

@@ -4,7 +4,7 @@ import { Signal } from "./signal.js";
  * @typedef {import("./types.js").Settings} Settings
  * @typedef {{ids: Uint8Array, width: number, height: number, settings: Settings, format: number, scale?: number}} Job
  * @typedef {{number: number, format: number, width: number, height: number, seconds: number,
- *   bytes: Uint8Array<ArrayBuffer>}} Picture
+ *   delay: number, bytes: Uint8Array<ArrayBuffer>}} Picture
  */
 
 export const FORMAT = { png: 0, jpeg: 1, webp: 2, rgb: 3 };
@@ -96,10 +96,11 @@ export class Connection {
       this.started.emit({ number, seconds });
       return;
     }
+    const delay = performance.now() - (this.waiting.get(number) ?? performance.now());
     this.waiting.delete(number);
     if (kind === KIND.picture) {
       const width = head.getUint16(8, true), height = head.getUint16(10, true);
-      this.painted.emit({ number, format: head.getUint8(2), width, height, seconds, bytes });
+      this.painted.emit({ number, format: head.getUint8(2), width, height, seconds, delay, bytes });
     } else if (kind === KIND.error) {
       this.refused.emit({ number, sentence: new TextDecoder().decode(bytes) });
     } else if (kind === KIND.superseded) {

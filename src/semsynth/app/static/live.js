@@ -93,28 +93,23 @@ export class Live {
     if (!number) return;
     this.dirty = false;
     this.newest = number;
-    this.sentAt = performance.now();
   }
 
   /** @param {Picture} picture */
   show(picture) {
-    const sent = this.sentAt ?? performance.now();
     if (picture.format === FORMAT.rgb) {
-      this.put(picture, sent);
+      this.put(picture);
     } else {
       createImageBitmap(new Blob([picture.bytes])).then((bitmap) => {
         this.view.picture = bitmap;
-        this.done(picture, sent);
+        this.done(picture);
       });
     }
     this.schedule();
   }
 
-  /**
-   * @param {Picture} picture raw
-   * @param {number} sent
-   */
-  put(picture, sent) {
+  /** @param {Picture} picture raw */
+  put(picture) {
     const { width, height, bytes } = picture;
     if (this.surface?.canvas.width !== width || this.surface.canvas.height !== height) {
       this.surface = surface(width, height);
@@ -125,16 +120,13 @@ export class Live {
     }
     this.surface.show();
     this.view.picture = this.surface.canvas;
-    this.done(picture, sent);
+    this.done(picture);
   }
 
-  /**
-   * @param {Picture} picture
-   * @param {number} sent
-   */
-  done(picture, sent) {
+  /** @param {Picture} picture */
+  done(picture) {
     this.shown = picture.number;
-    this.delays.push(performance.now() - sent);
+    this.delays.push(picture.delay);
     if (this.delays.length > 20) this.delays.shift();
     this.view.refresh();
     this.showed.emit(this.current);

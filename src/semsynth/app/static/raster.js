@@ -24,7 +24,7 @@ export function capsule(a, b, ra, rb, span) {
       const px = x + 0.5 - a.x, py = y + 0.5 - a.y;
       const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
       const ex = px - t * dx, ey = py - t * dy, r = ra + t * (rb - ra);
-      if (ex * ex + ey * ey > r * r) continue;
+      if (ex * ex + ey * ey >= r * r) continue; // equal would put a lone pixel on each side of a disc
       if (first < 0) first = x;
       last = x;
     }

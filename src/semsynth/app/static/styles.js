@@ -1,5 +1,6 @@
 import { pickFile } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
+import { icon } from "./icons.js";
 import { button, press } from "./palette.js";
 import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
@@ -227,7 +228,7 @@ function sameLook(a, b) {
 }
 
 /**
- * @param {{label: string, picture: string | null}} choice
+ * @param {{label: string, picture: string | null, look: PlainLook}} choice
  * @param {boolean} chosen
  * @param {() => void} action
  */
@@ -247,8 +248,7 @@ function tile(choice, chosen, action) {
   } else {
     const blank = document.createElement("span");
     blank.className = "blank";
-    blank.textContent = choice.label.slice(0, 1);
-    blank.setAttribute("aria-hidden", "true");
+    blank.append(icon("seed" in choice.look ? "dice" : "photo"));
     button.append(blank);
   }
   const name = document.createElement("span");

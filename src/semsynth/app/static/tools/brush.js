@@ -21,7 +21,10 @@ export function roundBrush(what, idOf) {
     const from = last ?? pen;
     const id = idOf(studio);
     const radius = (/** @type {Pen} */ p) => Math.max(0.5, (studio.size / 2) * p.pressure);
-    capsule(from, pen, radius(from), radius(pen), (x0, x1, y) => studio.stroke?.paint(x0, x1, y, id));
+    const span = (/** @type {number} */ x0, /** @type {number} */ x1, /** @type {number} */ y) =>
+      studio.stroke?.paint(x0, x1, y, id);
+    capsule(from, pen, radius(from), radius(pen), span);
+    span(Math.floor(pen.x), Math.floor(pen.x) + 1, Math.floor(pen.y)); // the thinnest brush may miss every middle
     last = pen;
     studio.show();
   }

@@ -1,0 +1,157 @@
+"""The REST interface of a running server."""
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsynth.labels import LabelSpace
+from tests.app.conftest import TOKEN, Served
+from tests.app.stand_in import StandIn, landscape
+
+httpx = pytest.importorskip("httpx")
+SPACE = LabelSpace.named("siftflow")
+
+
+@pytest.fixture(scope="module")
+def client(served: Served) -> Iterator[Any]:
+    with httpx.Client(
+        base_url=served.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30, trust_env=False
+    ) as found:
+        yield found
+
+
+def png(pixels: np.ndarray, palette: bool = True) -> bytes:
+    picture = Image.fromarray(pixels)
+    if pixels.ndim == 2 and palette:
+        picture.putpalette(SPACE.palette().tobytes())
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_describes_the_model(client: Any) -> None:
+    found = client.get("/api/model").json()
+    assert (found["name"], found["width"], found["encodes"]) == ("stand-in", 256, True)
+    assert len(client.get("/api/labels").json()["classes"]) == SPACE.num_classes
+    styles = client.get("/api/styles").json()
+    assert [s["name"] for s in styles] == ["clear day", "dusk"]
+    assert Image.open(io.BytesIO(client.get(styles[0]["picture"]).content)).size == (48, 48)
+    assert client.get("/api/styles/99/thumbnail").status_code == 400
+
+
+def test_a_script_paints_a_folder_of_maps(client: Any) -> None:
+    ids = landscape(SPACE, 256)
+    for style in ({"seed": 3}, {"style": "dusk"}):
+        answer = client.post("/api/synthesize", files={"map": png(ids)}, data=style)
+        picture = np.asarray(Image.open(io.BytesIO(answer.content)))
+        painter = StandIn()
+        from semsynth.app.look import NamedLook, SeedLook
+
+        look = SeedLook(seed=3) if "seed" in style else NamedLook(name="dusk")
+        assert np.array_equal(picture, painter.paint(ids, look))
+    big = client.post("/api/synthesize", files={"map": png(ids)}, data={"format": "webp", "scale": 3})
+    assert Image.open(io.BytesIO(big.content)).size == (768, 768)
+
+
+def test_refusals_are_sentences(client: Any) -> None:
+    ids = landscape(SPACE, 64)
+    wrong = ids.copy()
+    wrong[5, 7] = 200
+    cases = [
+        ({"map": png(wrong)}, {}, "200"),
+        ({"map": b"no picture"}, {}, "not a PNG"),
+        ({"map": b""}, {}, "empty"),
+        ({"map": png(ids)}, {"style": "/etc/passwd"}, "no style"),
+        ({"map": png(ids)}, {"settings": '{"look": {"seed": -1}}'}, "settings"),
+        ({"map": png(ids)}, {"settings": '{"photo": "' + "0" * 32 + '"}'}, "hand it in again"),
+        ({"map": png(ids[:4])}, {}, "each side"),
+        ({"map": bomb()}, {}, "far too many pixels"),
+    ]
+    for files, data, words in cases:
+        answer = client.post("/api/synthesize", files=files, data=data)
+        assert answer.status_code == 400, (words, answer.text)
+        error = answer.json()["error"]
+        assert words in error, error
+        assert error.endswith(".")
+        assert "/tmp" not in error
+
+
+def bomb() -> bytes:
+    data = bytearray(png(np.zeros((64, 64), np.uint8)))
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    return bytes(data)
+
+
+def test_a_map_goes_out_and_comes_in_again(client: Any) -> None:
+    ids = landscape(SPACE, 256)
+    body = {"width": 256, "height": 256, "ids": base64.b64encode(ids.tobytes()).decode()}
+    body["settings"] = {"look": {"seed": 12}}
+    first = client.post("/api/maps/write", json=body).content
+    found = client.post("/api/maps/read", files={"map": first}).json()
+    assert base64.b64decode(found["ids"]) == ids.tobytes()
+    assert found["settings"]["look"] == {"seed": 12}
+    again = client.post("/api/maps/write", json=body | {"ids": found["ids"]}).content
+    assert again == first
+    half = client.post("/api/maps/read", files={"map": first}, data={"width": 128, "height": 128}).json()
+    assert np.array_equal(
+        np.frombuffer(base64.b64decode(half["ids"]), np.uint8).reshape(128, 128), ids[1::2, 1::2]
+    )
+    assert "resized" in half["notes"][-1]
+
+
+def test_a_photo_changes_only_where_its_map_does(client: Any) -> None:
+    rng = np.random.default_rng(1)
+    photo = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    size = {"width": "256", "height": "256"}
+    found = client.post("/api/photos", files={"photo": png(photo)}, data=size).json()
+    ids = np.frombuffer(base64.b64decode(found["labels"]), np.uint8).reshape(256, 256).copy()
+    settings = f'{{"photo": "{found["key"]}", "feather": 8}}'
+
+    def paint() -> np.ndarray:
+        answer = client.post(
+            "/api/synthesize", files={"map": png(ids)}, data={"settings": settings, "format": "rgb"}
+        )
+        return np.frombuffer(answer.content, np.uint8).reshape(256, 256, 3)
+
+    assert np.array_equal(paint(), photo)
+    ids[100:140, 100:140] = SPACE.names.index("sand")
+    after = paint()
+    outside = np.ones((256, 256), bool)
+    outside[90:150, 90:150] = False
+    assert np.array_equal(after[outside], photo[outside])
+    assert not np.array_equal(after, photo)
+
+
+def test_projects_are_kept_and_forgotten(client: Any) -> None:
+    ids = base64.b64encode(landscape(SPACE, 32).tobytes()).decode()
+    body = {
+        "label_set": "siftflow",
+        "width": 32,
+        "height": 32,
+        "layers": [{"name": "Background", "ids": ids}],
+    }
+    assert client.put("/api/projects/My%20lake", json=body).status_code == 204
+    assert "My lake" in [p["name"] for p in client.get("/api/projects").json()]
+    assert client.get("/api/projects/My%20lake").json()["layers"][0]["ids"] == ids
+    for name in ("..%2F..%2Fevil", "a%5Cb", "%00", "a.b"):
+        answer = client.put(f"/api/projects/{name}", json=body)
+        assert answer.status_code in (400, 404, 405), name
+        assert answer.json()["error"].endswith((".", "Found", "Allowed"))
+    assert client.delete("/api/projects/My%20lake").status_code == 204
+    assert client.get("/api/projects/My%20lake").status_code == 400
+
+
+def test_the_description_is_ours_and_complete(client: Any) -> None:
+    found = client.get("/api/openapi.json").json()
+    assert {"/api/synthesize", "/api/styles", "/api/labels", "/api/projects"} <= set(found["paths"])
+    page = client.get("/api").text
+    assert "http://" not in page
+    assert "https://" not in page

@@ -1,0 +1,123 @@
+"""Project files: what is written is read back, and bombs, paths and nonsense are refused."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from semsynth.app.limits import Limits
+from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings
+from semsynth.app.projects import Layer, Project, Shelf, check_name, pack_ids, read_project, write_project
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+
+LIMITS = Limits(max_body=1 << 20)
+PALETTE = LabelSpace.named("siftflow").palette()
+
+
+def project(layers: int = 2, side: int = 32) -> Project:
+    rng = np.random.default_rng(layers)
+    look = MixLook(mix=(SeedLook(seed=3), NamedLook(name="dusk")), amount=0.25)
+    return Project(
+        label_set="siftflow",
+        width=side,
+        height=side,
+        layers=[
+            Layer(
+                name=f"Layer {i}", visible=i != 1, ids=pack_ids(rng.integers(0, 256, (side, side), np.uint8))
+            )
+            for i in range(layers)
+        ],
+        active=layers - 1,
+        settings=Settings(look=look),
+    )
+
+
+def test_a_project_reads_back_and_writes_the_same_bytes() -> None:
+    data = write_project(project(), PALETTE)
+    assert read_project(data, LIMITS) == project()
+    assert write_project(read_project(data, LIMITS), PALETTE) == data
+
+
+def test_too_many_layers_are_refused() -> None:
+    with pytest.raises(SemsynthError, match="16 layers"):
+        read_project(write_project(project(17), PALETTE), LIMITS)
+
+
+def test_a_bomb_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("project.json", b" " * (20 << 20))
+    assert len(out.getvalue()) < 1 << 16
+    with pytest.raises(SemsynthError, match="far too large"):
+        read_project(out.getvalue(), LIMITS)
+
+
+def test_a_layer_of_a_billion_pixels_is_refused() -> None:
+    data = write_project(project(1), PALETTE)
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        new.writestr("project.json", old.read("project.json"))
+        header = bytearray(old.read("layers/0.png"))
+        header[16:24] = (60_000).to_bytes(4, "big") * 2
+        new.writestr("layers/0.png", bytes(header))
+    with pytest.raises(SemsynthError, match=r"million|damaged"):
+        read_project(out.getvalue(), LIMITS)
+
+
+def test_paths_in_the_archive_are_never_looked_at(tmp_path: Path) -> None:
+    out = io.BytesIO(write_project(project(1), PALETTE))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("../../evil.txt", b"evil")
+    assert read_project(out.getvalue(), LIMITS) == project(1)
+    assert not list(tmp_path.rglob("evil*"))
+
+
+@given(data=st.binary(max_size=300))
+def test_nonsense_is_refused(data: bytes) -> None:
+    with pytest.raises(SemsynthError):
+        read_project(data, LIMITS)
+
+
+NONSENSE = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda c: st.dictionaries(st.text(max_size=9), c, max_size=4),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=50)
+@given(head=NONSENSE)
+def test_nonsense_inside_is_refused(head: object) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("project.json", json.dumps(head))
+    with pytest.raises(SemsynthError):
+        read_project(out.getvalue(), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "a\\b", "C:x", "", " ", ".", "..", "x" * 65, "a.zip", "a\0b", "-a", "a\nb"]
+)
+def test_paths_are_no_names(name: str) -> None:
+    with pytest.raises(SemsynthError, match="name"):
+        check_name(name)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(max_size=70))
+def test_whatever_is_let_through_stays_in_the_folder(tmp_path: Path, name: str) -> None:
+    shelf = Shelf(tmp_path / "projects", LIMITS)
+    try:
+        shelf.save(name, b"data")
+    except SemsynthError:
+        return
+    assert shelf.load(name) == b"data"
+    assert [p.parent for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / "projects"]
+    shelf.delete(name)
+    assert not shelf.names()
