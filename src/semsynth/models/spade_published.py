@@ -99,18 +99,24 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any
         SemsynthError: names the first tensor that does not fit.
     """
     mean = require(state, "fc_mu.weight", "SPADE style encoder")
-    spectral = "layer1.0.weight_orig" in state
-    first = require(state, f"layer1.0.weight{'_orig' * spectral}", "SPADE style encoder")
+    spectral = any(name.startswith("layer1.") and name.endswith("weight_orig") for name in state)
+    inner = "" if "layer1.bias" in state else ".0"  # a norm makes a Sequential of its own
+    first = require(state, f"layer1{inner}.weight{'_orig' * spectral}", "SPADE style encoder")
     depth = len({found[0] for name in state if (found := re.match(r"layer\d+\.", name))})
-    config = {
+    batch = "layer1.1.running_mean" in state
+    config: dict[str, Any] = {
         "style_dim": mean.shape[0],
         "width": first.shape[0],
         "image_size": 4 * 2**depth,
         "spectral": spectral,
+        "norm": "sync_batch" if batch else "instance" if inner else "none",
     }
+    if depth < 4:
+        raise SemsynthError(f"this is no whole SPADE style encoder: it has {depth} layers, fewer than 4")
     with torch.device("meta"):
         model = StyleEncoder(**config)
-    modules = {f"convs.{i}": f"layer{i + 1}.0" for i in range(depth)}
+    modules = {f"convs.{i}": f"layer{i + 1}{inner}" for i in range(depth)}
+    modules |= {f"norms.{i}": f"layer{i + 1}.1" for i in range(depth)}
     return config, translate(state, modules | {"mean": "fc_mu", "log_variance": "fc_var"}, model)
 
 

@@ -1,18 +1,18 @@
 """The style encoder: a photograph to the mean and log-variance of its style (Park et al., appendix A)."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.ops.blocks import spectral_norm
-from semsynth.ops.norm import InstanceNorm2d
+from semsynth.ops.blocks import conv_norm
 from semsynth.ops.spade import SLOPE
 
 
 class StyleEncoder(nn.Module):
-    """Stride-2 convolutions with spectral and instance norm down to 4x4, then two linear maps.
+    """Stride-2 convolutions with spectral and another norm down to 4x4, then two linear maps.
 
     Pictures of any size are resized to `image_size` first, bilinear without antialiasing as published.
 
@@ -21,10 +21,17 @@ class StyleEncoder(nn.Module):
         width: base width (64 in the paper).
         image_size: side it works at, a power of two from 64 up (256 in the paper); sets the depth.
         spectral: spectral norm on the convolutions.
+        norm: "instance" (published default), "batch" or "sync_batch", both affine, or "none".
     """
 
     def __init__(
-        self, *, style_dim: int = 256, width: int = 64, image_size: int = 256, spectral: bool = True
+        self,
+        *,
+        style_dim: int = 256,
+        width: int = 64,
+        image_size: int = 256,
+        spectral: bool = True,
+        norm: str = "instance",
     ) -> None:
         super().__init__()
         if image_size < 64 or image_size & (image_size - 1):
@@ -34,14 +41,18 @@ class StyleEncoder(nn.Module):
             "width": width,
             "image_size": image_size,
             "spectral": spectral,
+            "norm": norm,
         }
         self.image_size = image_size
         self.style_dim = style_dim
         depth = image_size.bit_length() - 3  # 256 → 6 halvings, down to 4x4
         widths = [3, *(width * min(2**i, 8) for i in range(depth))]
-        convs = [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False) for a, b in zip(widths, widths[1:])]
-        self.convs = nn.ModuleList(spectral_norm(c) if spectral else c for c in convs)
-        self.norms = nn.ModuleList(InstanceNorm2d(b) for b in widths[1:])
+        layers = [
+            conv_norm(nn.Conv2d(a, b, 3, stride=2, padding=1), norm, spectral=spectral)
+            for a, b in pairwise(widths)
+        ]
+        self.convs = nn.ModuleList(layer.conv for layer in layers)
+        self.norms = nn.ModuleList(layer.norm for layer in layers)
         self.mean = nn.Linear(widths[-1] * 16, style_dim)
         self.log_variance = nn.Linear(widths[-1] * 16, style_dim)
 
