@@ -18,9 +18,18 @@ def test_lookup_is_the_convolution_of_the_planes(
     planes = one_hot(labels, 6, dtype=torch.float64)
     if padding:
         planes = F.pad(planes, (padding,) * 4, mode="reflect" if reflect else "constant")
-    windows = label_windows(labels, 6, kernel, stride=stride, padding=padding, reflect=reflect)
+    windows = label_windows(labels, kernel, stride=stride, padding=padding, reflect=reflect)
+    expected = F.conv2d(planes, weight, stride=stride)
+    torch.testing.assert_close(lookup_conv(windows, weight), expected, rtol=0, atol=1e-12)
+
+    grad = torch.randn_like(expected)
+    weight.requires_grad_()
+    (slope,) = torch.autograd.grad(F.conv2d(planes, weight, stride=stride), weight, grad)
+    narrow = weight.detach().float().requires_grad_()  # the native kernels, where they run
+    found = lookup_conv(windows, narrow)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(
-        lookup_conv(windows, weight), F.conv2d(planes, weight, stride=stride), rtol=0, atol=1e-12
+        torch.autograd.grad(found, narrow, grad.float())[0], slope.float(), rtol=1e-5, atol=1e-5
     )
 
 

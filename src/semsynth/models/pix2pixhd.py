@@ -51,9 +51,7 @@ class StemConv2d(nn.Conv2d):
         elif seen.mode == "dense":
             out, planes = None, seen.dense(weight.dtype)
         else:
-            windows = label_windows(
-                seen.labels, seen.num_classes, self.kernel_size[0], padding=pad, reflect=True
-            )
+            windows = label_windows(seen.labels, self.kernel_size[0], padding=pad, reflect=True)
             out = lookup_conv(windows, weight[:, : seen.num_classes])
             weight = weight[:, seen.num_classes :]
             planes = None if seen.edges is None else seen.edges.unsqueeze(1).to(weight.dtype)

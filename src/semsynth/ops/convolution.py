@@ -1,8 +1,8 @@
 """A convolution whose weight gradient is fast on small maps too.
 
-For the weight gradient in bfloat16, a CPU's kernels share out the pixels of a batch, and run at a few per cent
-of their speed where there are few pixels for many channels: in the first blocks of a generator. There the
-gradient is one product of matrices instead, several times faster. The numbers are those of `torch.nn.Conv2d`.
+For the weight gradient in bfloat16, a CPU's kernels share out the pixels of a batch, and run at a few per
+cent of their speed where there are few pixels for many channels: in the first blocks of a generator. There
+the gradient is one product of matrices instead, several times faster. The numbers are the same.
 """
 
 from typing import Any

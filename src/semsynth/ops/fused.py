@@ -1,6 +1,6 @@
-"""SPADE by distinct patches as three differentiable operations on the native kernels.
+"""SPADE by distinct patches: its table, and one pass over the pixels, on the native kernels.
 
-    hidden = lookup_sum(...)      one row per distinct small window: a sum of weight columns
+    hidden = lookup_sum(...)      one row per distinct small window: a sum of weight columns (lookup.py)
     table  = window_linear(...)   one row per distinct large window: gamma and beta
     out    = modulate(...)        one pass over the pixels: normalise, double, look up, scale, shift, activate
 
@@ -31,52 +31,6 @@ _CHUNKS = 64
 def supports(x: Tensor) -> bool:
     """Whether `modulate` can compute on these features here."""
     return native.supports(x) and compute_dtype(x) in (torch.float32, torch.bfloat16)
-
-
-def lookup_sum(
-    table: Tensor, bias: Tensor | None, patches: Tensor, *, dtype: torch.dtype, relu: bool = False
-) -> Tensor:
-    """Add up one row of a table per tap of each patch.
-
-    Args:
-        table: (T, S, O) a row per tap and symbol.
-        bias: (O), added where given.
-        patches: (P, T) int32 symbols.
-        dtype: of the result.
-        relu: cut the sums at zero.
-
-    Returns:
-        (P, O).
-    """
-    if native.supports(table) and dtype in (torch.float32, torch.bfloat16):
-        return _LookupSum.apply(table.float(), bias, patches, dtype, relu)  # type: ignore[no-any-return]
-    rows = patches + torch.arange(table.shape[0], device=patches.device, dtype=patches.dtype) * table.shape[1]
-    out = F.embedding_bag(rows, table.flatten(0, 1), mode="sum")
-    out = out if bias is None else out + bias
-    return (F.relu(out) if relu else out).to(dtype)
-
-
-class _LookupSum(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, table: Tensor, bias: Tensor | None, patches: Tensor, dtype: torch.dtype, relu: bool
-    ) -> Tensor:
-        out = table.new_empty(len(patches), table.shape[2], dtype=dtype)
-        bias = None if bias is None else bias.float().contiguous()
-        native.lookup(table.contiguous(), bias, patches.contiguous(), out, relu=relu)
-        ctx.save_for_backward(patches, *([out] if relu else []))
-        ctx.symbols, ctx.has_bias = table.shape[1], bias is not None
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        patches, *cut = ctx.saved_tensors
-        if cut:
-            grad = grad * (cut[0] > 0)
-        grad = grad.contiguous()
-        table = native.lookup_backward(grad, patches.contiguous(), ctx.symbols)
-        return table, grad.float().sum(0) if ctx.has_bias else None, None, None, None
 
 
 def window_linear(hidden: Tensor, weight: Tensor, bias: Tensor | None, plan: PatchPlan) -> Tensor:

@@ -1,40 +1,42 @@
-"""Strided and padded convolutions of one-hot label maps as look-ups, and label maps at half size.
+"""Convolutions of one-hot label maps as sums of table rows, and label maps at half size.
 
-On one-hot planes a k x k convolution is a sum of k*k columns of its weight, one a tap. `torch`'s embedding
-bag computes that sum from integer ids, forwards and backwards, and the planes are never made.
+On one-hot planes a k x k convolution is a sum of k*k columns of its weight, one a tap. The sum is computed
+from integer ids, forwards and backwards, and the planes are never made.
 """
+
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from semsynth.ops import native
+from semsynth.ops.dtypes import compute_dtype
 
 
 def label_windows(
-    labels: Tensor, num_classes: int, kernel: int, *, stride: int = 1, padding: int = 0, reflect: bool = False
+    labels: Tensor, kernel: int, *, stride: int = 1, padding: int = 0, reflect: bool = False
 ) -> Tensor:
-    """Which rows of the table [class, tap] each output of a convolution adds up.
+    """What each output of a convolution sees of a label map.
 
     Args:
-        labels: (B,H,W) int64 ids in 0..num_classes-1.
-        num_classes: K.
+        labels: (B,H,W) int64 ids.
         kernel: side k of the convolution.
         stride: of the convolution.
         padding: of the convolution, on every side.
-        reflect: pad by reflection; else by zeros, for which there is one row more, K*k*k.
+        reflect: pad by reflection; else by zeros.
 
     Returns:
-        (B,h',w',k*k) int32.
+        (B,h',w',k*k) int32 symbols: id + 1, or 0 outside.
     """
-    taps = kernel * kernel
-    rows = labels.to(torch.int32) * taps
-    outside = num_classes * taps
+    symbols = labels.to(torch.int32) + 1
     if padding and reflect:
-        rows = rows[:, _reflected(rows.shape[1], padding, rows.device)]
-        rows = rows[:, :, _reflected(rows.shape[2], padding, rows.device)]
+        symbols = symbols[:, _reflected(symbols.shape[1], padding, symbols.device)]
+        symbols = symbols[:, :, _reflected(symbols.shape[2], padding, symbols.device)]
     elif padding:
-        rows = F.pad(rows, (padding,) * 4, value=outside)
-    windows = rows.unfold(1, kernel, stride).unfold(2, kernel, stride).flatten(3)  # (B,h',w',k*k)
-    return (windows + torch.arange(taps, dtype=torch.int32, device=labels.device)).clamp_max(outside)
+        symbols = F.pad(symbols, (padding,) * 4)
+    return symbols.unfold(1, kernel, stride).unfold(2, kernel, stride).flatten(3)
 
 
 def lookup_conv(windows: Tensor, weight: Tensor) -> Tensor:
@@ -47,10 +49,58 @@ def lookup_conv(windows: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (B,out,h',w'), without bias; channels last in memory.
     """
-    table = weight.permute(1, 2, 3, 0).flatten(0, 2)  # (K*k*k,out)
-    table = F.pad(table, (0, 0, 0, 1))  # the last row stands for outside
-    summed = F.embedding_bag(windows.flatten(0, 2), table, mode="sum")  # (B*h'*w',out)
+    table = weight.flatten(2).permute(2, 1, 0)  # (k*k,K,out)
+    table = F.pad(table, (0, 0, 1, 0))  # symbol 0, outside, adds nothing
+    summed = lookup_sum(table, None, windows.flatten(0, 2), dtype=compute_dtype(weight))  # (B*h'*w',out)
     return summed.reshape(*windows.shape[:3], -1).permute(0, 3, 1, 2)
+
+
+def lookup_sum(
+    table: Tensor, bias: Tensor | None, patches: Tensor, *, dtype: torch.dtype, relu: bool = False
+) -> Tensor:
+    """Add up one row of a table per tap of each patch.
+
+    Args:
+        table: (T, S, O) a row per tap and symbol.
+        bias: (O), added where given.
+        patches: (P, T) int32 symbols.
+        dtype: of the result.
+        relu: cut the sums at zero.
+
+    Returns:
+        (P, O).
+    """
+    if native.supports(table) and dtype in (torch.float32, torch.bfloat16):
+        return _LookupSum.apply(table.float(), bias, patches, dtype, relu)  # type: ignore[no-any-return]
+    rows = patches + torch.arange(table.shape[0], device=patches.device, dtype=patches.dtype) * table.shape[1]
+    out = F.embedding_bag(rows, table.flatten(0, 1), mode="sum")
+    out = out if bias is None else out + bias
+    return (F.relu(out) if relu else out).to(dtype)
+
+
+class _LookupSum(torch.autograd.Function):
+    """On the native kernels."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, table: Tensor, bias: Tensor | None, patches: Tensor, dtype: torch.dtype, relu: bool
+    ) -> Tensor:
+        out = table.new_empty(len(patches), table.shape[2], dtype=dtype)
+        bias = None if bias is None else bias.float().contiguous()
+        native.lookup(table.contiguous(), bias, patches.contiguous(), out, relu=relu)
+        ctx.save_for_backward(patches, *([out] if relu else []))
+        ctx.symbols, ctx.has_bias = table.shape[1], bias is not None
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        patches, *cut = ctx.saved_tensors
+        if cut:
+            grad = grad * (cut[0] > 0)
+        grad = grad.contiguous()
+        table = native.lookup_backward(grad, patches.contiguous(), ctx.symbols)
+        return table, grad.float().sum(0) if ctx.has_bias else None, None, None, None
 
 
 def halve(planes: Tensor) -> Tensor:

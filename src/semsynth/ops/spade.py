@@ -15,6 +15,7 @@ from semsynth.ops import fused
 from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.convolution import Conv2d
 from semsynth.ops.dtypes import compute_dtype
+from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import parameter_free_norm
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
 
@@ -55,7 +56,7 @@ class LabelConv2d(nn.Conv2d):
         if level.edges is not None:
             tables.append(classes + columns[:, -1:])  # an edge pixel of the same class
         table = torch.cat(tables, 1)  # (k*k,num_symbols,O)
-        return fused.lookup_sum(table, self.bias, patches, dtype=dtype or table.dtype, relu=relu)
+        return lookup_sum(table, self.bias, patches, dtype=dtype or table.dtype, relu=relu)
 
 
 class Spade(nn.Module):

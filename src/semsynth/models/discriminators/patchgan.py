@@ -34,7 +34,7 @@ class LabelInput:
     """What one scale sees of a batch of label maps.
 
     Attributes:
-        windows: (B,h',w',16) rows of the look-up table, one a tap of each output; or None.
+        windows: (B,h',w',16) symbols of the labels under each output; or None.
         planes: (B,C,h,w) dense planes: all S of them, or only the edges beside `windows`; or None.
     """
 
@@ -149,7 +149,7 @@ class MultiscaleDiscriminator(nn.Module):
                 planes = one_hot(labels, self.num_classes, dtype=dtype)
                 full = planes if edges is None else torch.cat([planes, edges], 1)
                 return [LabelInput(None, planes) for planes in self._halvings(full)]
-            seen = [LabelInput(label_windows(labels, self.num_classes, KERNEL, stride=2, padding=PAD), edges)]
+            seen = [LabelInput(label_windows(labels, KERNEL, stride=2, padding=PAD), edges)]
             if len(self.scales) > 1:
                 half = halved_one_hot(labels, self.num_classes, dtype)
                 half = half if edges is None else torch.cat([half, halve(edges)], 1)
