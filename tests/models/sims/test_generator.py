@@ -61,9 +61,9 @@ def test_a_trained_alignment_is_used_and_a_bad_one_is_not(network: SIMSGenerator
     plain = network.canvas(labels)
     far = identity(1).clone()
     far[:, :, 2] = 5.0  # throws every segment out of the picture
-    network.align.affine.bias.copy_(far.flatten())
+    network.align.bias.copy_(far.flatten())
     assert np.array_equal(network.canvas(labels).labels, plain.labels)
-    network.align.affine.bias.copy_((identity(1) * 1.1).flatten())
+    network.align.bias.copy_((identity(1) * 1.1).flatten())
     assert not np.array_equal(network.canvas(labels).labels, plain.labels)
 
 

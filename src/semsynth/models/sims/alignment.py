@@ -44,21 +44,14 @@ class AlignmentNetwork(nn.Module):
     def __init__(self, num_classes: int, width: int = 64) -> None:
         super().__init__()
         self.trunk = SegmentTrunk(3 + 1 + num_classes, width)
-        self.affine = nn.Linear(8 * width, 6)
-        self.restart()
-
-    def restart(self) -> None:
-        """Make it predict the identity, whatever it sees."""
-        nn.init.zeros_(self.affine.weight)
-        with torch.no_grad():
-            self.affine.bias.copy_(identity(1).flatten())
+        # Bare parameters, for a fresh network must predict the identity however its layers are drawn.
+        self.weight = nn.Parameter(torch.zeros(6, 8 * width))
+        self.bias = nn.Parameter(identity(1).flatten().clone())
 
     @property
     def trained(self) -> bool:
         """Whether it can predict anything but the identity."""
-        return bool(self.affine.weight.any()) or not bool(
-            (self.affine.bias.cpu() == identity(1).flatten()).all()
-        )
+        return bool(self.weight.any()) or not torch.equal(self.bias.float().cpu(), identity(1).flatten())
 
     def forward(self, segments: Tensor, wanted: Tensor, labels: Tensor) -> Tensor:
         """Predict.
@@ -72,7 +65,7 @@ class AlignmentNetwork(nn.Module):
             (B, 2, 3) maps from places in the result to places in the segment's picture, in [-1, 1].
         """
         vector = self.trunk(torch.cat([segments, wanted, labels], 1)).flatten(1)
-        return self.affine(vector).unflatten(1, (2, 3))  # type: ignore[no-any-return]
+        return F.linear(vector, self.weight, self.bias).unflatten(1, (2, 3))  # type: ignore[no-any-return]
 
 
 def identity(batch: int) -> Tensor:

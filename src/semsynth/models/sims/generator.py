@@ -123,7 +123,7 @@ class SIMSGenerator(GeneratorModule):
 
     def _fit(self, labels: Labels, pairs: Sequence[tuple[Segment, int]]) -> list[Placed]:
         """Warp stored segments (rows of the bank) to the places they are wanted in."""
-        pictures = [self.bank.pixels(row).astype(np.float32) / 255 for _, row in pairs]
+        pictures = [self.bank.pixels(row).astype(np.float32) / np.float32(255) for _, row in pairs]
         shapes = [self.bank.mask(row) for _, row in pairs]
         if self.align.trained:
             like = self.refine.to_image.weight
@@ -134,8 +134,8 @@ class SIMSGenerator(GeneratorModule):
             planes = one_hot(ids, self.num_classes, dtype=like.dtype).expand(len(pairs), -1, -1, -1)
             theta = self.align(pixels * masks, wanted, planes)
             pixels, masks = fit(pixels * masks, masks, wanted, theta)
-            pictures = [np.asarray(p, np.float32) for p in pixels.permute(0, 2, 3, 1).float().cpu()]
-            shapes = list(masks[:, 0].cpu().numpy() > 0.5)
+            pictures = list(pixels.permute(0, 2, 3, 1).float().cpu().numpy())
+            shapes = list((masks[:, 0] > 0.5).cpu().numpy())
         return [
             Placed(segment.class_id, segment.mask, mask, picture)
             for (segment, _), mask, picture in zip(pairs, shapes, pictures)
