@@ -85,6 +85,7 @@ class SpadeGenerator(GeneratorModule):
         if style_dim is not None:
             cells = self.latent_size[0] * self.latent_size[1] if stem == "style" else 1
             self.stem_style = nn.Linear(style_dim, widths[0] * cells)
+            self.stem_style.init_zero = stem != "style"  # type: ignore[assignment]
         self.blocks = nn.ModuleList(
             SpadeResBlock(
                 before,

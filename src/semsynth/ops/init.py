@@ -25,7 +25,8 @@ def initialize(
     """Draw every convolution and linear weight below `module`; set their biases to 0.
 
     Affine batch norms get weights N(1, gain) and biases 0. A convolution that stacks several layers along its
-    output channels says so by an integer attribute `init_chunks`; each chunk is drawn as a layer of its own.
+    output channels says so by an integer attribute `init_chunks`; each chunk is drawn as a layer of its own. A
+    layer with a true attribute `init_zero` starts at zero.
 
     Args:
         module: changed in place.
@@ -54,6 +55,8 @@ def initialize(
             drawn: Scheme = "none" if part is not None and spectral == "default" else scheme
             for chunk in weight.detach().chunk(getattr(layer, "init_chunks", 1), dim=0):
                 _draw(chunk, drawn, gain, generator)
+            if getattr(layer, "init_zero", False):
+                nn.init.zeros_(weight)
             if part is not None:
                 part.restart(weight, generator)
         elif weight.ndim == 1 and "BatchNorm" in type(layer).__name__:

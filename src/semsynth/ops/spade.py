@@ -96,7 +96,10 @@ class Spade(nn.Module):
         self.shared = LabelConv2d(label_channels, hidden, kernel_size)
         self.modulation = nn.Conv2d(hidden, 2 * channels, kernel_size, padding=kernel_size // 2)
         self.modulation.init_chunks = 2  # type: ignore[assignment]  # gamma's rows, then beta's
-        self.style = nn.Linear(style_dim, 2 * channels) if style_dim else None
+        self.style: nn.Linear | None = None
+        if style_dim:
+            self.style = nn.Linear(style_dim, 2 * channels)
+            self.style.init_zero = True  # type: ignore[assignment]  # else chance looks drown the labels
 
     def forward(
         self,
