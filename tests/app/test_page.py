@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from semsynth.labels import LabelSpace
 from tests.app.conftest import Served, open_page, settle, shoot
+from tests.app.stand_in import landscape
 
 pytestmark = pytest.mark.browser
 SPACE = LabelSpace.named("siftflow")
@@ -294,6 +295,7 @@ def test_reload_brings_the_drawing_back(page: Any) -> None:
     drag(page, (50, 50), (90, 90))
     page.keyboard.press("d")
     page.keyboard.press("k")
+    page.wait_for_function("() => semsynth.pictures.kept.length === 1")
     drawn, shown = ids(page), picture(page)
     page.wait_for_timeout(600)
     page.reload()
@@ -303,6 +305,43 @@ def test_reload_brings_the_drawing_back(page: Any) -> None:
     page.click("#tab-pictures")
     assert page.locator("#pictures li").count() == 1
     shoot(page, "pictures")
+
+
+def test_a_photo_changes_only_where_it_is_painted(page: Any, tmp_path: Path) -> None:
+    sea, sand = SPACE.names.index("sea"), SPACE.names.index("sand")
+    rng = np.random.default_rng(3)
+    scene = landscape(SPACE, 256)
+    photo = np.clip(SPACE.colorize(scene) + rng.integers(-4, 5, (256, 256, 3)), 0, 255).astype(np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo).save(path)
+    _open(page, "#open-photo", path)
+    page.wait_for_selector("#photo-chip")
+    assert np.array_equal(picture(page), photo)
+    assert np.array_equal(ids(page), scene)
+    shoot(page, "photo-before")
+    choose(page, "sand")
+    page.keyboard.press("g")
+    page.mouse.click(*at(page, 60, 180))
+    changed = ids(page) != scene
+    assert (ids(page)[changed] == sand).all()
+    assert (scene[changed] == sea).all()
+    after = picture(page)
+    far = ~_near(changed, 9)
+    assert far.sum() > 10_000
+    assert np.array_equal(after[far], photo[far])
+    assert (after[changed] != photo[changed]).any(-1).mean() > 0.9
+    shoot(page, "photo-after")
+    page.wait_for_timeout(600)
+    page.reload()
+    page.wait_for_selector("#photo-chip")
+    assert np.array_equal(picture(page), after)
+    saved = _download(page, "#export-picture", tmp_path / "edited.png")
+    assert np.array_equal(np.asarray(Image.open(saved)), after)
+
+
+def _near(mask: np.ndarray, distance: int) -> np.ndarray:
+    grown = Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(2 * distance + 1))
+    return np.asarray(grown) > 0
 
 
 def test_views_zoom_and_theme(page: Any) -> None:

@@ -4,6 +4,7 @@ import { call, sendForm } from "./server.js";
 
 /**
  * @typedef {import("./types.js").Card} Card
+ * @typedef {import("./colours.js").Colours} Colours
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./files.js").Files} Files
  * @typedef {import("./photo.js").PhotoEdit} PhotoEdit
@@ -16,15 +17,17 @@ export class Examples {
    * @param {Card[]} cards
    * @param {Files} files
    * @param {PhotoEdit} photo
+   * @param {Colours} colours
    */
-  constructor(studio, cards, files, photo) {
+  constructor(studio, cards, files, photo, colours) {
     this.studio = studio;
     this.cards = cards;
     this.files = files;
     this.photo = photo;
     document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
-    const tiles = cards.map((card) => this.tile(card.name, card.picture, () => this.start(card)));
-    tiles.unshift(this.tile(`All ${studio.nameOf(studio.background)}`, null, () => this.startEmpty()));
+    const tiles = cards.map((card) => this.tile(card.name, picture(card.picture ?? ""), () => this.start(card)));
+    const empty = colours.swatch(studio.background, 32);
+    tiles.unshift(this.tile(`all ${studio.nameOf(studio.background)}`, empty, () => this.startEmpty()));
     document.getElementById("examples")?.append(...tiles);
   }
 
@@ -56,31 +59,30 @@ export class Examples {
 
   /**
    * @param {string} name
-   * @param {string | null} picture
+   * @param {HTMLElement} shown
    * @param {() => unknown} action
    */
-  tile(name, picture, action) {
+  tile(name, shown, action) {
     const tile = document.createElement("button");
     tile.className = "tile";
     tile.type = "button";
-    if (picture) {
-      const image = document.createElement("img");
-      image.src = picture;
-      image.alt = "";
-      tile.append(image);
-    } else {
-      const blank = document.createElement("span");
-      blank.className = "blank";
-      tile.append(blank);
-    }
     const text = document.createElement("span");
     text.className = "tile-name";
     text.textContent = name;
-    tile.append(text);
+    tile.append(shown, text);
     tile.addEventListener("click", () => {
       dialog("new").close();
       this.files.try(async () => action());
     });
     return tile;
   }
+}
+
+/** @param {string} address */
+function picture(address) {
+  const image = document.createElement("img");
+  image.src = address;
+  image.alt = "";
+  image.loading = "lazy";
+  return image;
 }

@@ -64,6 +64,18 @@ export class Live {
     return canvas.toDataURL("image/jpeg", 0.9);
   }
 
+  /**
+   * Wait until the picture shows the drawing as it is, but no longer than a moment.
+   * @returns {Promise<void>}
+   */
+  settled() {
+    if (this.current) return Promise.resolve();
+    return new Promise((resolve) => {
+      setTimeout(resolve, 5000);
+      this.showed.on((current) => current && resolve());
+    });
+  }
+
   request() {
     this.dirty = true;
     this.schedule();

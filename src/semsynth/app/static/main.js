@@ -64,7 +64,7 @@ async function main() {
   const files = new Files(studio, styles, photo, settings);
   const layers = new Layers(studio);
   const pictures = new Pictures(studio, styles, view, live);
-  const examples = new Examples(studio, exampleCards, files, photo);
+  const examples = new Examples(studio, exampleCards, files, photo, colours);
   const status = new Status(studio, palette, live);
   const tabs = new Tabs();
   if (model.style_dim === null) document.getElementById("tab-style")?.remove();
@@ -145,10 +145,12 @@ function page(studio, view, colours, input, toolbar, palette, styles, layers, pi
     /** @type {HTMLButtonElement} */ (document.getElementById("undo")).disabled = !studio.history.done.length;
     /** @type {HTMLButtonElement} */ (document.getElementById("redo")).disabled = !studio.history.undone.length;
   };
-  view.zoomed.on(() => {
+  const showZoom = () => {
     zoomText.textContent = `${Math.round(view.zoom * 100)} %`;
-  });
-  zoomText.textContent = `${Math.round(view.zoom * 100)} %`;
+    zoomText.setAttribute("aria-label", `${zoomText.textContent}: fit the drawing into the window`);
+  };
+  view.zoomed.on(showZoom);
+  showZoom();
   studio.stepped.on(steps);
   steps();
 

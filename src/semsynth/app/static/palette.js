@@ -127,7 +127,10 @@ export class Palette {
     area.className = "area";
     const mark = document.createElement("span");
     mark.className = "locked";
-    mark.append(icon("lock"));
+    const said = document.createElement("span");
+    said.className = "sr";
+    said.textContent = "locked";
+    mark.append(icon("lock"), said);
     row.append(this.colours.swatch(c.id, 32), name, mark, area);
     row.addEventListener("click", () => this.studio.choose(c.id));
     row.addEventListener("pointerenter", (e) => {
@@ -147,7 +150,6 @@ export class Palette {
       row.setAttribute("aria-selected", String(chosen));
       row.tabIndex = chosen || (!shown && first) ? 0 : -1;
       row.classList.toggle("is-locked", Boolean(locked[id]));
-      row.setAttribute("aria-label", this.studio.nameOf(id) + (locked[id] ? ", locked" : ""));
       first = false;
     }
     this.rows.get(classId)?.scrollIntoView({ block: "nearest" });

@@ -36,7 +36,8 @@ export class Pictures {
     this.chip.addEventListener("click", () => this.compare(null));
   }
 
-  keep() {
+  async keep() {
+    await this.live.settled();
     const picture = this.live.still();
     if (!picture) {
       this.studio.told.emit("There is no picture yet.");
