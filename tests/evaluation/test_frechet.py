@@ -58,7 +58,9 @@ def test_fewer_pictures_than_features_take_another_road_to_the_same_number() -> 
     wide = replace(SPACE, dimensions=50)
     rng = np.random.default_rng(3)
     x, y = (Features(rng.normal(size=(30, 50)) + i, wide) for i in range(2))
-    assert frechet_distance(x, y) == pytest.approx(frechet_distance(Statistics.of(x), Statistics.of(y)), rel=1e-9)
+    assert frechet_distance(x, y) == pytest.approx(
+        frechet_distance(Statistics.of(x), Statistics.of(y)), rel=1e-9
+    )
 
 
 def test_it_is_the_textbook_formula_where_covariances_commute() -> None:

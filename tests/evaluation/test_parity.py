@@ -31,7 +31,9 @@ def need(package: str) -> None:
 def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights under the published names; scaled so that features neither vanish nor explode."""
     network, draw = FidInception(), torch.Generator().manual_seed(0)
-    state = {f"fc.{name}": torch.randn(p.shape, generator=draw) * 0.02 for name, p in network.fc.named_parameters()}
+    state = {
+        f"fc.{name}": torch.randn(p.shape, generator=draw) * 0.02 for name, p in network.fc.named_parameters()
+    }
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             weight, norm = module.weight, name.removesuffix("conv") + "bn"
@@ -54,7 +56,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         (root / name).mkdir()
         for i in range(COUNT):
             coarse = rng.normal(tint, 50, (grain, grain, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(root / name / f"{i:02}.png")
+            Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(
+                root / name / f"{i:02}.png"
+            )
     return [root / "warm", root / "cold"]
 
 
@@ -88,14 +92,16 @@ def test_the_confusion_matrix_is_that_of_torchmetrics() -> None:
     truth, predicted = rng.integers(0, k + 1, 5000), rng.integers(0, k, 5000)
     code = (
         "import json, sys, torch\n"
-        "from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index\n"
+        "from torchmetrics.functional import classification as c\n"
         "truth, predicted = torch.tensor(json.load(sys.stdin))\n"
-        f"matrix = multiclass_confusion_matrix(predicted, truth, {k + 1})\n"
-        f"iou = multiclass_jaccard_index(predicted, truth, {k + 1}, average='none', ignore_index={k})\n"
+        f"matrix = c.multiclass_confusion_matrix(predicted, truth, {k + 1})\n"
+        f"iou = c.multiclass_jaccard_index(predicted, truth, {k + 1}, average='none', ignore_index={k})\n"
         "print(json.dumps([matrix.tolist(), iou.tolist()]))\n"
     )
     given = json.dumps([truth.tolist(), predicted.tolist()])
-    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, input=given).stdout
+    answer = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, input=given
+    ).stdout
     counts, iou = json.loads(answer.splitlines()[-1])
     matrix = ConfusionMatrix(k)
     matrix.add(truth, predicted)

@@ -8,7 +8,7 @@ from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
     from semsynth.evaluation.segmentation import SegmentationScores
-    from semsynth.evaluation.segmenter_training import SegmenterRecipe
+    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where it is written"
     )
     train.add_argument("--recipe", type=Path, help="TOML file of settings; flags override it")
+    train.add_argument("--start", type=Path, metavar="SEGMENTER", help="begin with the weights of another")
     train.add_argument("--split", default="train", help="what it learns from (default: train)")
     train.add_argument("--val-split", default="val", help="what it is scored on (default: val)")
     for name, kind in _settings().items():
@@ -46,7 +47,7 @@ def run_train(args: argparse.Namespace) -> int:
     recipe = _recipe(args)
     train, val = load_dataset(args.data, split=args.split), load_dataset(args.data, split=args.val_split)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        model = train_segmenter(train, val, args.output, recipe, progress=progress)
+        model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress)
     scores = model.config.scores
     print(
         f"{args.output}: pixel accuracy {scores['pixel_accuracy']:.1%}, mIoU {scores['miou']:.1%} over "
@@ -90,7 +91,18 @@ def _print_scores(scores: "SegmentationScores", names: tuple[str, ...]) -> None:
 def _settings() -> dict[str, type]:
     """Names of the recipe's settings and their types; written here so that ``--help`` needs no torch."""
     numbers: dict[str, type] = dict.fromkeys(
-        ("width", "size", "pictures", "batch_size", "frozen_steps", "views", "validate_every", "seed"), int
+        (
+            "width",
+            "size",
+            "pictures",
+            "batch_size",
+            "frozen_steps",
+            "views",
+            "crop",
+            "validate_every",
+            "seed",
+        ),
+        int,
     )
     shares = ("minutes", "learning_rate", "encoder_rate", "weight_decay", "ema", "class_power", "rare_share")
     return {"encoder": str, **numbers, **dict.fromkeys((*shares, "least_crop"), float)}
@@ -101,7 +113,7 @@ def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":
     import difflib
     import tomllib
 
-    from semsynth.evaluation.segmenter_training import SegmenterRecipe
+    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
 
     values: dict[str, Any] = {}
     if args.recipe is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +162,7 @@ class Views:
         early: The frozen steps.
         count: Views of each photograph.
         least_crop: See ``augment``.
+        crop: Side of the random crop of a view a batch holds, in pixels, a multiple of 32.
         seed: Of the augmentation.
         folder: Where the files are, or will be.
         stamp: Says what they hold; files with another stamp are made again.
@@ -174,13 +176,15 @@ class Views:
         *,
         count: int,
         least_crop: float,
+        crop: int,
         seed: int,
         folder: Path,
         stamp: str,
         report: Callable[[int], None] = lambda rows: None,
         chunk: int = 32,
     ) -> None:
-        self.photographs, self.count, rows = photographs, count, count * len(photographs)
+        self.photographs, self.count, self.crop = photographs, count, crop
+        rows = count * len(photographs)
         seal = folder / "views.json"
         state = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
         done = state["done"] if state.get("stamp") == stamp else 0
@@ -204,9 +208,10 @@ class Views:
             report(int(every[-1]) + 1)
             if (start // chunk) % 32 == 31 or every[-1] == rows - 1:
                 self._flush()
-                seal.write_text(json.dumps({"stamp": stamp, "done": int(every[-1]) + 1}), encoding="utf-8")
+                state = {"stamp": stamp, "files": len(self.files), "done": int(every[-1]) + 1}
+                seal.write_text(json.dumps(state), encoding="utf-8")
         if not self.files:
-            self.files = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("views-[0-9].npy"))]
+            self.files = [np.load(folder / f"views-{i}.npy", mmap_mode="r") for i in range(state["files"])]
 
     @staticmethod
     def _open(folder: Path, number: int, done: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
@@ -219,10 +224,23 @@ class Views:
                 file.flush()
 
     def batch(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        """A random view of each photograph: what the late steps need, and the classes (B, S, S) uint8."""
+        """A random crop of a random view of each photograph.
+
+        Returns:
+            What the late steps need, and the classes (B, C, C) uint8, C the crop's side.
+        """
         rows = rng.integers(0, self.count, len(indices)) * len(self.photographs) + indices
-        kept = [torch.from_numpy(file[rows]).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
-        return kept, torch.from_numpy(self.classes[rows])
+        side = self.classes.shape[1]
+        corners = rng.integers(0, (side - self.crop) // 32 + 1, (len(rows), 2)) * 32
+
+        def cut(file: npt.NDArray[Any]) -> Tensor:
+            stride = side // file.shape[1]
+            size = self.crop // stride
+            places = zip(rows, corners // stride)
+            return torch.from_numpy(np.stack([file[r, y : y + size, x : x + size] for r, (y, x) in places]))
+
+        kept = [cut(file).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
+        return kept, cut(self.classes)
 
 
 Draw = Callable[[npt.NDArray[np.int64], Rng], tuple[list[Tensor], Tensor]]

@@ -8,8 +8,9 @@ runs in bfloat16.
 
 import copy
 import json
+import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,64 +35,7 @@ from semsynth.evaluation.segmenter_data import (
     batches,
     decode,
 )
-
-
-@dataclass(frozen=True)
-class SegmenterRecipe:
-    """Settings of a segmenter's training. Schedules count pictures.
-
-    Attributes:
-        encoder: "efficientnet-lite0", "-lite1", "-lite2" (pretrained on ImageNet), or "scratch".
-        width: Channels of the decoder.
-        size: Side of the square pictures it trains on, in pixels.
-        pictures: Length of the training.
-        minutes: If above 0, the training also ends after so many minutes, its schedule pulled together.
-        batch_size: Pictures in a step.
-        learning_rate: Of the decoder, and of an encoder that starts from nothing; cosine to 0.
-        encoder_rate: Of the late stages of a pretrained encoder.
-        frozen_steps: How many of the eight steps (stem and seven stages) of a pretrained encoder stay as they
-            are.
-        views: How many augmented versions of each photograph are put through the frozen steps once and kept
-            on disk, about 0.4 MB each with six frozen steps; 0 augments afresh every time.
-        weight_decay: Of AdamW.
-        ema: Decay of the averaged weights, which are what is kept.
-        class_power: Classes weigh (share of pixels) ** -class_power in the loss.
-        rare_share: Pictures holding a class that fewer than this share of pictures hold are drawn more often.
-        least_crop: The smallest crop, as a share of the picture's area.
-        validate_every: Pictures between validations.
-        seed: Of everything that is drawn.
-    """
-
-    encoder: str = "efficientnet-lite2"
-    width: int = 128
-    size: int = 256
-    pictures: int = 60_000
-    minutes: float = 0.0
-    batch_size: int = 8
-    learning_rate: float = 2e-3
-    encoder_rate: float = 3e-4
-    frozen_steps: int = 6
-    views: int = 6
-    weight_decay: float = 1e-2
-    ema: float = 0.998
-    class_power: float = 0.35
-    rare_share: float = 0.1
-    least_crop: float = 0.5
-    validate_every: int = 4_000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS:
-            raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
-        if self.size % 32 or self.size < 64:
-            raise SemsynthError(f"size is {self.size}; it must be a multiple of 32, at least 64.")
-        if not 0 <= self.frozen_steps <= 8:
-            raise SemsynthError(f"frozen_steps is {self.frozen_steps}; a pretrained encoder has 8 steps.")
-
-    @property
-    def frozen(self) -> int:
-        """Steps that stay as they are; an encoder that starts from nothing has none."""
-        return 0 if ENCODERS[self.encoder] is None else self.frozen_steps
+from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
 
 
 def parameter_groups(model: PyramidSegmenter, recipe: SegmenterRecipe) -> list[dict[str, Any]]:
@@ -152,6 +96,7 @@ def source(
         early,
         count=recipe.views,
         least_crop=recipe.least_crop,
+        crop=recipe.crop or recipe.size,
         seed=recipe.seed,
         folder=folder,
         stamp=stamp,
@@ -161,21 +106,30 @@ def source(
 
 
 @torch.no_grad()
-def validate(model: PyramidSegmenter, photographs: Photographs, batch_size: int = 16) -> SegmentationScores:
-    """Scores on whole photographs, void ignored, averaged over the classes that occur."""
+def validate(
+    model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 16
+) -> SegmentationScores:
+    """Scores on whole photographs, void ignored, over the classes that occur; ``fast`` in bfloat16."""
     model.eval()
     matrix = ConfusionMatrix(photographs.num_classes)
     for start in range(0, len(photographs), batch_size):
         pixels = np.array(photographs.images[start : start + batch_size])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        logits = model(images.contiguous(memory_format=torch.channels_last))
-        logits = F.interpolate(logits, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+        logits = F.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
         matrix.add(photographs.classes[start : start + batch_size], logits.argmax(dim=1).numpy())
     return matrix.scores()
 
 
 def train_segmenter(
-    train: Dataset, val: Dataset, folder: Path, recipe: SegmenterRecipe, *, progress: Progress | None = None
+    train: Dataset,
+    val: Dataset,
+    folder: Path,
+    recipe: SegmenterRecipe,
+    *,
+    start: Path | None = None,
+    progress: Progress | None = None,
 ) -> PyramidSegmenter:
     """Train a judge and write it to a folder; a run that was stopped goes on where it last validated.
 
@@ -185,6 +139,7 @@ def train_segmenter(
         folder: Gets ``segmenter.json``, ``model.safetensors``, ``log.jsonl``, and while training
             ``training.pt`` and ``cache/``.
         recipe: The settings.
+        start: A segmenter of the same shape whose weights it starts from.
         progress: Shows how far it is.
 
     Raises:
@@ -203,9 +158,10 @@ def train_segmenter(
     config = SegmenterConfig(
         tuple(space.names[i] for i in ids), recipe.encoder, recipe.width, space.name, ids
     )
-    model = PyramidSegmenter(config).to(memory_format=torch.channels_last)
-    averaged = copy.deepcopy(model).requires_grad_(False)
+    model = _begin(config, start).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
+    averaged = copy.deepcopy(model)
+    pairs = list(learning(averaged).values()), list(learning(model).values())
 
     # Resume: weights, average, optimiser, and how far it was.
     seen, spent, state_path = 0, 0.0, folder / "training.pt"
@@ -234,7 +190,7 @@ def train_segmenter(
         done = max(seen / recipe.pictures, spent / 60 / recipe.minutes if recipe.minutes else 0.0)
         if done >= 1:
             break
-        factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + np.cos(np.pi * done))
+        factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * factor
 
@@ -248,7 +204,7 @@ def train_segmenter(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        average(averaged, model, min(recipe.ema, (1 + step) / (10 + step)))
+        average(pairs, min(recipe.ema, (1 + step) / (10 + step)))
         seen += recipe.batch_size
         if progress and task is not None:
             progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
@@ -256,7 +212,7 @@ def train_segmenter(
         # Validate, and save all of it.
         if seen >= next_validation or seen >= recipe.pictures:
             next_validation += recipe.validate_every
-            scores = validate(averaged, held_out)
+            scores = validate(averaged, held_out, fast=True)
             _log(folder, seen, time.monotonic() - started, scores)
             averaged.save(folder)
             state = {
@@ -269,6 +225,20 @@ def train_segmenter(
             }
             _save_state(state, state_path)
     return _finish(averaged, held_out, folder, seen)
+
+
+def _begin(config: SegmenterConfig, start: Path | None) -> PyramidSegmenter:
+    """A new network, or the weights of another one of the same shape."""
+    if start is None:
+        return PyramidSegmenter(config)
+    model = PyramidSegmenter.load(start)
+    unlike = [
+        key for key in ("encoder", "width", "names") if getattr(model.config, key) != getattr(config, key)
+    ]
+    if unlike:
+        raise SemsynthError(f"{start} has another {unlike[0]} than this training: it cannot start from it.")
+    model.config = config
+    return model
 
 
 def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, seen: int) -> PyramidSegmenter:
@@ -291,15 +261,16 @@ def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, see
     return kept
 
 
+def learning(model: nn.Module) -> dict[str, Tensor]:
+    """Weights that learn, and the running statistics, by name."""
+    weights = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+    return weights | {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+
+
 @torch.no_grad()
-def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights and statistics towards the model's; counters are copied."""
-    current = model.state_dict()
-    for name, value in averaged.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - decay)
-        else:
-            value.copy_(current[name])
+def average(pairs: tuple[list[Tensor], list[Tensor]], decay: float) -> None:
+    """Move the averaged tensors of a pair of lists towards the current ones."""
+    torch._foreach_lerp_(pairs[0], pairs[1], 1 - decay)
 
 
 def _log(folder: Path, seen: int, seconds: float, scores: SegmentationScores) -> None:

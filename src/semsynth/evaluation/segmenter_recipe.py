@@ -1,0 +1,78 @@
+"""Settings of a segmenter's training."""
+
+from dataclasses import dataclass
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmenter import ENCODERS
+
+
+@dataclass(frozen=True)
+class SegmenterRecipe:
+    """Settings of a segmenter's training. Schedules count pictures.
+
+    Attributes:
+        encoder: "efficientnet-lite0", "-lite1", "-lite2" (pretrained on ImageNet), or "scratch".
+        width: Channels of the decoder.
+        size: Side of the square pictures it trains on, in pixels.
+        pictures: Length of the training.
+        minutes: If above 0, the training also ends after so many minutes, its schedule pulled together.
+        batch_size: Pictures in a step.
+        learning_rate: Of the decoder, and of an encoder that starts from nothing; cosine to 0.
+        encoder_rate: Of the late stages of a pretrained encoder.
+        frozen_steps: How many of the eight steps (stem and seven stages) of a pretrained encoder stay as they
+            are.
+        views: How many augmented versions of each photograph are put through the frozen steps once and kept
+            on disk, about 0.4 MB each with six frozen steps; 0 augments afresh every time.
+        weight_decay: Of AdamW.
+        ema: Decay of the averaged weights, which are what is kept.
+        class_power: Classes weigh (share of pixels) ** -class_power in the loss.
+        rare_share: Pictures holding a class that fewer than this share of pictures hold are drawn more often.
+        least_crop: The smallest part of a photograph an augmented view shows, as a share of its area.
+        crop: If above 0, a step learns from a random crop of each view, of so many pixels a side. Pixels of
+            one picture repeat each other, so small crops of many pictures teach a decoder more in the same
+            time.
+        validate_every: Pictures between validations.
+        seed: Of everything that is drawn.
+    """
+
+    encoder: str = "efficientnet-lite2"
+    width: int = 128
+    size: int = 256
+    pictures: int = 60_000
+    minutes: float = 0.0
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    encoder_rate: float = 3e-4
+    frozen_steps: int = 6
+    views: int = 6
+    weight_decay: float = 1e-2
+    ema: float = 0.998
+    class_power: float = 0.35
+    rare_share: float = 0.1
+    least_crop: float = 0.5
+    crop: int = 0
+    validate_every: int = 4_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
+        if self.size % 32 or self.size < 64:
+            raise SemsynthError(f"size is {self.size}; it must be a multiple of 32, at least 64.")
+        if self.crop % 32 or not 0 <= self.crop <= self.size:
+            raise SemsynthError(
+                f"crop is {self.crop}; it must be a multiple of 32 up to size, or 0 for none."
+            )
+        if self.crop and not (self.views and self.frozen == 8):
+            raise SemsynthError(
+                "crop is for training the decoder alone: it needs views, and frozen_steps = 8. The "
+                "encoder's late "
+                "steps must see whole pictures."
+            )
+        if not 0 <= self.frozen_steps <= 8:
+            raise SemsynthError(f"frozen_steps is {self.frozen_steps}; a pretrained encoder has 8 steps.")
+
+    @property
+    def frozen(self) -> int:
+        """Steps that stay as they are; an encoder that starts from nothing has none."""
+        return 0 if ENCODERS[self.encoder] is None else self.frozen_steps

@@ -1,0 +1,142 @@
+"""The three kinds of judge, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.judges import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LogitJudge,
+    check_classes,
+    load_judge,
+    normalise,
+    refuse_optimised,
+)
+from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
+
+NAMES = ("sky", "grass", "sand")
+
+
+class Channels(nn.Module):
+    """Says which of the three colour channels is strongest, at a quarter of the size."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(images, 4)
+
+
+@pytest.fixture
+def picture() -> Tensor:
+    """Left half red, right half blue."""
+    image = torch.full((1, 3, 32, 48), -1.0)
+    image[:, 0, :, :24] = 1.0
+    image[:, 2, :, 24:] = 1.0
+    return image
+
+
+def write_card(path: Path, **more: object) -> None:
+    card = {"network": "channels", "names": list(NAMES), "mean": [0, 0, 0], "std": [1, 1, 1], **more}
+    path.with_suffix(".json").write_text(json.dumps(card))
+
+
+def expect_halves(ids: Tensor) -> None:
+    assert ids.shape == (1, 32, 48)
+    assert ids.dtype == torch.int64
+    assert (ids[:, :, :20] == 0).all()
+    assert (ids[:, :, 28:] == 2).all()
+
+
+def test_a_torchscript_file(tmp_path: Path, picture: Tensor) -> None:
+    path = tmp_path / "channels.pt"
+    torch.jit.script(Channels()).save(str(path))
+    write_card(path)
+    judge = load_judge(path)
+    assert judge.names == NAMES
+    assert judge.about["network"] == "channels"
+    expect_halves(judge(picture))
+
+
+def test_an_exported_file(tmp_path: Path, picture: Tensor) -> None:
+    path = tmp_path / "channels.pt2"
+    torch.export.save(torch.export.export(Channels(), (picture,)), str(path))
+    write_card(path)
+    expect_halves(load_judge(path)(picture))
+
+
+def test_a_transformers_folder(tmp_path: Path, picture: Tensor) -> None:
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    config = transformers.SegformerConfig(
+        num_encoder_blocks=2, depths=[1, 1], sr_ratios=[2, 1], hidden_sizes=[8, 16], patch_sizes=[7, 3],
+        strides=[4, 2], num_attention_heads=[1, 2], mlp_ratios=[1, 1], decoder_hidden_size=16,
+        id2label=dict(enumerate(NAMES)), label2id={name: i for i, name in enumerate(NAMES)},
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = transformers.SegformerForSemanticSegmentation(config).eval()
+    model.save_pretrained(tmp_path)
+    judge = load_judge(tmp_path)
+    assert judge.names == NAMES
+    assert judge.about["network"] == "segformer"
+    with torch.no_grad():
+        logits = model(pixel_values=normalise(picture, IMAGENET_MEAN, IMAGENET_STD)).logits
+    expected = nn.functional.interpolate(logits, size=(32, 48), mode="bilinear", align_corners=False).argmax(
+        1
+    )
+    assert torch.equal(judge(picture), expected)
+
+
+def test_our_own_folder(tmp_path: Path, picture: Tensor) -> None:
+    torch.manual_seed(0)
+    model = PyramidSegmenter(SegmenterConfig(NAMES, "scratch", width=16)).eval()
+    model.save(tmp_path)
+    judge = load_judge(tmp_path)
+    assert judge.names == NAMES
+    assert judge.about["network"] == "scratch"
+    assert judge(picture).shape == (1, 32, 48)
+
+
+def test_normalisation_is_that_of_values_between_zero_and_one(picture: Tensor) -> None:
+    expected = ((picture + 1) / 2 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(
+        IMAGENET_STD
+    ).view(3, 1, 1)
+    assert torch.allclose(normalise(picture, IMAGENET_MEAN, IMAGENET_STD), expected)
+
+
+def test_other_classes_are_refused_and_spellings_are_not() -> None:
+    def judge(*names: str) -> LogitJudge:
+        return LogitJudge(names, {"network": "n"}, lambda x: x)
+
+    assert check_classes(judge("sky", "grass", "sand"), NAMES) == []
+    assert check_classes(judge("Sky;heavens", "grass, lawn", "beach"), NAMES) == [
+        "The judge calls 'sand' 'beach'; taken for the same class."
+    ]
+    with pytest.raises(SemsynthError, match=r"knows 2 classes .* but the protocol judges 3"):
+        check_classes(judge("sky", "grass"), NAMES)
+    with pytest.raises(SemsynthError, match="3 of 3 names differ, the first is 'sand'"):
+        check_classes(judge("sand", "sky", "grass"), NAMES)
+
+
+def test_what_is_optimised_never_judges() -> None:
+    refuse_optimised(["efficientnet-lite0"], ["efficientnet-lite2", "inception-2015-12-05"])
+    with pytest.raises(SemsynthError, match="efficientnet-lite2 was part of this model's training loss"):
+        refuse_optimised(["efficientnet-lite2"], ["efficientnet-lite2"])
+
+
+def test_what_is_no_judge_says_so(tmp_path: Path, picture: Tensor) -> None:
+    with pytest.raises(SemsynthError, match="is no judge"):
+        load_judge(tmp_path)
+    with pytest.raises(SemsynthError, match="no bundled judge 'pretrained:nobody'"):
+        load_judge("pretrained:nobody")
+    path = tmp_path / "weights.pt"
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(SemsynthError, match=r"needs weights\.json beside it"):
+        load_judge(path)
+    write_card(path)
+    with pytest.raises(SemsynthError, match=r"neither a TorchScript nor .* state dict is not enough"):
+        load_judge(path)
+    two = LogitJudge(("a", "b"), {"network": "three channels"}, Channels())
+    with pytest.raises(SemsynthError, match=r"three channels gave a tensor of shape \(1, 3, 8, 12\)"):
+        two(picture)

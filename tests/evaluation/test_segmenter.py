@@ -1,0 +1,186 @@
+"""Our own judge: the network, its files, and its training."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from semsynth.data import load_dataset
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.segmenter import Encoder, PyramidSegmenter, SegmenterConfig
+from semsynth.evaluation.segmenter_data import Balance, Photographs, Views, augment, decode
+from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+from semsynth.evaluation.segmenter_training import train_segmenter, validate
+from tests.evaluation.scenes import write_scenes
+
+SMALL = SegmenterRecipe(
+    encoder="efficientnet-lite2", width=16, size=64, pictures=96, batch_size=8, views=2, validate_every=48
+)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scenes(tmp_path_factory.mktemp("scenes"), {"train": 12, "val": 6})
+
+
+def train(scenes: Path, folder: Path, recipe: SegmenterRecipe) -> PyramidSegmenter:
+    return train_segmenter(
+        load_dataset(scenes, split="train"), load_dataset(scenes, split="val"), folder, recipe
+    )
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite2", "scratch"])
+def test_cutting_the_encoder_anywhere_changes_nothing(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(name, pretrained=False).eval()
+    images = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        whole = encoder(images)
+        assert [tuple(f.shape[-2:]) for f in whole] == [(16, 24), (8, 12), (4, 6), (2, 3)]
+        for count in range(len(encoder.steps) + 1):
+            parts = encoder.late(encoder.early(images, count), count)
+            assert all(torch.equal(a, b) for a, b in zip(parts, whole, strict=True))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 70), (33, 128)])
+def test_any_size_gives_a_quarter_rounded_up(size: tuple[int, int]) -> None:
+    model = PyramidSegmenter(SegmenterConfig(("a", "b"), "scratch", width=16)).eval()
+    with torch.no_grad():
+        logits = model(torch.zeros(2, 3, *size))
+    assert logits.shape == (2, 2, -(-size[0] // 4), -(-size[1] // 4))
+
+
+def test_files_give_the_same_network_but_for_rounding(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = PyramidSegmenter(SegmenterConfig(("a", "b"), "scratch", width=16)).eval()
+    model.save(tmp_path)
+    back = PyramidSegmenter.load(tmp_path).eval()
+    assert back.config == model.config
+    images = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        scale = model(images).abs().max()
+        assert (back(images) - model(images)).abs().max() < 0.05 * scale
+    (tmp_path / "segmenter.json").write_text(
+        json.dumps({"format": 1, "names": ["a"], "ids": [], "encoder": "scratch"})
+    )
+    with pytest.raises(SemsynthError, match="no segmenter folder"):
+        PyramidSegmenter.load(tmp_path)
+
+
+def test_it_learns_flat_colours_from_nothing(scenes: Path, tmp_path: Path) -> None:
+    recipe = replace(SMALL, encoder="scratch", views=0, pictures=480, ema=0.9, validate_every=480)
+    model = train(scenes, tmp_path, recipe)
+    assert model.config.scores["pixel_accuracy"] > 0.7
+    assert model.config.names == ("sky", "grass", "sand", "road")
+    assert PyramidSegmenter.load(tmp_path).config == model.config
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not(scenes: Path, tmp_path: Path) -> None:
+    whole = train(scenes, tmp_path / "whole", SMALL)
+    # A run that was killed after its first validation: its state is what that validation wrote.
+    import semsynth.evaluation.segmenter_training as training
+
+    class Stopped(Exception):
+        pass
+
+    saves = []
+
+    def save_and_stop(state: dict[str, object], path: Path) -> None:
+        original(state, path)
+        saves.append(state["seen"])
+        raise Stopped
+
+    original = training._save_state
+    training._save_state = save_and_stop
+    try:
+        with pytest.raises(Stopped):
+            train(scenes, tmp_path / "stopped", SMALL)
+    finally:
+        training._save_state = original
+    assert saves == [48]
+    resumed = train(scenes, tmp_path / "stopped", SMALL)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    with pytest.raises(SemsynthError, match=r"holds a run with width 16, not 24"):
+        train(scenes, tmp_path / "stopped", replace(SMALL, width=24))
+
+
+def test_frozen_steps_stay_and_late_pointwise_filters_learn(scenes: Path, tmp_path: Path) -> None:
+    model = train(scenes, tmp_path, replace(SMALL, pictures=48))
+    published = Encoder("efficientnet-lite2")
+    for number, (ours, theirs) in enumerate(zip(model.encoder.steps, published.steps)):
+        for (name, a), b in zip(ours.named_parameters(), theirs.parameters()):
+            same = torch.equal(a.to(torch.bfloat16), b.to(torch.bfloat16))
+            if not name.endswith("bias"):  # some move by less than bfloat16 shows
+                assert same == (number < SMALL.frozen_steps or "depthwise" in name), (number, name)
+
+
+def test_views_are_made_once_and_hold_what_the_frozen_steps_give(scenes: Path, tmp_path: Path) -> None:
+    data = load_dataset(scenes, split="train")
+    photographs = decode(data, (1, 2, 3, 4), 64, tmp_path, "train")
+    calls = []
+
+    def early(images: torch.Tensor) -> list[torch.Tensor]:
+        calls.append(len(images))
+        return [images[:, :, ::4, ::4], images[:, :, ::32, ::32]]
+
+    def make(crop: int) -> Views:
+        return Views(
+            photographs,
+            early,
+            count=2,
+            least_crop=0.5,
+            crop=crop,
+            seed=0,
+            folder=tmp_path,
+            stamp="s",
+            chunk=5,
+        )
+
+    make(64)
+    assert sum(calls) == 2 * len(data)
+    views = make(32)
+    assert sum(calls) == 2 * len(data)
+    rng = np.random.default_rng(0)
+    (fine, coarse), classes = views.batch(np.arange(12), rng)
+    assert (fine.shape, coarse.shape, classes.shape) == ((12, 3, 8, 8), (12, 3, 1, 1), (12, 32, 32))
+    assert fine.dtype == torch.bfloat16
+    assert torch.equal(fine[:, :, 0, 0], coarse[:, :, 0, 0])  # crops of both files begin at the same pixel
+
+
+def test_rare_classes_are_drawn_and_weighed_more() -> None:
+    classes = np.zeros((20, 8, 8), np.uint8)
+    classes[0, :2] = 1
+    balance = Balance.of(Photographs(np.zeros((20, 8, 8, 3), np.uint8), classes, 3), 0.5, 0.2)
+    assert balance.chances[0] == pytest.approx(2 * balance.chances[1])  # sqrt(0.2 / 0.05)
+    share = np.array([1 - 16 / 1280, 16 / 1280])
+    assert balance.weights[1] / balance.weights[0] == pytest.approx((share[0] / share[1]) ** 0.5, rel=1e-5)
+    assert (balance.weights[:2].numpy() * share).sum() == pytest.approx(1.0, rel=1e-5)
+    assert balance.weights[2] == 0
+
+
+def test_augmentation_keeps_picture_and_map_together() -> None:
+    ids = np.random.default_rng(1).integers(0, 2, (8, 8)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    image = np.stack([ids * 255] * 3, -1)
+    for seed in range(10):
+        pixels, labels = augment(image, ids, 0.5, np.random.default_rng(seed))
+        assert ((pixels[..., 0] > 127) == labels).mean() > 0.93  # all but the edges, which are interpolated
+
+
+def test_the_validation_reads_the_truth_it_is_given(scenes: Path, tmp_path: Path) -> None:
+    photographs = decode(load_dataset(scenes, split="val"), (1, 2, 3, 4), 64, tmp_path, "val")
+    assert photographs.classes.max() == 4  # the rim is void
+    model = PyramidSegmenter(SegmenterConfig(("sky", "grass", "sand", "road"), "scratch", width=16))
+    assert 0 <= validate(model, photographs).pixel_accuracy <= 1
+
+
+def test_settings_that_cannot_be_say_so() -> None:
+    with pytest.raises(SemsynthError, match="no encoder 'resnet'"):
+        SegmenterRecipe(encoder="resnet")
+    with pytest.raises(SemsynthError, match="multiple of 32"):
+        SegmenterRecipe(size=100)
+    with pytest.raises(SemsynthError, match="frozen_steps = 8"):
+        SegmenterRecipe(crop=128)
