@@ -1,9 +1,6 @@
 """The one painter that ships: a trained :class:`~semsynth.pipeline.Synthesizer`."""
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,26 +8,30 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
-from semsynth.app.painter import Card, Description, Painter
+from semsynth.app.painter import Card, Description
+from semsynth.app.segmenter import Segment, find_segmenter
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import png_bytes
 from semsynth.pipeline import Synthesizer
 
 DEFAULT_MODEL = "landscape"
 
-Segmenter = Callable[[Tensor], Tensor]
-"""(B, 3, H, W) in [-1, 1] → (B, H, W) ids."""
 
+def load_painter(model: str | Path | None, segmenter: str | Path | None = None) -> "SynthesizerPainter":
+    """Load a model for painting.
 
-def load_painter(model: str | Path | None) -> Painter:
-    """Load a model folder, or a bundled model by name; None takes the default one.
+    Args:
+        model: A model folder, or the name of a bundled model; None takes the default one.
+        segmenter: A judge's folder or file, to edit photographs with; None takes the bundled one for the
+            model's label set, where there is one.
 
     Raises:
-        SemsynthError: There is no such model, or it is damaged.
+        SemsynthError: There is no such model or segmenter, or it is damaged.
     """
     name = str(model or DEFAULT_MODEL)
     synthesizer = Synthesizer.from_pretrained(name)
-    return SynthesizerPainter(synthesizer, Path(name).name, _segmenter_for(synthesizer))
+    segment = find_segmenter(synthesizer.label_space, segmenter)
+    return SynthesizerPainter(synthesizer, Path(name).name, segment)
 
 
 class SynthesizerPainter:
@@ -39,13 +40,13 @@ class SynthesizerPainter:
     Args:
         synthesizer: The model.
         name: What to call it.
-        segmenter: Finds the classes of a photograph, where there is one for this label set.
+        segment: Finds the classes of a photograph, where there is a segmenter for this label set.
     """
 
-    def __init__(self, synthesizer: Synthesizer, name: str, segmenter: Segmenter | None = None) -> None:
+    def __init__(self, synthesizer: Synthesizer, name: str, segment: Segment | None = None) -> None:
         self.synthesizer = synthesizer
         self.name = name
-        self.segmenter = segmenter
+        self._segment = segment
 
     def describe(self) -> Description:
         """Tell what the model is, with the thumbnails of its styles and the examples of its folder."""
@@ -63,7 +64,7 @@ class SynthesizerPainter:
             styles=tuple(Card(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles),
             examples=_examples(found.model.folder),
             encodes=found.encoder is not None,
-            segments=self.segmenter is not None,
+            segments=self._segment is not None,
         )
 
     def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
@@ -105,11 +106,9 @@ class SynthesizerPainter:
 
     def segment(self, photo: np.ndarray) -> np.ndarray:
         """Give the class ids (H, W) uint8 of a photograph (H, W, 3) uint8."""
-        if self.segmenter is None:
-            raise SemsynthError("There is no segmenter for this model's classes.")
-        image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
-        with torch.inference_mode():
-            return self.segmenter(image)[0].numpy().astype(np.uint8)
+        if self._segment is None:
+            raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
+        return self._segment(photo)
 
 
 def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:
@@ -134,15 +133,3 @@ def _examples(folder: Path | None) -> tuple[Card, ...]:
         return ()
     paths = sorted((folder / "examples").glob("*.png"))
     return tuple(Card(path.stem.lstrip("0123456789-").replace("-", " "), path.read_bytes()) for path in paths)
-
-
-def _segmenter_for(synthesizer: Synthesizer) -> Segmenter | None:
-    """Ask evaluation for a segmenter of this label set; without one, no photographs can be edited."""
-    load: Any = getattr(importlib.import_module("semsynth.evaluation"), "load_segmenter", None)
-    if load is None:
-        return None
-    try:
-        found: Segmenter = load(synthesizer.label_space)
-    except SemsynthError:
-        return None
-    return found

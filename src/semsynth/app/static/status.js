@@ -18,8 +18,11 @@ export class Status {
     this.studio = studio;
     this.palette = palette;
     this.message = element("status-message");
+    /** @type {Point | null} */
+    this.last = null;
     this.progress = element("progress");
     studio.told.on((text) => this.tell(text));
+    studio.stepped.on(() => this.point(this.last));
     live.showed.on((current) => {
       const delay = [...live.delays].sort((a, b) => a - b)[live.delays.length >> 1];
       element("status-speed").textContent = `${Math.round(delay)} ms`;
@@ -63,6 +66,7 @@ export class Status {
 
   /** @param {Point | null} p on the drawing */
   point(p) {
+    this.last = p;
     const { drawing } = this.studio;
     const x = Math.floor(p?.x ?? -1), y = Math.floor(p?.y ?? -1);
     const inside = x >= 0 && y >= 0 && x < drawing.width && y < drawing.height;

@@ -1,0 +1,61 @@
+"""Finding the classes of a photograph, so that it can be edited."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+
+Segment = Callable[[np.ndarray], np.ndarray]
+"""(H, W, 3) uint8 → class ids (H, W) uint8."""
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+
+
+def find_segmenter(space: LabelSpace, where: str | Path | None = None) -> Segment | None:
+    """Load the segmenter for a label set.
+
+    Args:
+        space: The classes of the model that will paint.
+        where: A judge's folder or file; None looks for a bundled one of this label set.
+
+    Returns:
+        The segmenter; None where none was named and none is bundled.
+
+    Raises:
+        SemsynthError: The one that was named is no judge, or has classes the label set does not have.
+    """
+    folder = Path(where) if where is not None else _bundled(space)
+    if folder is None:
+        return None
+    from semsynth.evaluation.judges import load_judge
+
+    judge = load_judge(folder)
+    known = {name: i for i, name in enumerate(space.names)}
+    strange = [name for name in judge.names if name not in known]
+    if strange:
+        raise SemsynthError(
+            f"The segmenter {folder} has classes the model does not have: {', '.join(strange[:5])}. "
+            "Give one that was trained on the model's label set."
+        )
+    void = 0 if space.void_id is None or space.void_id >= space.num_classes else space.void_id
+    table = np.array([known[name] for name in judge.names] + [void], np.uint8)  # past the last one is void
+
+    def segment(photo: np.ndarray) -> np.ndarray:
+        image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
+        found = judge(image)[0].numpy()  # (H,W)
+        ids: np.ndarray = table[np.minimum(found, len(table) - 1)]
+        return ids
+
+    return segment
+
+
+def _bundled(space: LabelSpace) -> Path | None:
+    for path in sorted(PRETRAINED.glob("*/segmenter.json")):
+        if json.loads(path.read_text(encoding="utf-8")).get("label_set") == space.name:
+            return path.parent
+    return None

@@ -1,0 +1,66 @@
+"""``semsynth edit``: change a photograph by changing its label map."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from semsynth.errors import SemsynthError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb ``edit``."""
+    parser = subparsers.add_parser(
+        "edit",
+        help="change a photograph by changing its label map",
+        description="Change a photograph where its label map was changed, and only there. Without --labels, "
+        "the label map of the photograph is written, to be changed.",
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photograph")
+    parser.add_argument("--labels", type=Path, metavar="NEW.png", help="its label map as it shall be")
+    parser.add_argument(
+        "--before", type=Path, help="its label map as it is (default: the segmenter finds it)"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--model", default=None, help="model folder or name (default: landscape)")
+    parser.add_argument("--segmenter", default=None, help="judge's folder or file (default: the bundled one)")
+    parser.add_argument("--style", help="a style of the model (default: the photograph's own)")
+    parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
+    parser.add_argument("--everywhere", action="store_true", help="paint the whole photograph anew")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Edit one photograph."""
+    if args.output.suffix.lower() != ".png":
+        raise SemsynthError(
+            f"The output is {args.output}; it must end in .png, which keeps every pixel as it is."
+        )
+    if not 0 <= args.feather <= 64:
+        raise SemsynthError(f"--feather is {args.feather}; 0 to 64 pixels are possible.")
+    from PIL import Image
+
+    from semsynth.app.look import NamedLook
+    from semsynth.app.retouch import retouch
+    from semsynth.app.synthesizer import load_painter
+    from semsynth.imagefile import png_bytes, read_photo, write_atomically
+    from semsynth.labels import read_label_map, write_label_map
+
+    photo = read_photo(args.photo)
+    painter = load_painter(args.model, args.segmenter)
+    space = painter.describe().label_space
+    before = painter.segment(photo) if args.before is None else read_label_map(args.before, space).ids
+    if args.labels is None:
+        write_label_map(args.output, before, space)
+        print(f"{args.output}: the label map of {args.photo}. Change it, and give it with --labels.")
+        return 0
+    reading = read_label_map(args.labels, space)
+    for note in reading.notes:
+        print(f"{args.labels}: {note}", file=sys.stderr)
+    look = None if args.style is None else NamedLook(name=args.style)
+    found = retouch(
+        painter, photo, before, reading.ids, look=look, feather=args.feather, everywhere=args.everywhere
+    )
+    write_atomically(args.output, png_bytes(Image.fromarray(found.pixels)))
+    changed = (found.mask > 0).mean()
+    print(f"{args.output}: {changed:.1%} of the photograph changed, the rest is its own.")
+    return 0

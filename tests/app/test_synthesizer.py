@@ -1,0 +1,150 @@
+"""The painter that ships: a real network behind the application."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from semsynth.app.engine import Engine, Painted, PaintJob, PhotoJob, TakenApart
+from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings, VectorLook
+from semsynth.app.protocol import Format
+from semsynth.app.synthesizer import SynthesizerPainter, load_painter, mix
+from semsynth.cli.edit import add_parser
+from semsynth.errors import SemsynthError
+from semsynth.labels import write_label_map
+from tests.app.conftest import TOKEN, Served, free_port
+from tests.app.model import write_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "small")
+
+
+@pytest.fixture(scope="module")
+def painter(folder: Path) -> SynthesizerPainter:
+    return load_painter(folder)
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 33, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+
+
+def test_describes_the_model(painter: SynthesizerPainter) -> None:
+    found = painter.describe()
+    assert (found.name, found.image_size, found.style_dim) == ("small", (64, 64), 16)
+    assert [card.name for card in found.styles] == ["first"]
+    assert found.encodes
+    assert not found.segments
+
+
+def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, labels: np.ndarray) -> None:
+    for seed in (0, 7, 2**32 - 1):
+        expected = painter.synthesizer(labels.astype(np.int64), seed=seed).pictures()[0]
+        assert np.array_equal(painter.paint(labels, SeedLook(seed=seed)), np.asarray(expected))
+        vector = painter.style(SeedLook(seed=seed))
+        assert np.array_equal(painter.paint(labels, VectorLook(vector=vector.tolist())), np.asarray(expected))
+
+
+def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
+    parts = (SeedLook(seed=1), NamedLook(name="first"))
+    for amount, part in zip((0.0, 1.0), parts):
+        assert torch.allclose(
+            painter.style(MixLook(mix=parts, amount=amount)), painter.style(part), atol=1e-6
+        )
+    first, second = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
+    assert torch.isclose(mix(first, second, 0.5).norm(), (first.norm() + second.norm()) / 2)
+    assert mix(first, -first, 0.5).isfinite().all()
+
+
+def test_a_style_is_never_a_path(painter: SynthesizerPainter, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(path)
+    with pytest.raises(SemsynthError, match="no style"):
+        painter.style(NamedLook(name=str(path)[-64:]))
+    with pytest.raises(SemsynthError, match="16 numbers"):
+        painter.style(VectorLook(vector=[1.0]))
+
+
+def test_the_engine_edits_only_where_labels_changed(painter: SynthesizerPainter, labels: np.ndarray) -> None:
+    engine = Engine(painter)
+    photo = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    apart = engine.run(PhotoJob(photo, labels=labels))
+    assert isinstance(apart, TakenApart)
+    assert len(apart.vector) == 16
+    after = labels.copy()
+    after[:16, :16] = 25
+    settings = Settings(look=VectorLook(vector=apart.vector), photo=apart.key, feather=4)
+    painted = engine.run(PaintJob(after, settings, Format.RGB))
+    assert isinstance(painted, Painted)
+    pixels = np.frombuffer(painted.data, np.uint8).reshape(64, 64, 3)
+    assert np.array_equal(pixels[24:], photo[24:])
+    assert not np.array_equal(pixels[:16, :16], photo[:16, :16])
+
+
+def test_edit_changes_a_larger_photograph_only_where_told(
+    folder: Path, tmp_path: Path, labels: np.ndarray, painter: SynthesizerPainter, capsys: Any
+) -> None:
+    import argparse
+
+    photo = np.random.default_rng(2).integers(0, 256, (150, 200, 3), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    after = labels.copy()
+    after[:, :24] = 25
+    space = painter.synthesizer.label_space
+    write_label_map(tmp_path / "before.png", labels, space)
+    write_label_map(tmp_path / "after.png", after, space)
+    parser = argparse.ArgumentParser()
+    add_parser(parser.add_subparsers())
+    files = [str(tmp_path / n) for n in ("photo.png", "after.png", "before.png", "out.png")]
+    words = [
+        "edit",
+        files[0],
+        "--labels",
+        files[1],
+        "--before",
+        files[2],
+        "-o",
+        files[3],
+        "--model",
+        str(folder),
+    ]
+    args = parser.parse_args(words)
+    assert args.func(args) == 0
+    assert "changed" in capsys.readouterr().out
+    out = np.asarray(Image.open(files[3]))
+    assert out.shape == photo.shape
+    assert np.array_equal(out[:, 120:], photo[:, 120:])
+    assert (out[:, :60] != photo[:, :60]).any(-1).mean() > 0.95
+    with pytest.raises(SemsynthError, match="png"):
+        args.func(parser.parse_args([*words[:-4], "-o", "x.jpg"]))
+
+
+@pytest.fixture
+def real(folder: Path, tmp_path: Path) -> Iterator[Served]:
+    found = Served(free_port(), tmp_path, model=str(folder))
+    found.start()
+    yield found
+    found.stop()
+
+
+def test_a_real_network_is_served(real: Served, painter: SynthesizerPainter, labels: np.ndarray) -> None:
+    httpx = pytest.importorskip("httpx")
+    from tests.app.test_api import png
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=real.url, headers=headers, timeout=120, trust_env=False) as client:
+        answer = client.post("/api/synthesize", files={"map": png(labels)}, data={"seed": 5, "format": "rgb"})
+        assert answer.content == painter.paint(labels, SeedLook(seed=5)).tobytes()
+        style = client.post("/api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))}).json()
+        assert len(style["vector"]) == 16
+        refused = client.post(
+            "/api/photos", files={"photo": png(labels)}, data={"width": "64", "height": "64"}
+        )
+        assert "segmenter" in refused.json()["error"]
+    assert "Traceback" not in real.log.read_text()
