@@ -16,7 +16,6 @@ from semsynth.errors import SemsynthError
 VERBS: dict[str, tuple[str, str]] = {
     "synthesize": ("semsynth.cli.synthesize", "draw photographs from label maps"),
     "demo": ("semsynth.cli.demo", "paint the example label maps in three styles each"),
-    "demo": ("semsynth.cli.demo", "paint the example label maps in three styles each"),
     "edit": ("semsynth.cli.edit", "change a photograph by changing its label map"),
     "app": ("semsynth.cli.app", "paint label maps in the browser and watch the photograph follow"),
     "train": ("semsynth.cli.train", "train a model by a recipe"),
