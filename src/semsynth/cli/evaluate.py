@@ -71,13 +71,17 @@ def run(args: argparse.Namespace) -> int:
 def build(args: argparse.Namespace) -> "Evaluation":
     """Load the data, the judge, the networks and the method."""
     from semsynth.data import load_dataset
-    from semsynth.evaluation.features import find_inception, inception_extractor, lite2_extractor
+    from semsynth.evaluation.features import (
+        find_inception,
+        inception_extractor,
+        lite2_extractor,
+        lite2_stages,
+    )
     from semsynth.evaluation.frechet import Statistics
     from semsynth.evaluation.judges import load_judge
     from semsynth.evaluation.protocol import load_protocol
     from semsynth.evaluation.run import Evaluation
     from semsynth.evaluation.subjects import Subjects
-    from semsynth.models.features import EfficientNetLite
 
     split = load_protocol(args.protocol).split if args.protocol else "val"
     data = load_dataset(args.data, split=split)
@@ -96,7 +100,7 @@ def build(args: argparse.Namespace) -> "Evaluation":
         judge=load_judge(judge),
         inception=inception_extractor(inception, protocol.fid_resize) if inception else None,
         lite2=lite2_extractor(),
-        stages=EfficientNetLite.pretrained("lite2").eval(),
+        stages=lite2_stages(),
         reference=Statistics.load(args.reference) if args.reference else None,
     )
 

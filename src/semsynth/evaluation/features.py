@@ -116,11 +116,16 @@ class FeatureExtractor:
 
 def lite2_extractor() -> FeatureExtractor:
     """EfficientNet-Lite2's last stage, averaged over the picture: 352 features, from a pip package."""
-    network = EfficientNetLite.pretrained("lite2").eval()
+    network = lite2_stages()
     space = FeatureSpace(
         "efficientnet-lite2", digest(network), "last stage, mean over positions", "clean", 352
     )
     return FeatureExtractor(space, 260, lambda x: network(x)[4].mean(dim=(2, 3)))
+
+
+def lite2_stages() -> EfficientNetLite:
+    """The same network with all its stages, for the distances of style and diversity."""
+    return EfficientNetLite.pretrained("lite2").eval()
 
 
 def inception_extractor(path: Path, resize: str) -> FeatureExtractor:
