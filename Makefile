@@ -1,10 +1,11 @@
-# Everything here works on a fresh clone: .venv is made when it is missing, and made again only when
-# pyproject.toml has changed. Use another Python with `make PYTHON=python3.12 ...`, and give pip further
+# Everything here works on a fresh clone: .venv is made when it is missing, and brought up to date when
+# pyproject.toml or a native kernel has changed. Use another Python with `make PYTHON=python3.12 ...`, and give pip further
 # arguments with PIP_ARGS, such as an index of CPU-only wheels.
 PYTHON ?= python3
 PIP_ARGS ?=
 
 BIN := .venv/bin
+SOURCES := pyproject.toml hatch_build.py $(wildcard src/semsynth/_native/*.cpp src/semsynth/_native/*.h)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
 
 .PHONY: help demo examples sheet test lint format clean
@@ -52,12 +53,12 @@ clean:
 	@echo "Making .venv ..."
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
-.venv/.installed: pyproject.toml | .venv/bin/python
+.venv/.installed: $(SOURCES) | .venv/bin/python
 	@echo "Installing into .venv (PyTorch is large: a minute or two) ..."
 	@$(INSTALL) -e '.[app,eval,plot]'
 	@touch $@
 
-.venv/.installed-dev: pyproject.toml | .venv/bin/python
+.venv/.installed-dev: $(SOURCES) | .venv/bin/python
 	@echo "Installing into .venv (PyTorch is large: a minute or two) ..."
 	@$(INSTALL) -e '.[dev]'
 	@touch .venv/.installed $@
