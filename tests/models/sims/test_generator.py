@@ -1,5 +1,7 @@
 """SIMS as a whole: labels in, picture out, from a bank."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +85,10 @@ def test_the_config_names_the_bank_and_rebuilds_the_network(network: SIMSGenerat
     rebuilt.load_state_dict(network.state_dict())
     labels = torch.from_numpy(World().read(20).labels)[None]
     assert torch.equal(rebuilt(labels), network(labels))
+
+
+def test_a_copy_shares_the_bank(network: SIMSGenerator) -> None:
+    assert copy.deepcopy(network).bank is network.bank
 
 
 def test_without_a_bank_or_with_anothers_it_says_so(tmp_path, network: SIMSGenerator) -> None:

@@ -1,7 +1,9 @@
 """Training canvases: real pixels behind borrowed masks; colours moved by the least map there is."""
 
 import numpy as np
+import pytest
 
+from semsynth.errors import SemsynthError
 from semsynth.models.sims import SegmentBank
 from semsynth.models.sims.canvas import CLEARED
 from semsynth.models.sims.stencil import jitter_labels, training_canvas, transfer_colors
@@ -18,6 +20,12 @@ def test_only_pixels_of_the_photograph_or_white_are_on_it(bank: SegmentBank, mon
     assert (canvas.pixels[~canvas.filled] == 0).all()
     assert 0.3 < real.mean() < 0.95
     assert 0.02 < white.mean() < 0.4
+
+
+def test_another_size_than_the_banks_is_refused(bank: SegmentBank) -> None:
+    raw = World().read(0)
+    with pytest.raises(SemsynthError, match="64x128, training has 32x128"):
+        training_canvas(bank, raw.image[:32], raw.labels[:32], np.random.default_rng(0))
 
 
 def test_its_own_mask_would_give_it_all_away_so_it_is_excluded(bank: SegmentBank) -> None:

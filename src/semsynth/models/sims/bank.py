@@ -130,6 +130,10 @@ class SegmentBank:
     def __len__(self) -> int:
         return len(self.segments)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SegmentBank":
+        # Nothing in a bank changes, and a copy would read the whole of it into memory.
+        return self
+
     @cached_property
     def by_class(self) -> dict[int, NDArray[np.intp]]:
         """Rows of `segments` per class."""
@@ -139,6 +143,15 @@ class SegmentBank:
     @cached_property
     def _first_row(self) -> NDArray[np.intp]:
         return np.searchsorted(self.segments[:, 0], np.arange(len(self.keys)))
+
+    def copy_to(self, folder: Path) -> None:
+        """Make the same bank in a folder that does not exist yet; the files are shared where possible."""
+        folder.mkdir()
+        for path in sorted(self.folder.iterdir()):
+            try:
+                os.link(path, folder / path.name)  # a bank never changes
+            except OSError:
+                shutil.copyfile(path, folder / path.name)
 
     def mask(self, row: int) -> Mask:
         """(H, W) bool of one segment."""

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from semsynth.errors import SemsynthError
 from semsynth.models.sims.bank import SegmentBank
 from semsynth.models.sims.canvas import CLEARED, Canvas
 from semsynth.models.sims.retrieval import coarse_mask_iou
@@ -44,7 +45,15 @@ def training_canvas(
         labels: (H, W) its label map.
         source: of every draw.
         exclude: the photograph's own number in the bank.
+
+    Raises:
+        SemsynthError: the photograph is not of the bank's size.
     """
+    if labels.shape != bank.size:
+        raise SemsynthError(
+            f"the memory bank {bank.folder} holds pictures of {'x'.join(map(str, bank.size))}, training has "
+            f"{'x'.join(map(str, labels.shape))}; build the bank at the training size"
+        )
     pixels = np.zeros((*labels.shape, 3), np.float32)
     filled = np.zeros(labels.shape, np.bool_)
     seams = filled.copy()
