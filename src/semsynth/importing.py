@@ -18,10 +18,14 @@ from semsynth.models.style_encoder import StyleEncoder
 
 FAMILIES: dict[str, str] = {
     "spade": "semsynth.models.spade_published",
+    "pix2pixhd": "semsynth.models.pix2pixhd_published",
     "ccfpse": "semsynth.models.ccfpse_published",
     "oasis": "semsynth.models.oasis",
 }
 """Generator → the module whose `import_published(state, **hints)` gives its settings and its state."""
+
+EDGE_PLANES = (184, 36)
+"""Label planes of released networks (COCO-Stuff, Cityscapes) whose last is the instance edge map."""
 
 LABEL_SETS = {183: "coco-stuff", 151: "ade20k", 35: "cityscapes", 13: "facades-cmp"}
 """Number of classes → the label set a released network with that many was trained on."""
@@ -129,10 +133,13 @@ def _import_generator(
     hints = dict(hints)
     if space is not None and "num_classes" in taken:
         hints.setdefault("num_classes", space.num_classes)
-    if space is not None and "instances" in taken and "instances" not in hints:
-        config, _ = read(state, **hints)
+    if "instances" in taken and "instances" not in hints:
+        config, tensors = read(state, **hints)
         planes = config["num_classes"] + bool(config.get("instances"))
-        hints["instances"] = planes == space.num_classes + 1
+        if space is not None:
+            hints["instances"] = planes == space.num_classes + 1
+        elif taken["instances"].default is False:  # else the family knows its released networks itself
+            hints["instances"] = planes in EDGE_PLANES
     if space is not None and space.name.startswith("cityscapes"):
         usual = {"upsamplings": 6, "aspect_ratio": 2.0}
         hints = {name: value for name, value in usual.items() if name in taken} | hints

@@ -7,7 +7,8 @@ from typing import Any
 
 from semsynth.errors import SemsynthError
 
-FAMILIES = ("spade", "ccfpse", "oasis")
+FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
+"""The keys of `importing.FAMILIES`, which is not imported for `--help`: it takes torch a second to load."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

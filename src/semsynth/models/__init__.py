@@ -1,18 +1,32 @@
 """Generators by name."""
 
+import inspect
 from typing import Any
 
 from semsynth.errors import SemsynthError
+from semsynth.models.ablations import ConcatGenerator, LabelledPix2PixHDGenerator
 from semsynth.models.base import Generator, GeneratorModule
+from semsynth.models.ccfpse import CCFPSEGenerator
+from semsynth.models.crn import CRNGenerator
+from semsynth.models.oasis import OASISGenerator
+from semsynth.models.pix2pixhd import Pix2PixHDGenerator
+from semsynth.models.sims import SIMSGenerator
 from semsynth.models.spade import SpadeGenerator
 
 __all__ = ["GENERATORS", "Generator", "GeneratorModule", "create_model"]
 
 GENERATORS: dict[str, type[GeneratorModule]] = {
     "spade": SpadeGenerator,
+    "pix2pixhd": Pix2PixHDGenerator,
+    "crn": CRNGenerator,
+    "sims": SIMSGenerator,
+    "ccfpse": CCFPSEGenerator,
+    "oasis": OASISGenerator,
+    "concat": ConcatGenerator,
+    "pix2pixhd-labelled": LabelledPix2PixHDGenerator,
 }
 
-# What the papers set per label set, beside the number of classes; for the "spade" generator.
+# What the papers set per label set, beside the number of classes; a generator takes what it knows of.
 LABEL_SET_CONFIGS: dict[str, dict[str, Any]] = {
     "coco-stuff": {"num_classes": 183, "instances": True},
     "ade20k": {"num_classes": 151},
@@ -39,5 +53,7 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         if labels not in LABEL_SET_CONFIGS:
             known = ", ".join(LABEL_SET_CONFIGS)
             raise SemsynthError(f"no published configuration for labels {labels!r}; there is one for {known}")
-        config = LABEL_SET_CONFIGS[labels] | config
+        known_to_it = inspect.signature(GENERATORS[name]).parameters
+        published = {key: value for key, value in LABEL_SET_CONFIGS[labels].items() if key in known_to_it}
+        config = published | config
     return GENERATORS[name](**config)
