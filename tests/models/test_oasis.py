@@ -80,6 +80,15 @@ def test_every_published_kind_is_imported(norm: str, style_dim: int | None, pref
         import_published(published, num_classes=5)
 
 
+def test_unknown_is_put_last_where_our_label_set_has_it_there() -> None:
+    network = OASISGenerator(num_classes=5, width=2, style_dim=3, hidden=8).eval()
+    config, state = import_published(as_published(network), num_classes=5, unknown_last=True)
+    moved = OASISGenerator(**config).eval()
+    moved.load_state_dict(state)
+    theirs, noise = torch.randint(5, (1, 32, 32)), torch.randn(1, 3)
+    torch.testing.assert_close(moved((theirs - 1) % 5, style=noise), network(theirs, style=noise))
+
+
 @pytest.fixture(scope="module")
 def small() -> OASISGenerator:
     torch.manual_seed(0)

@@ -118,18 +118,25 @@ PUBLISHED_NOISE = 64
 """Channels of noise in the released networks that have it."""
 
 PUBLISHED_CLASSES = (151, 183, 35)
-"""Classes of the released networks (ADE20K, COCO-Stuff, Cityscapes); unknown is id 0."""
+"""Classes of the released networks (ADE20K, COCO-Stuff, Cityscapes); unknown is their id 0."""
+
+UNKNOWN_LAST = 183
+"""The number of classes of a label set here whose unknown is the last id: COCO-Stuff."""
 
 
 def import_published(
-    state: Mapping[str, Tensor], *, num_classes: int | None = None
+    state: Mapping[str, Tensor], *, num_classes: int | None = None, unknown_last: bool | None = None
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a state dictionary of the published implementation.
+
+    There unknown is id 0 for every data set. COCO-Stuff's own maps, and our label set, have it last and all
+    classes one lower: for those the weights of the classes are put in our order.
 
     Args:
         state: published names → tensors.
         num_classes: K. The files do not tell noise from classes; needed where K is not one of
             `PUBLISHED_CLASSES`.
+        unknown_last: whether to put id 0 last; None does for COCO-Stuff's number of classes.
 
     Returns:
         the arguments of `OASISGenerator`, and its state.
@@ -170,11 +177,12 @@ def import_published(
             names |= {f"{ours}.noise": f"{theirs}.mlp_shared.0.noise", f"{ours}.modulation": f"{theirs}.mlp"}
         elif ".conv_" in ours:
             names.setdefault(ours, theirs)
-    return config, translate(_our_layers(state, num_classes), names, network)
+    move = num_classes == UNKNOWN_LAST if unknown_last is None else unknown_last
+    return config, translate(_our_layers(state, num_classes, move), names, network)
 
 
-def _our_layers(state: Mapping[str, Tensor], num_classes: int) -> dict[str, Tensor]:
-    """Stack gamma and beta under `mlp`, and move the noise's share of convolutions to `….noise`."""
+def _our_layers(state: Mapping[str, Tensor], num_classes: int, unknown_last: bool) -> dict[str, Tensor]:
+    """Stack gamma and beta under `mlp`, part noise from labels in convolutions, and order the classes."""
     result = {}
     for key, value in state.items():
         stem, _, tail = key.rpartition(".")
@@ -185,7 +193,8 @@ def _our_layers(state: Mapping[str, Tensor], num_classes: int) -> dict[str, Tens
             result[f"{stem.removesuffix('_gamma')}.{tail}"] = torch.cat([value, beta])
         elif tail == "weight" and (stem == "fc" or stem.endswith(".mlp_shared.0")):
             noise = value.shape[1] - num_classes  # noise stands in front
-            result[key] = value[:, noise:]
+            classes = value[:, noise:]
+            result[key] = classes.roll(-1, 1) if unknown_last else classes
             if noise:
                 result[f"{stem}.noise.weight"] = value[:, :noise]
         else:
