@@ -5,6 +5,7 @@
     model.safetensors         the generator
     style_encoder.safetensors where the model has one
     discriminator.safetensors where it was kept, to train on
+    bank/                     the memory bank of a model that draws from one
     styles/styles.json        named styles, with a thumbnail picture each where there is one
     README.md                 the model card
 
@@ -49,6 +50,8 @@ class Model:
         style_encoder: photograph to style, where there is one.
         styles: by name, in the order of the file.
         card: README.md.
+        optimised_with: networks its training loss looked through, which must not judge it; None where that is
+            not recorded.
         folder: where it came from.
     """
 
@@ -58,6 +61,7 @@ class Model:
     style_encoder: StyleEncoder | None = None
     styles: Mapping[str, Style] = field(default_factory=dict)
     card: str = ""
+    optimised_with: tuple[str, ...] | None = None
     folder: Path | None = None
 
 
@@ -127,6 +131,7 @@ def save_model(
             for name, network in networks.items()
             if network is not None
         }
+        model.generator.save_files(part)
         model.label_space.save(part / "labels.json")
         config = {
             "format": FORMAT,
@@ -134,6 +139,7 @@ def save_model(
             "style_encoder": encoder.config if encoder else None,
             "discriminator": discriminator[0] if discriminator else None,
             "image_size": list(model.image_size),
+            "optimised_with": None if model.optimised_with is None else list(model.optimised_with),
             "label_set": model.label_space.name,
             "dtype": dtype,
             "sha256": sums,
@@ -166,6 +172,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         )
     sums = config.get("sha256", {}) if verify else {}
     load_weights(generator, folder / "model.safetensors", sums)
+    generator.load_files(folder)
     encoder = None
     if config.get("style_encoder"):
         with torch.device("meta"):
@@ -173,6 +180,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
     card = folder / "README.md"
+    recorded = config.get("optimised_with")
     height, width = config["image_size"]
     return Model(
         generator=generator.eval(),
@@ -181,6 +189,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         style_encoder=encoder,
         styles=read_styles(folder / "styles", generator.style_dim),
         card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
     )
 

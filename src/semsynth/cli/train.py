@@ -15,8 +15,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
         "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
     )
-    parser.add_argument("recipe", type=Path, help="TOML file")
-    parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="TOML file")
+    parser.add_argument(
+        "variants",
+        nargs="*",
+        type=Path,
+        metavar="VARIANT",
+        help="TOML files that give only what they change, such as those in recipes/ablations",
+    )
+    parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<names of the files>)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--print", action="store_true", help="print the settings in force and stop")
     parser.set_defaults(func=run, takes_settings=True)
@@ -30,13 +37,13 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.training.loop import train
     from semsynth.training.recipe import load_recipe
 
-    recipe = load_recipe(args.recipe, read_settings(args.settings))
+    recipe = load_recipe(args.recipe, read_settings(args.settings), variants=args.variants)
     if args.print:
         print(recipe.to_json(), end="")
         return 0
     if not recipe.data.root:
         raise SemsynthError(f"{args.recipe} names no folder of data; add --data.root FOLDER")
-    folder = args.output or Path("runs") / args.recipe.stem
+    folder = args.output or Path("runs") / "-".join(path.stem for path in (args.recipe, *args.variants))
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, speed_estimate_period=600) as progress:
@@ -64,7 +71,7 @@ def read_settings(arguments: list[str]) -> list[str]:
     rest = iter(arguments)
     for argument in rest:
         name, separator, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--") or "." not in name and name != "method":
+        if not argument.startswith("--") or ("." not in name and name != "method"):
             raise SemsynthError(f"{argument!r} is no setting; settings look like --section.key value")
         if not separator:
             following = next(rest, None)

@@ -1,5 +1,6 @@
 """What every generator is, and the checks they share."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -71,6 +72,29 @@ class GeneratorModule(nn.Module):
     def valid_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest size this network can draw that is no smaller than (height, width)."""
         return (-(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride)
+
+    def start_from(self, smaller: "GeneratorModule") -> None:
+        """Take over a trained network: one of the same shape or, in some families, one for smaller pictures.
+
+        Raises:
+            RuntimeError: the shapes differ.
+            SemsynthError: likewise, in a sentence.
+        """
+        self.load_state_dict(smaller.state_dict())
+
+    def outer_parameters(self) -> list[nn.Parameter]:
+        """What may be trained alone while the part taken from a network for smaller pictures stays as it is.
+
+        Raises:
+            SemsynthError: this family has no such part.
+        """
+        raise SemsynthError(f"{type(self).__name__} has no outer part that could be trained alone")
+
+    def save_files(self, folder: Path) -> None:
+        """Write into a model folder what this network needs beside its weights; most need nothing."""
+
+    def load_files(self, folder: Path) -> None:
+        """Take from a model folder what `save_files` wrote."""
 
     def pyramid(self, labels: Tensor, instances: Tensor | None = None) -> LabelPyramid:
         """Check a label map and prepare it for every layer.

@@ -103,14 +103,23 @@ class CRNGenerator(GeneratorModule):
         images: Tensor = channels.unflatten(1, (3, self.num_images)).transpose(1, 2)  # (B,num_images,3,H,W)
         return images
 
-    def start_from(self, smaller: "CRNGenerator") -> None:
-        """Take over the modules of a network for smaller pictures; what lies above them stays as it was.
+    def start_from(self, smaller: GeneratorModule) -> None:
+        """Take over a network of the same size, or one for smaller pictures.
+
+        Of the latter the modules; what lies above them, and the last convolution, stay as they were.
 
         Raises:
-            RuntimeError: the two differ in width or classes.
+            RuntimeError: the two differ in width or classes, or the other is the larger.
         """
-        for mine, theirs in zip(self.cascade, smaller.cascade):
-            mine.load_state_dict(theirs.state_dict())
+        if isinstance(smaller, CRNGenerator) and len(smaller.cascade) < len(self.cascade):
+            for mine, theirs in zip(self.cascade, smaller.cascade):
+                mine.load_state_dict(theirs.state_dict())
+        else:
+            super().start_from(smaller)
+
+    def outer_parameters(self) -> list[nn.Parameter]:
+        """The two last modules, which alone are trained at the largest published size."""
+        return [p for part in (*self.cascade[-2:], self.to_images) for p in part.parameters()]
 
 
 def initialize_like_slim(network: nn.Module) -> None:

@@ -257,6 +257,13 @@ class Pix2PixHDGenerator(GeneratorModule):
         """
         return [*self.stages[-1].parameters(), *self.to_image.parameters()]
 
+    def start_from(self, smaller: GeneratorModule) -> None:
+        """Take over a generator with as many stages, or the stages of one with fewer."""
+        if isinstance(smaller, Pix2PixHDGenerator) and len(smaller.stages) < len(self.stages):
+            self.load_inner(smaller)
+        else:
+            super().start_from(smaller)
+
     def load_inner(self, inner: "Pix2PixHDGenerator") -> None:
         """Take the stages of a generator trained at lower resolution.
 

@@ -25,6 +25,11 @@ def start() -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
+def rank() -> int:
+    """The number of this process, 0 without others."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 def stop() -> None:
     """Leave the process group."""
     if dist.is_available() and dist.is_initialized():
@@ -39,10 +44,14 @@ def barrier() -> None:
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over processes, in one all-reduce."""
+    """Replace each gradient by its mean over processes, in one all-reduce; one that is missing counts as 0."""
     if not (dist.is_available() and dist.is_initialized()):
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        gradients.append(parameter.grad)
     flat = torch.cat([g.flatten() for g in gradients])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
@@ -51,10 +60,10 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 @torch.no_grad()
-def average(value: Tensor) -> Tensor:
-    """Mean of a tensor over processes."""
-    if dist.is_available() and dist.is_initialized():
-        value = value.clone()
-        dist.all_reduce(value)
-        value /= dist.get_world_size()
-    return value
+def average_terms(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Mean of each scalar over processes, in one all-reduce; all must name the same ones."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return terms
+    packed = torch.stack([value.detach().float() for value in terms.values()])
+    dist.all_reduce(packed)
+    return dict(zip(terms, packed / dist.get_world_size()))

@@ -20,11 +20,12 @@ from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from semsynth.models import GeneratorModule
 from semsynth.training import distributed
 from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
-from semsynth.training.objective import Losses, Networks, Step, build_networks, build_objective
+from semsynth.training.objective import Losses, Material, Networks, Step, build_networks, build_objective
 from semsynth.training.recipe import Recipe, Stage
 from semsynth.training.samples import draw_samples, save_grid
 from semsynth.training.start import start_from
@@ -68,20 +69,25 @@ def train(
     precision = choose_precision(recipe.run.precision, target)
     keep_heap()
 
-    # What to learn from.
+    # What to learn from, and where an earlier run stopped.
     dataset = _open(recipe, recipe.data.split)
     space = dataset.label_space
+    state = load_newest(folder / "checkpoints", say)
 
     # Networks, losses, optimisers.
     networks = build_networks(recipe, space.num_classes, dataset.has_instances)
-    if recipe.run.start_from:
+    if recipe.run.start_from and state is None:
         say(start_from(networks, Path(recipe.run.start_from)))
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute
     objective = build_objective(recipe)
-    if isinstance(perceptual := getattr(objective, "perceptual", None), nn.Module):
-        perceptual.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for module in objective.frozen().values():
+        module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if state is not None:
+        objective.load_state_dict(state.get("objective", {}))
+    first = _geometry(recipe, recipe.schedule()[0])
+    objective.prepare(Material(dataset, first, folder, target, say), networks)
     sides = _sides(networks)
     optimizers = {side: _adam(recipe, side, module) for side, module in sides.items()}
     averaged = {
@@ -90,9 +96,8 @@ def train(
         if name != "discriminator" and recipe.run.ema_images
     }
 
-    # Where an earlier run stopped.
+    # On from there.
     images_seen, place = 0, None
-    state = load_newest(folder / "checkpoints", say)
     if state is not None:
         images_seen, place = state["images_seen"], state["sampler"]
         for part, modules in (("networks", networks.modules()), ("averaged", _networks_of(averaged))):
@@ -108,7 +113,7 @@ def train(
         (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
         log = Log(folder / "log.jsonl", images_seen, tensorboard=recipe.run.tensorboard)
 
-    def save(sampler: ShardedSampler, size: int) -> None:
+    def save(sampler: ShardedSampler, size: tuple[int, int]) -> None:
         """Write a checkpoint and the model folder, and wait for it everywhere."""
         if main:
             state = {
@@ -117,21 +122,29 @@ def train(
                 "networks": {name: module.state_dict() for name, module in networks.modules().items()},
                 "averaged": {name: ema.network.state_dict() for name, ema in averaged.items()},
                 "optimizers": {side: optimizer.state_dict() for side, optimizer in optimizers.items()},
+                "objective": objective.state_dict(),
             }
             save_checkpoint(folder / "checkpoints", images_seen, state, recipe.run.keep)
             shown = _shown(networks, averaged)
-            model = hub.Model(shown.generator, space, (size, size), shown.style_encoder)
+            looked_through = tuple(objective.frozen())
+            model = hub.Model(
+                shown.generator, space, size, shown.style_encoder, optimised_with=looked_through
+            )
             hub.save_model(folder / "model", model, overwrite=True)
         distributed.barrier()
 
-    begin, line = 0, {}
+    begin, line, outer_only = 0, {}, False
     with _interruptible() as interrupted:
         for stage in recipe.schedule():
-            # A stage: one picture size, one batch size.
+            # A stage: one picture size, one batch size, the whole generator or its outer part.
             end = begin + stage.images
+            if images_seen == begin and stage.outer_only != outer_only:
+                optimizers["generator"].state.clear()
+            outer_only = stage.outer_only
             if images_seen >= end:
                 begin = end
                 continue
+            _choose_part(networks.generator, outer_only)
             geometry = _geometry(recipe, stage)
             source = cached(dataset, folder / "cache", geometry) if recipe.data.cache else dataset
             sampler = ShardedSampler(
@@ -139,7 +152,8 @@ def train(
             )
             if place is not None:
                 sampler.load_state_dict(place)
-            fixed = _fixed_batch(recipe, geometry, dataset, target) if main else None
+            fixed = _fixed_batch(recipe, geometry, dataset, target)
+            size = (int(fixed.labels.shape[1]), int(fixed.labels.shape[2]))
             for batch in batches(source, geometry, sampler, threads=recipe.run.workers):
                 rng = torch.Generator().manual_seed(_seed(recipe.run.seed, images_seen))
                 steps = _split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
@@ -160,12 +174,11 @@ def train(
                                 if side == "generator"
                                 else objective.discriminator_loss(step, networks)
                             )
-                        assert losses is not None
                         _backward(losses, len(steps), images_seen)
                         for name, value in losses.items():
                             key = f"{side}/{name}"
-                            terms[key] = terms.get(key, torch.zeros(())) + value.detach().cpu() / len(steps)
-                    parameters = list(sides[side].parameters())
+                            terms[key] = terms.get(key, 0) + value.detach() / len(steps)
+                    parameters = [p for p in sides[side].parameters() if p.requires_grad]
                     distributed.average_gradients(parameters)
                     for group in optimizers[side].param_groups:
                         group["lr"] = group["initial_lr"] * decay
@@ -177,19 +190,21 @@ def train(
                     ema.update(networks.modules()[name], images_seen, stage.batch_size)
 
                 # What is written down, drawn and kept.
+                terms = distributed.average_terms(terms)
                 if main:
                     log.add(terms)
                 due = _due(images_seen, stage.batch_size)
                 if main and due(recipe.run.log_images):
                     line = log.write(images_seen, size=stage.crop_size)
-                if main and fixed is not None and (due(recipe.run.sample_images) or images_seen >= end):
+                if main and (due(recipe.run.sample_images) or images_seen >= end):
                     _draw(folder, images_seen, _shown(networks, averaged), fixed, space.palette(), precision)
                     log.show("samples", folder / "samples" / f"{images_seen:010d}.png", images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
-                if due(recipe.run.checkpoint_images) or images_seen >= end or interrupted():
-                    save(sampler, stage.crop_size)
+                stopping = interrupted()
+                if due(recipe.run.checkpoint_images) or images_seen >= end or stopping:
+                    save(sampler, size)
                 report(images_seen, recipe.total_images(), line)
-                if interrupted():
+                if stopping:
                     say(f"interrupted at {images_seen} pictures; the same command goes on from here")
                     return folder / "model"
                 if images_seen >= end:
@@ -226,6 +241,14 @@ def _adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
     for group in adam.param_groups:
         group["initial_lr"] = rate
     return adam
+
+
+def _choose_part(generator: GeneratorModule, outer_only: bool) -> None:
+    """Let gradients into the whole generator, or into its outer part alone."""
+    generator.requires_grad_(not outer_only)
+    if outer_only:
+        for parameter in generator.outer_parameters():
+            parameter.requires_grad_(True)
 
 
 def _networks_of(averaged: dict[str, Ema]) -> dict[str, nn.Module]:
@@ -294,7 +317,7 @@ def _backward(losses: Losses, parts: int, images_seen: int) -> None:
     """Accumulate gradients of the mean over parts; stop at a loss that is not a number."""
     total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
     if not torch.isfinite(total):
-        values = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
+        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
         raise SemsynthError(
             f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
             "is intact. Lower the learning rates, or take precision float32, and start the same command again"

@@ -1,6 +1,7 @@
 """The table of methods: what each one builds and minimises. A new method is one more row."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +11,23 @@ from torch import nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models import GENERATORS, create_model
-from semsynth.models.discriminators import MultiscaleDiscriminator
+from semsynth.models.discriminators import FpseDiscriminator, MultiscaleDiscriminator, OasisDiscriminator
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.objectives.base import Losses, Networks, Objective, Step
-from semsynth.training.objectives.perceptual import build_perceptual
+from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
+from semsynth.training.objectives.ccfpse import CCFPSEObjective
+from semsynth.training.objectives.crn import CRNObjective
+from semsynth.training.objectives.oasis import OASISObjective
+from semsynth.training.objectives.perceptual import Perceptual, build_perceptual
+from semsynth.training.objectives.pix2pixhd import Pix2PixHDObjective
+from semsynth.training.objectives.sims import SIMSObjective
 from semsynth.training.objectives.spade import SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings, Recipe, check_keywords
 
 __all__ = [
     "METHODS",
     "Losses",
+    "Material",
     "Method",
     "Networks",
     "Objective",
@@ -45,12 +52,24 @@ class Method:
     objective: Callable[[ObjectiveSettings], Objective]
 
 
-def _spade(settings: ObjectiveSettings) -> Objective:
-    return SpadeObjective(settings, build_perceptual(settings))
+def _perceived(
+    kind: Callable[[ObjectiveSettings, Perceptual | None], Objective],
+) -> Callable[[ObjectiveSettings], Objective]:
+    """Build an objective that may have a perceptual term."""
+    return lambda settings: kind(settings, build_perceptual(settings))
 
 
 METHODS: dict[str, Method] = {
-    "spade": Method("spade", MultiscaleDiscriminator, _spade),
+    "spade": Method("spade", MultiscaleDiscriminator, _perceived(SpadeObjective)),
+    "pix2pixhd": Method("pix2pixhd", MultiscaleDiscriminator, _perceived(Pix2PixHDObjective)),
+    "crn": Method("crn", None, CRNObjective),
+    "sims": Method("sims", None, SIMSObjective),
+    "ccfpse": Method("ccfpse", FpseDiscriminator, _perceived(CCFPSEObjective)),
+    "oasis": Method("oasis", OasisDiscriminator, _perceived(OASISObjective)),
+    # The networks of SPADE's Table 3, trained as SPADE is.
+    "pix2pixhdpp": Method("pix2pixhd", MultiscaleDiscriminator, _perceived(SpadeObjective)),
+    "pix2pixhdpp-labelled": Method("pix2pixhd-labelled", MultiscaleDiscriminator, _perceived(SpadeObjective)),
+    "concat": Method("concat", MultiscaleDiscriminator, _perceived(SpadeObjective)),
 }
 
 
@@ -80,12 +99,11 @@ def build_networks(
         SemsynthError: settings that the networks' classes do not take.
     """
     method = find_method(recipe.method)
-    instances = {"instances": has_instances}
     generator_class = GENERATORS[method.generator]
     check_keywords(generator_class, recipe.generator, where, "generator")
-    classes: dict[str, Any] = {"num_classes": num_classes}
-    build_generator = functools.partial(create_model, method.generator, **classes)
-    generator = _build(build_generator, instances | recipe.generator, where, "generator")
+    build = functools.partial(create_model, method.generator, num_classes=num_classes)
+    keywords = _for_instances(generator_class, has_instances) | recipe.generator
+    generator = _build(build, keywords, where, "generator")
     networks = Networks(generator)
     if recipe.style_encoder is not None:
         check_keywords(StyleEncoder, recipe.style_encoder, where, "style_encoder")
@@ -93,9 +111,9 @@ def build_networks(
         networks.style_encoder = _build(StyleEncoder, keywords, where, "style_encoder")
     if method.discriminator is not None:
         check_keywords(method.discriminator, recipe.discriminator, where, "discriminator")
-        build = functools.partial(method.discriminator, **classes)
-        seen = {"instances": generator.uses_instances}
-        networks.discriminator = _build(build, seen | recipe.discriminator, where, "discriminator")
+        judge = functools.partial(method.discriminator, num_classes=num_classes)
+        keywords = _for_instances(method.discriminator, generator.uses_instances) | recipe.discriminator
+        networks.discriminator = _build(judge, keywords, where, "discriminator")
     rng = torch.Generator().manual_seed(recipe.run.seed)
     for module in networks.modules().values():
         init = recipe.init
@@ -106,6 +124,11 @@ def build_networks(
 def build_objective(recipe: Recipe) -> Objective:
     """The losses of the recipe's method."""
     return find_method(recipe.method).objective(recipe.objective)
+
+
+def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:
+    """Whether instance edges go in, as a keyword of a class that can take them."""
+    return {"instances": there} if "instances" in inspect.signature(builder).parameters else {}
 
 
 def _build(builder: Callable[..., Any], keywords: dict[str, Any], where: str, section: str) -> Any:

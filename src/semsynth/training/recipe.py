@@ -129,12 +129,15 @@ class Stage:
         load_size: see `DataSettings`.
         crop_size: see `DataSettings`.
         batch_size: pictures a step.
+        outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
+            Where this changes, the generator's optimiser begins anew.
     """
 
     images: int
     load_size: int
     crop_size: int
     batch_size: int
+    outer_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ class Recipe:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
 
-def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable[Path] = ()) -> Recipe:
     """Read a TOML recipe.
 
     Args:
@@ -233,15 +236,12 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         SemsynthError: an unreadable file, an unknown key, a value of the wrong type.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SemsynthError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SemsynthError(f"{path} is no TOML file: {error}") from error
+    table = _read(path)
+    for variant in variants:
+        table = _merged(table, _read(variant))
     for override in overrides:
         _override(table, override)
-    return recipe_from_dict(table, str(path))
+    return recipe_from_dict(table, " with ".join(map(str, (path, *variants))))
 
 
 def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
@@ -261,6 +261,24 @@ def check_keywords(builder: Any, keywords: Mapping[str, Any], where: str, sectio
     for key in keywords:
         if key not in known:
             raise _unknown(key, known, where, section)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SemsynthError(f"cannot read the recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SemsynthError(f"{path} is no TOML file: {error}") from error
+
+
+def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A table with the values of another put in, section by section."""
+    merged = dict(table)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _override(table: dict[str, Any], override: str) -> None:

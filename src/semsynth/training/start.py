@@ -1,8 +1,8 @@
 """Beginning a run with the weights of another."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-
-from torch import nn
 
 from semsynth import hub
 from semsynth.errors import SemsynthError
@@ -24,29 +24,33 @@ def start_from(networks: Networks, source: Path) -> str:
     Raises:
         SemsynthError: nothing there, or weights of other shapes.
     """
+    state = None
     if (source / "checkpoints").is_dir():
         state = load_newest(source / "checkpoints", warn=lambda _: None)
         if state is None:
             raise SemsynthError(f"{source} has no checkpoint to start from")
-        states = {name: state["averaged"].get(name, part) for name, part in state["networks"].items()}
-    else:
-        model = hub.load_model(source)
-        states = {"generator": model.generator.state_dict()}
-        if model.style_encoder is not None:
-            states["style_encoder"] = model.style_encoder.state_dict()
-    loaded = []
-    for name, module in networks.modules().items():
-        if name in states:
-            _load(module, states[name], name, source)
-            loaded.append(name)
-    if not loaded:
-        raise SemsynthError(f"{source} holds none of the networks of this recipe")
+    # A run's model folder holds the averaged networks, and what it takes to build them.
+    model = hub.load_model(source / "model" if state is not None else source)
+    loaded = ["generator"]
+    with _fitting("generator", source):
+        networks.generator.start_from(model.generator)
+    if networks.style_encoder is not None and model.style_encoder is not None:
+        with _fitting("style encoder", source):
+            networks.style_encoder.load_state_dict(model.style_encoder.state_dict())
+        loaded.append("style encoder")
+    if networks.discriminator is not None and state is not None and "discriminator" in state["networks"]:
+        with _fitting("discriminator", source):
+            networks.discriminator.load_state_dict(state["networks"]["discriminator"])
+        loaded.append("discriminator")
     return f"started from {source}: {', '.join(loaded)}"
 
 
-def _load(module: nn.Module, state: dict[str, object], name: str, source: Path) -> None:
+@contextlib.contextmanager
+def _fitting(name: str, source: Path) -> Iterator[None]:
+    """Say of weights of other shapes whose they are and where they came from."""
     try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        yield
+    except (RuntimeError, SemsynthError) as error:
+        lines = str(error).splitlines()
+        first = lines[min(1, len(lines) - 1)].strip()
         raise SemsynthError(f"the {name} in {source} does not fit the recipe: {first}") from error

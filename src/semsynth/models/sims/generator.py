@@ -25,6 +25,9 @@ from semsynth.models.sims.roles import roles_of
 from semsynth.models.sims.segments import Labels, Segment, find_segments
 from semsynth.ops.edges import one_hot
 
+BANK = "bank"
+"""Where in a model folder the memory bank lies."""
+
 SEED = 0
 """Of the seams' random half, so that the same labels give the same picture."""
 
@@ -87,6 +90,14 @@ class SIMSGenerator(GeneratorModule):
             )
         self._bank = bank
         self.config["bank"] = str(bank.folder)
+
+    def save_files(self, folder: Path) -> None:
+        """Put the memory bank into a model folder, by hard links where the disk allows them."""
+        self.bank.copy_to(folder / BANK)
+
+    def load_files(self, folder: Path) -> None:
+        """Use the memory bank of a model folder."""
+        self.attach(folder / BANK)
 
     def forward(
         self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None

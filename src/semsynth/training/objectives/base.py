@@ -1,12 +1,16 @@
-"""What every objective works on: the networks, and one step's batch with what its two losses share."""
+"""What every objective works on: the networks, one step's batch, and the data before the first step."""
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from semsynth.data.sample import Batch
+from semsynth.data.loader import in_order
+from semsynth.data.sample import Batch, Dataset
+from semsynth.data.transforms import Geometry
 from semsynth.models.base import GeneratorModule
 from semsynth.models.style_encoder import StyleEncoder
 
@@ -62,13 +66,54 @@ class Step:
         return self.rows(torch.randn(self.total, *shape, generator=self.rng))
 
 
-class Objective(Protocol):
-    """One method's losses."""
+@dataclass(frozen=True)
+class Material:
+    """What a method may look at before its first step.
+
+    Attributes:
+        dataset: the training pictures, as stored.
+        geometry: how the first stage brings them to size.
+        folder: of the run; a method may keep files of its own there.
+        device: of the networks.
+        say: told in sentences what happens.
+    """
+
+    dataset: Dataset
+    geometry: Geometry
+    folder: Path
+    device: torch.device
+    say: Callable[[str], None]
+
+    def pictures(self, count: int, batch_size: int) -> Iterator[Batch]:
+        """`count` pictures, evenly spread over the data set and cut from their centres."""
+        count = min(count, len(self.dataset))
+        indices = [i * len(self.dataset) // count for i in range(count)]
+        still = replace(self.geometry, training=False)
+        for batch in in_order(self.dataset, still, batch_size, indices=indices):
+            yield batch.to(self.device)
+
+
+class Objective:
+    """One method's losses, and what its training needs beside them."""
 
     def generator_loss(self, step: Step, networks: Networks) -> Losses:
         """The terms the generator (and the style encoder) minimise; they need the discriminator frozen."""
-        ...
+        raise NotImplementedError
 
-    def discriminator_loss(self, step: Step, networks: Networks) -> Losses | None:
-        """The discriminator's terms, or None for a method without one. Called after `generator_loss`."""
-        ...
+    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
+        """The discriminator's terms, where the method has one. Called after `generator_loss`."""
+        raise NotImplementedError
+
+    def frozen(self) -> dict[str, nn.Module]:
+        """Networks that are looked through and never trained, by name; an evaluation must not use them."""
+        return {}
+
+    def prepare(self, material: Material, networks: Networks) -> None:
+        """Get ready before the first step, and before a run goes on: then `load_state_dict` came first."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `prepare` or training found out that a checkpoint must keep: tensors and numbers."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take what `state_dict` gave."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -51,16 +52,29 @@ def build_perceptual(settings: ObjectiveSettings) -> Perceptual | None:
     """
     if not settings.perceptual:
         return None
+    name, features = build_features(settings)
+    default = VGG19_WEIGHTS if name == "vgg19" else EFFICIENTNET_WEIGHTS
+    return Perceptual(name, features, settings.perceptual_weights or default, relative=name != "vgg19")
+
+
+def build_features(settings: ObjectiveSettings, **vgg: Any) -> tuple[str, nn.Module]:
+    """The frozen feature network that the settings name: image (B, 3, H, W) in [-1, 1] → five tensors.
+
+    Args:
+        settings: see `ObjectiveSettings.perceptual_network`.
+        **vgg: further keyword arguments of `Vgg19.pretrained`, where it is that.
+
+    Returns:
+        "vgg19" or "efficientnet-lite0", and the network.
+    """
     name = settings.perceptual_network
     file = Path(settings.vgg_file) if settings.vgg_file else None
     if name == "auto":
         name = "vgg19" if file or any(checkpoints_folder().glob(VGG19_FILES)) else "efficientnet-lite0"
     if name == "vgg19":
-        weights = settings.perceptual_weights or VGG19_WEIGHTS
-        return Perceptual(name, Vgg19.pretrained(file), weights, relative=False)
+        return name, Vgg19.pretrained(file, **vgg).eval().requires_grad_(False)
     if name == "efficientnet-lite0":
-        weights = settings.perceptual_weights or EFFICIENTNET_WEIGHTS
-        return Perceptual(name, EfficientNetLite.pretrained("lite0"), weights, relative=True)
+        return name, EfficientNetLite.pretrained("lite0").eval().requires_grad_(False)
     raise SemsynthError(
         f"there is no perceptual network {name!r}; allowed are auto, vgg19 and efficientnet-lite0"
     )

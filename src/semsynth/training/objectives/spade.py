@@ -1,27 +1,38 @@
 """SPADE's objective: adversarial, feature matching, perceptual and, with a style encoder, KL terms.
 
-Park et al., CVPR 2019, section 3.2 and appendix A; its weights are `ObjectiveSettings`' defaults. pix2pixHD's
-objective is the same with a least-squares adversarial term.
+Park et al., CVPR 2019, section 3.2 and appendix A; its weights are `ObjectiveSettings`' defaults. What
+pix2pixHD and CC-FPSE do differently is in their own files.
 """
 
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semsynth.losses.diffaugment import Augmentation, draw_augmentation
 from semsynth.losses.feature_matching import feature_matching_loss
-from semsynth.losses.gan import discriminator_loss, generator_loss
+from semsynth.losses.gan import OverScales, Prediction, discriminator_loss, generator_loss
 from semsynth.losses.kl import kl_loss
-from semsynth.models.discriminators import LabelInput, MultiscaleDiscriminator
-from semsynth.models.discriminators.patchgan import Prediction
+from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.style_encoder import reparameterize
-from semsynth.training.objectives.base import Losses, Networks, Step
+from semsynth.training.objectives.base import Losses, Networks, Objective, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.recipe import ObjectiveSettings
 
 
-class SpadeObjective:
+class Judgement(NamedTuple):
+    """A discriminator's answer to pictures.
+
+    Attributes:
+        scores: [scale][one map].
+        features: [scale][layer], for feature matching.
+    """
+
+    scores: Prediction
+    features: Prediction
+
+
+class SpadeObjective(Objective):
     """Losses of SPADE.
 
     Args:
@@ -29,9 +40,16 @@ class SpadeObjective:
         perceptual: the frozen network's loss; None where its weight is 0.
     """
 
+    over_scales: OverScales = "mean"
+    """How the adversarial terms of the discriminator's scales are joined."""
+
     def __init__(self, settings: ObjectiveSettings, perceptual: Perceptual | None) -> None:
         self.settings = settings
         self.perceptual = perceptual
+
+    def frozen(self) -> dict[str, nn.Module]:
+        """See `Objective`."""
+        return {} if self.perceptual is None else {self.perceptual.network: self.perceptual}
 
     def generator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
@@ -39,13 +57,15 @@ class SpadeObjective:
         fake, mean, log_variance = draw_fake(step, networks, settings.prior_share)
         step.shared["fake"] = fake.detach()
         on_fake, on_real = self._judge(step, networks, fake)
-        losses = {"gan": settings.adversarial * generator_loss(on_fake, settings.gan)}  # type: ignore[arg-type]
+        gan = generator_loss(on_fake.scores, settings.gan, over_scales=self.over_scales)  # type: ignore[arg-type]
+        losses = {"gan": settings.adversarial * gan}
         # Pictures in a style of the prior have no photograph to be compared with.
         paired = ~prior_rows(step, settings.prior_share)
         if settings.feature_matching and paired.any():
-            fakes = [[x[paired] for x in scale] for scale in on_fake]
-            reals = [[x[paired] for x in scale] for scale in on_real]
-            losses["feature_matching"] = settings.feature_matching * feature_matching_loss(fakes, reals)
+            fakes = [[x[paired] for x in scale] for scale in on_fake.features]
+            reals = [[x[paired] for x in scale] for scale in on_real.features]
+            matching = feature_matching_loss(fakes, reals, with_last=True)
+            losses["feature_matching"] = settings.feature_matching * matching
         if self.perceptual is not None and paired.any():
             losses["perceptual"] = settings.perceptual * self.perceptual(fake[paired], batch.images[paired])
         if mean is not None and log_variance is not None:
@@ -55,24 +75,27 @@ class SpadeObjective:
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
-        if self.settings.reuse_fake:
-            fake = step.shared["fake"]
-        else:
-            with torch.no_grad():
-                fake, _, _ = draw_fake(step, networks, self.settings.prior_share)
+        fake = fake_for_discriminator(step, networks, self.settings)
         on_fake, on_real = self._judge(step, networks, fake)
-        fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.settings.gan)  # type: ignore[arg-type]
+        fake_loss, real_loss = discriminator_loss(
+            on_fake.scores,
+            on_real.scores,
+            self.settings.gan,  # type: ignore[arg-type]
+            over_scales=self.over_scales,
+        )
         return {"fake": fake_loss, "real": real_loss}
 
-    def _judge(self, step: Step, networks: Networks, fake: Tensor) -> tuple[Prediction, Prediction]:
+    def _judge(self, step: Step, networks: Networks, fake: Tensor) -> tuple[Judgement, Judgement]:
         """The discriminator's answers to fakes and photographs, augmented alike; scores in float32."""
-        discriminator = cast(MultiscaleDiscriminator, networks.discriminator)
+        discriminator = cast(nn.Module, networks.discriminator)
         augmentation = self._augmentation(step)
-        seen = self._see(step, discriminator, augmentation)
+        seen = self._labels(step, discriminator, augmentation)
         real = step.batch.images
-        on_fake, on_real = discriminator.compare(seen, augmentation.image(fake), augmentation.image(real))
-        for scale in (*on_fake, *on_real):
-            scale[-1] = scale[-1].to(real.dtype)
+        answers = self._compare(discriminator, seen, augmentation.image(fake), augmentation.image(real))
+        on_fake, on_real = (
+            on._replace(scores=[[score.to(real.dtype) for score in scale] for scale in on.scores])
+            for on in answers
+        )
         return on_fake, on_real
 
     def _augmentation(self, step: Step) -> Augmentation:
@@ -81,18 +104,39 @@ class SpadeObjective:
         parts = (drawn.color, drawn.shift, drawn.hole)
         return Augmentation(*(None if part is None else step.rows(part) for part in parts))
 
-    def _see(
-        self, step: Step, discriminator: MultiscaleDiscriminator, augmentation: Augmentation
-    ) -> list[LabelInput]:
+    def _labels(self, step: Step, discriminator: nn.Module, augmentation: Augmentation) -> Any:
         """The labels as the discriminator wants them, moved with the pictures; kept while nothing moves."""
         if augmentation.shift is None and "seen" in step.shared:
-            return step.shared["seen"]  # type: ignore[no-any-return]
+            return step.shared["seen"]
         labels, instances = step.batch.labels, step.batch.instances
         if augmentation.shift is not None:
             labels = augmentation.labels(labels)
             instances = None if instances is None else augmentation.labels(instances)
-        seen = step.shared["seen"] = discriminator.see(labels, instances)
+        seen = step.shared["seen"] = self._see(discriminator, labels, instances)
         return seen
+
+    def _see(self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None) -> Any:
+        """What this kind of discriminator makes of labels (B, H, W), once for both of a step's losses."""
+        return cast(MultiscaleDiscriminator, discriminator).see(labels, instances)
+
+    def _compare(
+        self, discriminator: nn.Module, seen: Any, fake: Tensor, real: Tensor
+    ) -> tuple[Judgement, Judgement]:
+        """This kind of discriminator's answers to fakes and photographs of the same labels."""
+        answers = cast(MultiscaleDiscriminator, discriminator).compare(seen, fake, real)
+        on_fake, on_real = (
+            Judgement([scale[-1:] for scale in on], [scale[:-1] for scale in on]) for on in answers
+        )
+        return on_fake, on_real
+
+
+def fake_for_discriminator(step: Step, networks: Networks, settings: ObjectiveSettings) -> Tensor:
+    """The pictures (B, 3, H, W) the discriminator learns from: the step's own, or drawn anew."""
+    if settings.reuse_fake:
+        fake: Tensor = step.shared["fake"]
+        return fake
+    with torch.no_grad():
+        return draw_fake(step, networks, settings.prior_share)[0]
 
 
 def prior_rows(step: Step, share: float) -> Tensor:
