@@ -9,8 +9,8 @@ import { surface } from "./view.js";
  * @typedef {import("./connection.js").Picture} Picture
  */
 
-/** How many requests may be under way: one being painted and one waiting. */
-const AHEAD = 2;
+/** How many requests may be under way: the server paints one and keeps the newest of the others. */
+const AHEAD = 4;
 
 /** Keeps the picture up with the drawing: the newest state is always painted, states in between may be skipped. */
 export class Live {
