@@ -16,6 +16,7 @@ from semsynth.models.pix2pixhd import StemConv2d
 from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
+from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade
 
 MULTIPLIERS = (16, 16, 16, 16, 8, 4, 2, 1)
@@ -63,10 +64,12 @@ class ConcatGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid."""
         x = self.stem_labels(pyramid.at(*(side // self.stride for side in pyramid.full.size)))
+        again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, self.upsample):
             if upsample:
                 x = F.interpolate(x, scale_factor=2)
-            x = block(x, pyramid.at(x.shape[2], x.shape[3]))
+            level = pyramid.at(x.shape[2], x.shape[3])
+            x = recomputed(block, x, level) if again else block(x, level)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
 
@@ -173,8 +176,9 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         x = self.stem.after(self.stem.conv(pyramid.full), pyramid)
         for layer in self.down:
             x = layer(x, pyramid)
+        again = self.recompute and torch.is_grad_enabled()
         for block in self.blocks:
-            x = block(x, pyramid)
+            x = recomputed(block, x, pyramid) if again else block(x, pyramid)
         for layer in self.up:
             x = layer(x, pyramid)
         return self.to_image(x).tanh()  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from semsynth.models.oasis import NoisySpade
 from semsynth.ops.blocks import conv_norm, spectral_norm
 from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelLevel
+from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d
 
 MULTIPLIERS = (16, 16, 16, 16, 8, 4, 2, 1)
@@ -93,11 +94,13 @@ class CCFPSEGenerator(GeneratorModule):
         features = {(f.shape[2], f.shape[3]): f for f in self.trunk(pyramid.full)}
         height, width = (side // self.stride for side in pyramid.full.size)
         x = self._stem(pyramid.at(height, width), style)  # (B,16w,h,w)
+        again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, self.upsample):
             if upsample:
                 x = F.interpolate(x, scale_factor=2)
             level = pyramid.at(x.shape[2], x.shape[3])
-            x = block(x, level, features[level.size])
+            seen = features[level.size]
+            x = recomputed(block, x, level, seen) if again else block(x, level, seen)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def _stem(self, level: LabelLevel, style: Tensor | None) -> Tensor:

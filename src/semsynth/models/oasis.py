@@ -17,6 +17,7 @@ from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
 from semsynth.models.published import require, translate
 from semsynth.ops.pyramid import LabelLevel
+from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 MULTIPLIERS = (16, 16, 16, 8, 4, 2, 1)
@@ -96,8 +97,12 @@ class OASISGenerator(GeneratorModule):
         x = self.stem_labels(level)  # (B,16w,h,w)
         if self.stem_noise is not None and style is not None:
             x = x + noise_response(self.stem_noise, style, level.size)
+        again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, UPSAMPLE):
-            x = block(x, pyramid, style, upsample=upsample)
+            if again:
+                x = recomputed(block, x, pyramid, style, upsample=upsample)
+            else:
+                x = block(x, pyramid, style, upsample=upsample)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def _check_noise(self, noise: Tensor | None, labels: Tensor) -> Tensor | None:
