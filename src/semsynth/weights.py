@@ -50,8 +50,12 @@ def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> Non
     if not any(".parametrizations." in name for name in state):  # saved with its spectral norm folded in
         fold_spectral_norm(network)
     _check(network.state_dict(), state, path)
-    floats = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    network.load_state_dict(floats, assign=True)
+    # Copied, because a mapped file is not aligned as the kernels like it, and may be replaced under our feet.
+    whole = {
+        name: value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True)
+        for name, value in state.items()
+    }
+    network.load_state_dict(whole, assign=True)
 
 
 def _check(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path) -> None:

@@ -70,4 +70,6 @@ def _device() -> str:
 
 
 def _native() -> str:
-    return "none"
+    from semsynth.ops import native
+
+    return native.describe()
