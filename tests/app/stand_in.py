@@ -4,6 +4,8 @@ Every class has its colour, shaded by style and row, so that a test can tell wha
 """
 
 import io
+import os
+import time
 
 import numpy as np
 from PIL import Image
@@ -73,6 +75,23 @@ class StandIn:
         return distance.argmin(-1).astype(np.uint8)
 
 
+class Slow(StandIn):
+    """Takes its time."""
+
+    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+        time.sleep(0.4)
+        return super().paint(labels, look)
+
+
+class Fragile(StandIn):
+    """Its process ends when there is a window anywhere."""
+
+    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+        if (labels == self.space.names.index("window")).any():
+            os._exit(3)
+        return super().paint(labels, look)
+
+
 def landscape(space: LabelSpace, side: int) -> np.ndarray:
     """Sky over mountains over sea, and a beach."""
     ids = np.full((side, side), space.names.index("sky"), np.uint8)
@@ -89,8 +108,3 @@ def _png(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
-
-
-def load() -> StandIn:
-    """What the worker process calls."""
-    return StandIn()

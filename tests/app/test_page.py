@@ -3,6 +3,9 @@
 import base64
 import io
 import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +418,89 @@ def test_fingers_paint_pinch_and_palms_do_not(browser: Any, served: Served) -> N
     assert np.array_equal(ids(page), painted)
     shoot(page, "tablet")
     context.close()
+
+
+def test_a_pen_paints_by_pressure_and_palms_do_not(browser: Any, served: Served) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, has_touch=True)
+    page = context.new_page()
+    open_page(page, served.address)
+    choose(page, "tree")
+    device = context.new_cdp_session(page)
+
+    def pen(kind: str, x: float, y: float, force: float) -> None:
+        screen_x, screen_y = at(page, x, y)
+        event = {"type": kind, "x": screen_x, "y": screen_y, "button": "left", "buttons": 1, "clickCount": 1}
+        device.send("Input.dispatchMouseEvent", event | {"pointerType": "pen", "force": force})
+
+    areas = []
+    for n, force in enumerate((0.1, 1.0)):
+        before = ids(page)
+        pen("mousePressed", 60 + 100 * n, 60, force)
+        pen("mouseReleased", 60 + 100 * n, 60, force)
+        areas.append((ids(page) != before).sum())
+    assert 0 < areas[0] < areas[1] / 3
+    before = ids(page)
+    page.touchscreen.tap(*at(page, 60, 200))
+    assert np.array_equal(ids(page), before)
+    context.close()
+
+
+def test_two_hundred_steps_can_be_undone(page: Any) -> None:
+    found = page.evaluate(
+        """() => {
+            const { studio } = semsynth, states = [];
+            for (let n = 0; n < 210; n++) {
+                states.push(studio.drawing.ids.slice());
+                studio.begin().paint(0, 3, n, studio.drawing.ids[256 * n] === 5 ? 6 : 5);
+                studio.finish("row");
+            }
+            let steps = 0;
+            while (studio.history.done.length) { studio.undo(); steps++; }
+            return [steps, studio.drawing.ids.every((id, i) => id === states[10][i])];
+        }"""
+    )
+    assert found == [200, True]
+
+
+def test_pages_of_other_sites_get_nothing(browser: Any, served: Served, tmp_path: Path) -> None:
+    """Not even one on the same machine, in the browser that holds the key."""
+    (tmp_path / "index.html").write_text("<title>elsewhere</title>")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    context = browser.new_context()
+    page = context.new_page()
+    try:
+        open_page(page, served.address)
+        page.goto(f"http://127.0.0.1:{elsewhere.server_port}/")
+        got = page.evaluate(
+            """async (url) => {
+                const attempt = (promise) => promise.then(() => true, () => false);
+                const loads = (tag, src) => new Promise((resolve, reject) => {
+                    const element = Object.assign(document.createElement(tag), { src });
+                    element.onload = resolve;
+                    element.onerror = reject;
+                    document.body.append(element);
+                });
+                const socket = new Promise((resolve, reject) => {
+                    const ws = new WebSocket(url.replace("http", "ws") + "/api/paint");
+                    ws.onopen = resolve;
+                    ws.onerror = reject;
+                });
+                return Promise.all([
+                    attempt(fetch(url + "/api/model", { credentials: "include" })),
+                    attempt(fetch(url + "/api/projects/x", { method: "DELETE", credentials: "include" })),
+                    attempt(loads("img", url + "/api/styles/0/thumbnail")),
+                    attempt(loads("script", url + "/static/main.js")),
+                    attempt(socket),
+                ]);
+            }""",
+            served.url,
+        )
+        assert got == [False] * 5
+    finally:
+        context.close()
+        elsewhere.shutdown()
 
 
 def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> None:

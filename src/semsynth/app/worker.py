@@ -38,6 +38,7 @@ class Worker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._description: Description | None = None
+        self._closed = False
         self._tasks: set[asyncio.Task[object]] = set()
         self.expected = 0.0
         """Seconds a picture took lately."""
@@ -98,6 +99,7 @@ class Worker:
                 try:
                     return await asyncio.to_thread(self._ask, job)
                 except WorkerDied:
+                    await self._end()
                     await self._ensure_running()
             return Failure("The worker stopped in the middle of this picture, twice.", blame_client=False)
 
@@ -110,23 +112,25 @@ class Worker:
             raise WorkerDied from None
 
     async def _ensure_running(self) -> None:
-        if self._process is not None and self._process.is_alive():
+        if self._process is not None:
             return
+        if self._closed:
+            raise WorkerBroke("The server is being stopped.")
         answer = await asyncio.to_thread(self._start)
         if isinstance(answer, Failure):
+            await self._end()
             raise SemsynthError(answer.sentence)
         self._description = answer
 
     def _start(self) -> Description | Failure:
-        if self._pipe is not None:
-            self._pipe.close()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
+        process = context.Process(
             target=work, args=(theirs, self._load, self._max_photos), name="semsynth-worker", daemon=True
         )
-        self._process.start()
+        process.start()
         theirs.close()
+        self._process = process
         try:
             answer = self._pipe.recv()
         except (EOFError, OSError):
@@ -135,11 +139,16 @@ class Worker:
         return answer
 
     async def close(self) -> None:
-        """End the worker process."""
+        """End the worker process for good."""
+        self._closed = True
+        await self._end()
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
         if self._pipe is not None:
             self._pipe.close()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.join, 2.0)
-            if self._process.is_alive():
-                self._process.terminate()
-                await asyncio.to_thread(self._process.join, 2.0)
+        if process is not None:
+            await asyncio.to_thread(process.join, 2.0)
+            if process.is_alive():
+                process.kill()
+                await asyncio.to_thread(process.join, 2.0)

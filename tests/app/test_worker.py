@@ -1,0 +1,88 @@
+"""The worker process: slow ones tell, dead ones are started again, and what cannot be loaded is said."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from semsynth.app.engine import PaintJob
+from semsynth.app.look import Settings
+from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.server import create_app
+from semsynth.app.worker import Worker, WorkerBroke
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+from tests.app.stand_in import Fragile, Slow, StandIn
+
+TOKEN = "t" * 40
+WINDOW = LabelSpace.named("siftflow").names.index("window")
+
+
+def job(value: int) -> PaintJob:
+    return PaintJob(np.full((16, 16), value, np.uint8), Settings())
+
+
+def with_worker(load: Callable[[], Any], use: Callable[[Worker], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        worker = Worker(load)
+        try:
+            await use(worker)
+        finally:
+            await worker.close()
+
+    asyncio.run(run())
+
+
+def test_a_dead_worker_is_started_again() -> None:
+    async def use(worker: Worker) -> None:
+        before = await worker.paint(lambda: job(3))
+        with pytest.raises(WorkerBroke, match="twice"):
+            await worker.paint(lambda: job(WINDOW))
+        after = await worker.paint(lambda: job(3))
+        assert after.data == before.data
+
+    with_worker(Fragile, use)
+
+
+def test_who_leaves_in_the_middle_does_not_disturb_the_pipe() -> None:
+    async def use(worker: Worker) -> None:
+        await worker.describe()
+        for value in range(1, 4):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(worker.paint(lambda value=value: job(value)), 0.05)  # type: ignore[misc]
+        painted = await worker.paint(lambda: job(9))
+        assert painted.data == StandIn().paint(job(9).labels, Settings().look).tobytes()
+
+    with_worker(Slow, use)
+
+
+def missing() -> StandIn:
+    raise SemsynthError("There is no such model.")
+
+
+def test_a_model_that_cannot_be_loaded_is_said() -> None:
+    async def use(worker: Worker) -> None:
+        with pytest.raises(SemsynthError, match="no such model"):
+            await worker.describe()
+
+    with_worker(missing, use)
+
+
+def test_slow_pictures_are_announced(tmp_path: Path) -> None:
+    app = create_app(Worker(Slow), token=TOKEN, folder=tmp_path)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "localhost"}
+    with TestClient(app, headers=headers) as client, client.websocket_connect("/api/paint") as socket:
+        kinds = []
+        for number in (1, 2):
+            labels = np.full((16, 16), 3, np.uint8)
+            socket.send_bytes(pack_request(PaintRequest(number, labels, Settings())))
+            while not kinds or kinds[-1] != (number, Reply.PICTURE):
+                reply = unpack_reply(socket.receive_bytes())
+                kinds.append((reply.number, reply.kind))
+                if reply.kind is Reply.STARTED:
+                    assert 0.3 < reply.seconds < 10
+    assert kinds == [(1, Reply.PICTURE), (2, Reply.STARTED), (2, Reply.PICTURE)]
