@@ -1,0 +1,231 @@
+"""One training step of SPADE, ours against a plain float32 loop of the published form.
+
+    python benchmarks/training.py [--json] [--data ../shared/data]
+
+The same networks (128 pixels, width 32, hidden 64, two discriminators of width 32, hinge loss and feature
+matching), the same batch of 16, one process, the steps alternated, medians quoted: wall clock, and beside it
+processor time, which other work on the machine disturbs less. The plain loop stacks fakes and photographs,
+draws the fakes anew for the discriminator's step, and lets the generator's step compute the discriminator's
+gradients too, as the published code does; its heap is glibc's default. Ours is what `semsynth train` runs on
+this processor with `reuse_fake`. Real label maps are used where the folder holds them: SIFT Flow for 36
+labels, COCO-Stuff with instance edges for 184; else random blobs.
+"""
+
+import argparse
+import ctypes
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from published import draw, judge, label_planes
+from semsynth.data.sample import Batch
+from semsynth.ops import native
+from semsynth.training.device import choose_precision, keep_heap
+from semsynth.training.objective import Networks, Step, build_networks, build_objective
+from semsynth.training.recipe import ObjectiveSettings, Recipe
+
+SIZE, BATCH = 128, 16
+# Channels of the label map, classes, with instances, where real maps lie.
+CASES: dict[str, dict[str, Any]] = {
+    "labels36": {"classes": 36, "instances": False, "maps": "siftflow/val/labels/*.png"},
+    "labels184": {"classes": 183, "instances": True, "maps": "coco_stuff_sample/train_label/*.png"},
+}
+RECIPE = Recipe(
+    generator={"width": 32, "hidden": 64},
+    discriminator={"width": 32},
+    objective=ObjectiveSettings(perceptual=0, reuse_fake=True),
+)
+
+
+def read_maps(pattern: str, data: Path, classes: int) -> tuple[np.ndarray, str]:
+    """BATCH label maps of SIZE pixels, and what they are; a folder of fewer is repeated mirrored."""
+    files = sorted(data.glob(pattern))
+    if files:
+        files = files[:: max(1, len(files) // BATCH)][:BATCH]
+        maps = [np.array(Image.open(file).resize((SIZE, SIZE), Image.Resampling.NEAREST)) for file in files]
+        maps = (maps + [m[:, ::-1] for m in maps])[:BATCH]
+        # Beyond the classes is "unlabelled", the last class.
+        return np.minimum(np.stack(maps).astype(np.int64), classes - 1), f"real maps, {pattern}"
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:SIZE, :SIZE]
+    centres = rng.uniform(0, SIZE, (BATCH, 24, 2))
+    distance = np.hypot(y - centres[..., 0, None, None], x - centres[..., 1, None, None])
+    return rng.integers(0, classes, (BATCH, 24))[
+        np.arange(BATCH)[:, None, None], distance.argmin(1)
+    ], "synthetic blobs"
+
+
+def make_batch(case: dict[str, Any], data: Path) -> tuple[Batch, str]:
+    maps, source = read_maps(case["maps"], data, case["classes"])
+    labels = torch.from_numpy(maps)
+    images = torch.rand(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    instances = labels.clone() if case["instances"] else None
+    return Batch(images, labels, instances, tuple(map(str, range(BATCH)))), source
+
+
+def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], None]:
+    """The published loop."""
+    generator, discriminator = networks.generator, networks.discriminator
+    assert discriminator is not None
+    adam_g = torch.optim.Adam(generator.parameters(), 1e-4, (0.0, 0.9))
+    adam_d = torch.optim.Adam(discriminator.parameters(), 4e-4, (0.0, 0.9))
+    weight = RECIPE.objective.feature_matching
+
+    def step() -> None:
+        planes = label_planes(batch.labels, classes, batch.instances)
+        prediction = judge(discriminator, planes, draw(generator, planes), batch.images)  # type: ignore[arg-type]
+        halves = [[layer.chunk(2) for layer in scale] for scale in prediction]
+        loss = torch.stack([-scale[-1][0].mean() for scale in halves]).mean()
+        for scale in halves:
+            for fake, real in scale[:-1]:
+                loss = loss + weight * F.l1_loss(fake, real.detach()) / len(halves)
+        adam_g.zero_grad()
+        loss.backward()
+        adam_g.step()
+
+        planes = label_planes(batch.labels, classes, batch.instances)
+        with torch.no_grad():
+            fake = draw(generator, planes)  # type: ignore[arg-type]
+        prediction = judge(discriminator, planes, fake, batch.images)  # type: ignore[arg-type]
+        scores = [scale[-1].chunk(2) for scale in prediction]
+        losses = [F.relu(1 + fake).mean() + F.relu(1 - real).mean() for fake, real in scores]
+        adam_d.zero_grad()
+        torch.stack(losses).mean().backward()
+        adam_d.step()
+
+    return step
+
+
+def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
+    """What `semsynth.training.loop` does between reading a batch and logging."""
+    objective = build_objective(RECIPE)
+    precision = choose_precision("auto", torch.device("cpu"))
+    sides = {"generator": networks.generator, "discriminator": networks.discriminator}
+    adams = {
+        side: torch.optim.Adam(module.parameters(), 1e-4, (0.0, 0.9), fused=True)
+        for side, module in sides.items()
+        if module is not None
+    }
+    for module in sides.values():
+        module.to(memory_format=torch.channels_last)  # type: ignore[union-attr, call-overload]
+    images = batch.images.contiguous(memory_format=torch.channels_last)
+    batch = Batch(images, batch.labels, batch.instances, batch.keys)
+
+    def step() -> None:
+        work = Step(batch, torch.Generator().manual_seed(0), 0, BATCH)
+        for side, adam in adams.items():
+            networks.discriminator.requires_grad_(side == "discriminator")  # type: ignore[union-attr]
+            adam.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+                losses = (
+                    objective.generator_loss(work, networks)
+                    if side == "generator"
+                    else objective.discriminator_loss(work, networks)
+                )
+            assert losses is not None
+            torch.stack([value.float() for value in losses.values()]).sum().backward()
+            adam.step()
+
+    return step
+
+
+def build(case: dict[str, Any], data: Path) -> tuple[dict[str, Callable[[], None]], str]:
+    batch, source = make_batch(case, data)
+    makers: dict[str, Any] = {}
+    for name in ("plain", "ours"):
+        networks = build_networks(RECIPE, case["classes"], case["instances"])
+        for module in networks.modules().values():
+            module.train()
+        makers[name] = (
+            plain_step(networks, batch, case["classes"]) if name == "plain" else our_step(networks, batch)
+        )
+    return makers, source
+
+
+def use_heap(kept: bool) -> None:
+    """Keep freed memory, as our loop does, or give it back as glibc does by default."""
+    if kept:
+        keep_heap()
+    elif sys.platform == "linux":
+        libc = ctypes.CDLL("libc.so.6")
+        for parameter in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+            libc.mallopt(parameter, ctypes.c_int(128 * 1024))
+        libc.malloc_trim(0)
+
+
+def measure(case: dict[str, Any], data: Path, steps: int) -> dict[str, Any]:
+    """Alternate the two loops after one step of each to warm up."""
+    makers, source = build(case, data)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in makers}
+    for i in range(steps + 1):
+        for name, step in makers.items():
+            use_heap(kept=name == "ours")
+            wall, processor = time.perf_counter(), time.process_time()
+            step()
+            taken = (time.perf_counter() - wall, time.process_time() - processor)
+            if i:
+                times[name].append(taken)
+            print(f"  {name}: {taken[0]:.2f} s, processor {taken[1]:.2f} s", file=sys.stderr)
+    (plain, plain_processor), (ours, ours_processor) = (
+        (statistics.median(column) for column in zip(*times[name])) for name in ("plain", "ours")
+    )
+    return {
+        "ratio": plain / ours,
+        "processor_ratio": plain_processor / ours_processor,
+        "plain_s": plain,
+        "ours_s": ours,
+        "ours_processor_s": ours_processor,
+        "ours_ms_per_image": ours / BATCH * 1000,
+        "batch": source,
+    }
+
+
+def peak_memory(name: str, which: str, data: Path) -> float:
+    """MiB a process of its own takes for two steps."""
+    command = [sys.executable, __file__, "--data", str(data), "--peak", name, which]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--case", choices=list(CASES), action="append")
+    parser.add_argument("--steps", type=int, default=5, help="measured steps of each loop")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    if args.peak:
+        name, which = args.peak
+        use_heap(kept=which == "ours")
+        step = build(CASES[name], args.data)[0][which]
+        for _ in range(2):
+            step()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    cases: dict[str, Any] = {}
+    for name in args.case or CASES:
+        cases[name] = measure(CASES[name], args.data, args.steps)
+        for which in ("plain", "ours"):
+            cases[name][f"{which}_peak_mib"] = peak_memory(name, which, args.data)
+        if not args.json:
+            print(name, {k: round(v, 2) if isinstance(v, float) else v for k, v in cases[name].items()})
+    if args.json:
+        report = {"cases": cases, "kernels": native.describe(), "torch": torch.__version__}
+        print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
