@@ -66,8 +66,8 @@ async function main() {
   const pictures = new Pictures(studio, styles, view, live);
   const examples = new Examples(studio, exampleCards, files, photo, colours);
   const status = new Status(studio, palette, live);
-  const tabs = new Tabs();
   if (model.style_dim === null) document.getElementById("tab-style")?.remove();
+  const tabs = new Tabs();
 
   for (const signal of [styles.changed, photo.changed]) signal.on(() => live.request());
   input.pointed = (p) => status.point(p);

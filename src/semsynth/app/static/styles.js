@@ -15,6 +15,8 @@ import { Signal } from "./signal.js";
  */
 
 const MAX_SEED = 0xffffffff, VARIATIONS = 6;
+/** The dice shows seeds below this, short enough to be read out; any other can be typed. */
+const DICE = 1_000_000;
 
 /** The style of the picture: a random one, one of the model's, one's own, or a mix of two. */
 export class Styles {
@@ -105,7 +107,7 @@ export class Styles {
   /** Another random style. */
   roll() {
     if (this.seedLocked) this.studio.told.emit("The seed is locked.");
-    else this.useSeed(crypto.getRandomValues(new Uint32Array(1))[0]);
+    else this.useSeed(randomSeed());
   }
 
   /** @param {number} seed */
@@ -189,7 +191,7 @@ export class Styles {
   /** Paint the drawing in a few random styles to choose from. */
   async vary() {
     const { drawing } = this.studio;
-    const seeds = [...crypto.getRandomValues(new Uint32Array(VARIATIONS))];
+    const seeds = Array.from({ length: VARIATIONS }, randomSeed);
     const ids = drawing.ids.slice();
     this.variations.replaceChildren(...seeds.map((seed) => variation(seed)));
     const tiles = [...this.variations.children];
@@ -215,6 +217,10 @@ export class Styles {
       this.studio.told.emit(/** @type {Error} */ (error).message);
     }
   }
+}
+
+function randomSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0] % DICE;
 }
 
 /**
