@@ -48,7 +48,7 @@ def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> Non
     except SafetensorError as error:
         raise SemsynthError(f"{path} is no whole safetensors file: {error}") from None
     if not any(".parametrizations." in name for name in state):  # saved with its spectral norm folded in
-        fold_spectral_norm(network)
+        fold_spectral_norm(network.to_empty(device="cpu"))
     _check(network.state_dict(), state, path)
     # Copied, because a mapped file is not aligned as the kernels like it, and may be replaced under our feet.
     whole = {

@@ -1,0 +1,304 @@
+"""From label map to picture: sizes, seeds, styles, and every way to give each of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from semsynth import Synthesizer
+from semsynth.errors import SemsynthError
+from semsynth.inputs import fill_void, to_ids, to_photo
+from semsynth.labels import LabelSpace, write_label_map
+from semsynth.pipeline import MAX_PIXELS
+from tests.small import SPACE, small_folder, small_model
+
+
+@pytest.fixture(scope="module")
+def synthesizer(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
+    return Synthesizer.from_pretrained(small_folder(tmp_path_factory.mktemp("models") / "park"))
+
+
+@pytest.fixture(scope="module")
+def plain() -> Synthesizer:
+    """Without styles, with instances."""
+    return Synthesizer(small_model(styled=False, instances=True))
+
+
+def scene(height: int = 40, width: int = 56) -> np.ndarray:
+    ids = np.zeros((height, width), np.int64)
+    ids[height // 2 :] = 2
+    ids[height // 3 : height // 2, width // 4 : width // 2] = 1
+    return ids
+
+
+# ---- seeds
+
+
+def test_same_seed_same_bytes_another_seed_another_picture(synthesizer: Synthesizer) -> None:
+    one, again, other = (synthesizer(scene(), seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(one.images, again.images)
+    assert one.styles is not None
+    assert again.styles is not None
+    assert torch.equal(one.styles, again.styles)
+    assert not torch.equal(one.images, other.images)
+
+
+def test_a_seed_is_drawn_and_reported(synthesizer: Synthesizer) -> None:
+    drawn = synthesizer(scene())
+    assert torch.equal(synthesizer(scene(), seed=drawn.seed).images, drawn.images)
+    assert synthesizer(scene()).seed != drawn.seed
+
+
+def test_the_first_of_many_is_the_one_alone(synthesizer: Synthesizer) -> None:
+    many = synthesizer(scene(), seed=5, num_images=3)
+    assert many.images.shape == (3, 3, 40, 56)
+    assert torch.equal(many.images[:1], synthesizer(scene(), seed=5).images)
+    assert len({image.numpy().tobytes() for image in many.images}) == 3
+
+
+def test_drawing_leaves_torchs_own_randomness_alone(synthesizer: Synthesizer) -> None:
+    before = torch.get_rng_state()
+    synthesizer(scene(), num_images=2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# ---- sizes
+
+
+@pytest.mark.parametrize("size", [(32, 64), (33, 31), (8, 100), (64, 8)])
+def test_any_size_comes_out_as_it_went_in(synthesizer: Synthesizer, size: tuple[int, int]) -> None:
+    result = synthesizer(scene(*size), seed=0)
+    assert result.images.shape == (1, 3, *size)
+    assert result.images.dtype == torch.float32
+    assert result.images.isfinite().all()
+    assert result.images.abs().max() <= 1
+
+
+def test_padding_repeats_the_border(synthesizer: Synthesizer) -> None:
+    ids = scene(40, 56)
+    padded = np.pad(ids, ((0, 24), (0, 8)), mode="edge")  # to multiples of 32
+    cropped = synthesizer(padded, seed=0).images[:, :, :40, :56]
+    assert torch.equal(synthesizer(ids, seed=0).images, cropped)
+
+
+def test_a_size_resizes_the_map_by_nearest(synthesizer: Synthesizer) -> None:
+    ids = scene(16, 32)
+    doubled = ids.repeat(4, 0).repeat(4, 1)
+    assert torch.equal(synthesizer(ids, seed=0, size=(64, 128)).images, synthesizer(doubled, seed=0).images)
+
+
+@pytest.mark.parametrize(
+    ("ids", "size"),
+    [
+        (scene(1, 1), None),
+        (scene(7, 40), None),
+        (scene(), (4, 64)),
+        (scene(), (4096, MAX_PIXELS // 4096 + 1)),
+    ],
+)
+def test_sizes_that_make_no_picture_are_refused(
+    synthesizer: Synthesizer, ids: np.ndarray, size: tuple[int, int] | None
+) -> None:
+    with pytest.raises(SemsynthError, match=r"8 pixels a side|larger than"):
+        synthesizer(ids, size=size)
+
+
+# ---- ways to give a label map
+
+
+def test_all_kinds_of_label_maps_are_the_same(synthesizer: Synthesizer, tmp_path: Path) -> None:
+    ids = scene()
+    write_label_map(tmp_path / "map.png", ids, SPACE)
+    Image.fromarray(SPACE.colorize(ids)).save(tmp_path / "colours.png")
+    expected = synthesizer(ids, seed=1).images
+    for labels in (
+        tmp_path / "map.png",
+        str(tmp_path / "colours.png"),
+        ids.astype(np.uint8),
+        Image.fromarray(ids.astype(np.uint8)),
+        torch.from_numpy(ids),
+        torch.from_numpy(ids)[None].to(torch.int16),
+    ):
+        assert torch.equal(synthesizer(labels, seed=1).images, expected)
+
+
+def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
+    maps = torch.stack([torch.from_numpy(scene()), torch.from_numpy(scene()).flip(1)])
+    two = synthesizer(maps, seed=2, num_images=2)
+    assert two.images.shape[0] == 4
+    assert two.styles is not None
+    for number, image in enumerate(two.images):
+        alone = synthesizer(maps[number // 2], two.styles[number]).images[0]
+        assert torch.equal(image, alone)
+
+
+@pytest.mark.parametrize(
+    ("labels", "pattern"),
+    [
+        (np.full((20, 20), 4), r"id 4 at 400 pixels.*0\.\.3"),
+        (np.full((20, 20), -1), "id -1"),
+        (np.zeros((20, 20, 3, 1), np.int64), r"\(H, W\) or \(B, H, W\)"),
+        (np.zeros((20, 20), np.float32), "integers"),
+        (np.zeros((0, 20), np.int64), "integers"),
+        (torch.zeros(20, 20), "integers"),
+        (Image.new("RGB", (20, 20)), "mode L, P, I"),
+        ("nowhere.png", r"nowhere\.png does not exist"),
+    ],
+)
+def test_what_is_no_label_map_is_a_sentence(synthesizer: Synthesizer, labels: object, pattern: str) -> None:
+    with pytest.raises(SemsynthError, match=pattern):
+        synthesizer(labels)  # type: ignore[arg-type]
+
+
+# ---- void
+
+
+def test_void_without_a_channel_takes_the_nearest_class() -> None:
+    space = LabelSpace(SPACE.name, SPACE.classes, void_id=255)
+    ids = np.array([[0, 0, 255, 255, 255, 1], [0, 255, 255, 255, 255, 255]])
+    filled = to_ids(ids, space)[0]
+    assert filled.tolist() == [[0, 0, 0, filled[0, 3].item(), 1, 1], [0, 0, 0, filled[1, 3].item(), 1, 1]]
+    assert set(filled.unique().tolist()) == {0, 1}
+    with pytest.raises(SemsynthError, match="nothing but void"):
+        to_ids(np.full((9, 9), 255), space)
+
+
+def test_void_with_a_channel_is_taken_as_it_is() -> None:
+    space = LabelSpace(SPACE.name, SPACE.classes, void_id=3)
+    ids = np.array([[0, 3], [3, 1]])
+    assert torch.equal(to_ids(ids, space)[0], torch.from_numpy(ids))
+
+
+def test_filling_takes_a_nearest_label() -> None:
+    draws = torch.Generator().manual_seed(0)
+    ids = torch.full((2, 13, 9), 9)
+    known = torch.rand(ids.shape, generator=draws) < 0.05
+    known[:, 0, 0] = True
+    ids[known] = torch.randint(0, 5, ids.shape, generator=draws)[known]
+    filled = fill_void(ids, 9)
+    assert torch.equal(filled[known], ids[known])
+    for b in range(2):
+        places = known[b].nonzero()
+        for i in range(13):
+            for j in range(9):
+                distance = (places - torch.tensor([i, j])).abs().sum(1)
+                nearest = places[distance == distance.min()]
+                assert filled[b, i, j] in ids[b, nearest[:, 0], nearest[:, 1]]
+
+
+# ---- styles
+
+
+def test_all_kinds_of_styles(synthesizer: Synthesizer, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    vector = synthesizer.encode_style(tmp_path / "photo.png")
+    assert vector.shape == (6,)
+    assert vector.isfinite().all()
+    expected = synthesizer(scene(), vector).images
+    for photo in (str(tmp_path / "photo.png"), Image.fromarray(pixels), pixels, to_photo(pixels)):
+        assert torch.equal(synthesizer(scene(), photo).images, expected)
+    named = synthesizer(scene(), "noon")
+    assert torch.equal(named.images, synthesizer(scene(), synthesizer.styles["noon"].numpy()).images)
+    assert not torch.equal(named.images, expected)
+    assert torch.equal(named.images, synthesizer(scene(), "noon", seed=99).images)  # nothing is drawn
+
+
+def test_a_style_photo_of_any_size(synthesizer: Synthesizer) -> None:
+    grey = [
+        synthesizer.encode_style(Image.new("RGB", size, "gray")) for size in ((64, 64), (500, 30), (9, 9))
+    ]
+    torch.testing.assert_close(grey[0], grey[1], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(grey[0], grey[2], atol=1e-4, rtol=1e-3)
+
+
+def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
+    vectors = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    several = synthesizer(scene(), vectors)
+    assert torch.equal(several.images[2:], synthesizer(scene(), vectors[2]).images)
+    assert several.styles is not None
+    assert torch.equal(several.styles, vectors)
+
+
+@pytest.mark.parametrize(
+    ("style", "options", "pattern"),
+    [
+        ("midnight", {}, r"neither a photograph nor a style of this model \(noon, dusk\)"),
+        (torch.zeros(5), {}, r"\(6,\) or \(N, 6\).*got \(5,\)"),
+        (torch.full((6,), float("nan")), {}, "finite"),
+        ("noon", {"num_images": 2}, "one style was given"),
+        (torch.zeros(3, 6), {"num_images": 2}, "3 styles were given"),
+        (torch.zeros(4, 20, 20), {}, r"\(3, H, W\)"),
+        (None, {"num_images": 0}, "num_images is 0"),
+        (None, {"seed": -1}, "seed is -1"),
+    ],
+)
+def test_styles_that_do_not_fit_are_sentences(
+    synthesizer: Synthesizer, style: object, options: dict[str, int], pattern: str
+) -> None:
+    with pytest.raises(SemsynthError, match=pattern):
+        synthesizer(scene(), style, **options)  # type: ignore[arg-type]
+
+
+def test_a_model_without_styles(plain: Synthesizer) -> None:
+    result = plain(scene(), seed=1)
+    assert result.styles is None
+    assert torch.equal(result.images, plain(scene(), seed=2).images)
+    for call in (lambda: plain(scene(), "noon"), lambda: plain(scene(), num_images=2)):
+        with pytest.raises(SemsynthError, match="no style"):
+            call()
+    with pytest.raises(SemsynthError, match="no style encoder"):
+        plain.encode_style(Image.new("RGB", (64, 64)))
+
+
+# ---- instances
+
+
+def test_instances(plain: Synthesizer, tmp_path: Path) -> None:
+    instances = scene() * 1000 + np.arange(56) // 20
+    Image.fromarray(instances.astype(np.uint16)).save(tmp_path / "instances.png")
+    given = plain(scene(), instances=instances).images
+    assert torch.equal(plain(scene(), instances=tmp_path / "instances.png").images, given)
+    assert not torch.equal(plain(scene()).images, given)
+    assert torch.equal(plain(scene(), instances=scene()).images, plain(scene()).images)
+    with pytest.raises(SemsynthError, match="instance map is 20x56, the label map 40x56"):
+        plain(scene(), instances=instances[:20])
+
+
+# ---- computing
+
+
+def test_bfloat16_is_nearly_float32(synthesizer: Synthesizer) -> None:
+    half = Synthesizer(small_model(), precision="bfloat16")
+    one, other = synthesizer(scene(), "dusk").images, half(scene(), "dusk").images
+    assert other.dtype == torch.float32
+    assert (one - other).abs().mean() < 0.05
+    with pytest.raises(SemsynthError, match="precision"):
+        Synthesizer(small_model(), precision="int8")  # type: ignore[arg-type]
+
+
+def test_folding_and_patches_change_nothing() -> None:
+    model, ids = small_model(), torch.from_numpy(scene(32, 64))[None]
+    style = torch.ones(1, 6)
+    model.generator.label_mode = "dense"
+    with torch.no_grad():
+        expected: Tensor = model.generator(ids, style=style)
+    torch.testing.assert_close(Synthesizer(model)(ids, style).images, expected, atol=2e-5, rtol=0)
+
+
+def test_results_are_ordinary_tensors(synthesizer: Synthesizer) -> None:
+    result = synthesizer(scene(), seed=0)
+    result.images.requires_grad_().sum().backward()
+    assert not synthesizer.encode_style(Image.new("RGB", (64, 64))).is_inference()
+
+
+def test_pictures_are_rounded() -> None:
+    from semsynth.pipeline import Result
+
+    levels = torch.tensor([-1.0, 1.0, 0.0, 1 / 127.5, -2.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
+    picture = Result(levels, None, 0).pictures()[0]
+    assert picture.mode == "RGB"
+    assert [picture.getpixel((x, 0))[0] for x in range(6)] == [0, 255, 128, 128, 0, 255]  # type: ignore[index]
