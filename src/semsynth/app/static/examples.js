@@ -26,7 +26,7 @@ export class Examples {
     this.photo = photo;
     document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
     const tiles = cards.map((card) => this.tile(card.name, picture(card.picture ?? ""), () => this.start(card)));
-    const empty = colours.swatch(studio.background, 32);
+    const empty = colours.swatch(studio.background, 128);
     tiles.unshift(this.tile(`all ${studio.nameOf(studio.background)}`, empty, () => this.startEmpty()));
     document.getElementById("examples")?.append(...tiles);
   }

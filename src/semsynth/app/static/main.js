@@ -180,8 +180,8 @@ function page(studio, view, colours, input, toolbar, palette, styles, layers, pi
     {
       title: "Drawing",
       shortcuts: [
-        { keys: "[", does: "Smaller brush", action: () => studio.resize(studio.size * 0.85 - 0.5) },
-        { keys: "]", does: "Larger brush", action: () => studio.resize(studio.size * 1.15 + 0.5) },
+        { keys: "[", does: "Smaller brush", action: () => studio.resize(Math.min(studio.size - 1, studio.size * 0.85)) },
+        { keys: "]", does: "Larger brush", action: () => studio.resize(Math.max(studio.size + 1, studio.size * 1.15)) },
         { keys: "Mod+z", does: "Undo", action: () => studio.undo() },
         { keys: "Mod+Shift+z", does: "Redo", action: () => studio.redo() },
         { keys: "Mod+y", does: "Redo", action: () => studio.redo() },

@@ -9,8 +9,6 @@ import { Stroke } from "./stroke.js";
  * @typedef {import("./types.js").LabelClass} LabelClass
  */
 
-export const MAX_SIZE = 128;
-
 /** What the user works with: the drawing, its history, and what is chosen. */
 export class Studio {
   /**
@@ -26,7 +24,10 @@ export class Studio {
     this.drawing = new Drawing(model.width, model.height, this.background);
     this.history = new History(this.drawing);
     this.classId = this.background;
-    this.size = /** @type {number} */ (preference("size", 24));
+    /** The thickest brush, in pixels of the drawing. */
+    this.maxSize = Math.ceil(model.width / 2);
+    this.sizeKey = `size.${model.width}`;
+    this.size = /** @type {number} */ (preference(this.sizeKey, Math.ceil((model.width * 3) / 32)));
     this.locked = new Uint8Array(256);
     /** @type {Stroke | null} */
     this.stroke = null;
@@ -55,8 +56,8 @@ export class Studio {
 
   /** @param {number} size */
   resize(size) {
-    this.size = Math.max(1, Math.min(MAX_SIZE, Math.round(size)));
-    remember("size", this.size);
+    this.size = Math.max(1, Math.min(this.maxSize, Math.round(size)));
+    remember(this.sizeKey, this.size);
     this.chosen.emit();
   }
 

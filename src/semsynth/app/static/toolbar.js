@@ -25,6 +25,7 @@ export class Toolbar {
     this.views = /** @type {HTMLElement} */ (document.getElementById("views"));
     this.size = /** @type {HTMLInputElement} */ (document.getElementById("size"));
     this.build();
+    this.size.max = String(studio.maxSize);
     this.size.addEventListener("input", () => studio.resize(Number(this.size.value)));
     document.getElementById("blend")?.addEventListener("input", (e) => {
       view.blend = Number(/** @type {HTMLInputElement} */ (e.target).value) / 100;
