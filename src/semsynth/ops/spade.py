@@ -17,7 +17,7 @@ from semsynth.ops.convolution import Conv2d
 from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import parameter_free_norm
-from semsynth.ops.pyramid import LabelLevel, LabelPyramid
+from semsynth.ops.pyramid import LabelLevel, LabelPyramid, PatchPlan
 
 SLOPE = 0.2
 
@@ -49,14 +49,18 @@ class LabelConv2d(nn.Conv2d):
 
         Computed in the weight's type, cut at zero with `relu`, and given in `dtype`.
         """
+        table = self.table(level.num_classes)
+        return lookup_sum(table, self.bias, patches, dtype=dtype or table.dtype, relu=relu)
+
+    def table(self, num_classes: int) -> Tensor:
+        """(k*k, num_symbols, out_channels): what each symbol of a `LabelLevel` adds at each tap."""
         columns = self.weight.flatten(2).permute(2, 1, 0)  # (k*k,S,O)
         outside = columns.new_zeros(columns.shape[0], 1, self.out_channels)
-        classes = columns[:, : level.num_classes]
+        classes = columns[:, :num_classes]
         tables = [outside, classes]
-        if level.edges is not None:
+        if self.in_channels > num_classes:
             tables.append(classes + columns[:, -1:])  # an edge pixel of the same class
-        table = torch.cat(tables, 1)  # (k*k,num_symbols,O)
-        return lookup_sum(table, self.bias, patches, dtype=dtype or table.dtype, relu=relu)
+        return torch.cat(tables, 1)
 
 
 class Spade(nn.Module):
@@ -123,30 +127,43 @@ class Spade(nn.Module):
         Returns:
             (B, C, h, w).
         """
-        if self.by_table and level.by_patches and fused.supports(x):
-            table, plan = self.on_patches(level), level.plan(self.shared.kernel_size[0])
-            return fused.modulate(
-                x, table, plan, self.norm, self._style_row(style), slope=slope, upsample=upsample
-            )
+        if self.by_table and level.by_patches:
+            plan = level.plan(self.shared.kernel_size[0])
+            return self.modulate(x, self.on_patches(level), plan, style, slope=slope, upsample=upsample)
+        gamma, beta = self.gamma_beta(level, style)
+        return self._apply_maps(x, gamma, beta, slope, upsample)
+
+    def modulate(
+        self,
+        x: Tensor,
+        table: Tensor,
+        plan: PatchPlan,
+        style: Tensor | None = None,
+        *,
+        slope: float = 1.0,
+        upsample: bool = False,
+    ) -> Tensor:
+        """`forward` from a table of gamma and beta per distinct patch (U, 2C), see `on_patches`."""
+        row = self._style_row(style)
+        if fused.supports(x):
+            return fused.modulate(x, table, plan, self.norm, row, slope=slope, upsample=upsample)
+        maps = table[plan.index].permute(0, 3, 1, 2)  # (B,2C,h,w)
+        gamma, beta = (maps if row is None else maps + row[:, :, None, None]).chunk(2, 1)
+        return self._apply_maps(x, gamma, beta, slope, upsample)
+
+    def gamma_beta(self, level: LabelLevel, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The modulation as dense maps, each (B, C, h, w)."""
+        maps = self.modulation(F.relu(self.shared(level)))  # (B,2C,h,w)
+        row = self._style_row(style)
+        gamma, beta = (maps if row is None else maps + row[:, :, None, None]).chunk(2, 1)
+        return gamma, beta
+
+    def _apply_maps(self, x: Tensor, gamma: Tensor, beta: Tensor, slope: float, upsample: bool) -> Tensor:
         normalized = self.norm(x, repeat=4 if upsample else 1)
         if upsample:
             normalized = F.interpolate(normalized, scale_factor=2)
-        gamma, beta = self.gamma_beta(level, style)
         out = torch.addcmul(normalized + beta, normalized, gamma)
         return out if slope == 1.0 else F.leaky_relu(out, slope)
-
-    def gamma_beta(self, level: LabelLevel, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The modulation, each (B, C, h, w)."""
-        if level.by_patches:
-            plan = level.plan(self.shared.kernel_size[0])
-            maps = self.on_patches(level)[plan.index].permute(0, 3, 1, 2)
-        else:
-            maps = self.modulation(F.relu(self.shared(level)))  # (B,2C,h,w)
-        row = self._style_row(style)
-        if row is not None:
-            maps = maps + row[:, :, None, None]
-        gamma, beta = maps.chunk(2, 1)
-        return gamma, beta
 
     def _style_row(self, style: Tensor | None) -> Tensor | None:
         """What the style (B, Z) adds to gamma and beta: (B, 2C), or None."""
