@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -45,11 +45,13 @@ class Method:
         generator: key of `GENERATORS`.
         discriminator: class of the discriminator, or None.
         objective: builds the losses from their settings.
+        defaults: keyword arguments of the generator that make it this method's, unless a recipe gives others.
     """
 
     generator: str
     discriminator: Callable[..., nn.Module] | None
     objective: Callable[[ObjectiveSettings], Objective]
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 def _perceived(
@@ -67,7 +69,12 @@ METHODS: dict[str, Method] = {
     "ccfpse": Method("ccfpse", FpseDiscriminator, _perceived(CCFPSEObjective)),
     "oasis": Method("oasis", OasisDiscriminator, _perceived(OASISObjective)),
     # The networks of SPADE's Table 3, trained as SPADE is.
-    "pix2pixhdpp": Method("pix2pixhd", MultiscaleDiscriminator, _perceived(SpadeObjective)),
+    "pix2pixhdpp": Method(
+        "pix2pixhd",
+        MultiscaleDiscriminator,
+        _perceived(SpadeObjective),
+        {"norm": "sync_batch", "spectral": True},
+    ),
     "pix2pixhdpp-labelled": Method("pix2pixhd-labelled", MultiscaleDiscriminator, _perceived(SpadeObjective)),
     "concat": Method("concat", MultiscaleDiscriminator, _perceived(SpadeObjective)),
 }
@@ -102,7 +109,7 @@ def build_networks(
     generator_class = GENERATORS[method.generator]
     check_keywords(generator_class, recipe.generator, where, "generator")
     build = functools.partial(create_model, method.generator, num_classes=num_classes)
-    keywords = _for_instances(generator_class, has_instances) | recipe.generator
+    keywords = _for_instances(generator_class, has_instances) | method.defaults | recipe.generator
     generator = _build(build, keywords, where, "generator")
     networks = Networks(generator)
     if recipe.style_encoder is not None:

@@ -16,7 +16,7 @@ def start_from(networks: Networks, source: Path) -> str:
     Args:
         networks: changed in place.
         source: a run folder, whose newest checkpoint gives all networks; or a model folder, which has no
-            discriminator.
+            discriminator. It may be of pictures half the size, where the generator can grow from those.
 
     Returns:
         a sentence that says what was loaded.
@@ -40,7 +40,8 @@ def start_from(networks: Networks, source: Path) -> str:
         loaded.append("style encoder")
     if networks.discriminator is not None and state is not None and "discriminator" in state["networks"]:
         with _fitting("discriminator", source):
-            networks.discriminator.load_state_dict(state["networks"]["discriminator"])
+            take = getattr(networks.discriminator, "start_from", networks.discriminator.load_state_dict)
+            take(state["networks"]["discriminator"])
         loaded.append("discriminator")
     return f"started from {source}: {', '.join(loaded)}"
 

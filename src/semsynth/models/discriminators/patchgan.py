@@ -130,6 +130,19 @@ class MultiscaleDiscriminator(nn.Module):
             for _ in range(scales)
         )
 
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the state of one with as many scales, or with fewer: those are the coarser ones here.
+
+        Raises:
+            RuntimeError: the shapes differ.
+        """
+        new = len(self.scales) - len({name.split(".")[1] for name in state})
+        moved = dict(self.state_dict())
+        for name, value in state.items():
+            _, number, rest = name.split(".", 2)
+            moved[f"scales.{int(number) + new}.{rest}"] = value
+        self.load_state_dict(moved)
+
     def see(self, labels: Tensor, instances: Tensor | None = None) -> list[LabelInput]:
         """Prepare a batch's labels for every scale, to be used by several passes.
 
