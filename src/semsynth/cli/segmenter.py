@@ -1,6 +1,7 @@
 """``semsynth segmenter``: train the judge that reads pictures back into classes, and score it."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,23 +90,10 @@ def _print_scores(scores: "SegmentationScores", names: tuple[str, ...]) -> None:
 
 
 def _settings() -> dict[str, type]:
-    """Names of the recipe's settings and their types; written here so that ``--help`` needs no torch."""
-    numbers: dict[str, type] = dict.fromkeys(
-        (
-            "width",
-            "size",
-            "pictures",
-            "batch_size",
-            "frozen_steps",
-            "views",
-            "crop",
-            "validate_every",
-            "seed",
-        ),
-        int,
-    )
-    shares = ("minutes", "learning_rate", "encoder_rate", "weight_decay", "ema", "class_power", "rare_share")
-    return {"encoder": str, **numbers, **dict.fromkeys((*shares, "least_crop"), float)}
+    """Names of the recipe's settings and their types."""
+    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+
+    return {field.name: type(field.default) for field in dataclasses.fields(SegmenterRecipe)}
 
 
 def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":

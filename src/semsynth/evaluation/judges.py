@@ -122,7 +122,7 @@ def own_judge(folder: Path) -> Segmenter:
         "network": model.encoder_name,
         "weights": sha256(folder / "model.safetensors"),
     }
-    return LogitJudge(model.names, about, model)
+    return LogitJudge(model.names, about, model.read)
 
 
 def transformers_judge(folder: Path) -> Segmenter:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,10 +91,12 @@ class Balance:
     Attributes:
         chances: (N,) chance of each picture to be drawn.
         weights: (K,) weight of each class in the loss; its mean over labelled pixels is 1.
+        share: (K,) share of each class among the labelled pixels.
     """
 
     chances: npt.NDArray[np.float64]
     weights: Tensor
+    share: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, photographs: Photographs, class_power: float, rare_share: float) -> "Balance":
@@ -116,7 +117,7 @@ class Balance:
         share = counts.sum(axis=0) / max(1, counts.sum())
         weights = np.where(share > 0, np.maximum(share, 1e-6) ** -class_power, 0.0)
         weights = weights / max(1e-12, float((weights * share).sum()))
-        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32))
+        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32), share)
 
 
 def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tuple[Pixels, Pixels]:
@@ -162,7 +163,6 @@ class Views:
         early: The frozen steps.
         count: Views of each photograph.
         least_crop: See ``augment``.
-        crop: Side of the random crop of a view a batch holds, in pixels, a multiple of 32.
         seed: Of the augmentation.
         folder: Where the files are, or will be.
         stamp: Says what they hold; files with another stamp are made again.
@@ -176,14 +176,13 @@ class Views:
         *,
         count: int,
         least_crop: float,
-        crop: int,
         seed: int,
         folder: Path,
         stamp: str,
         report: Callable[[int], None] = lambda rows: None,
         chunk: int = 32,
     ) -> None:
-        self.photographs, self.count, self.crop = photographs, count, crop
+        self.photographs, self.count = photographs, count
         rows = count * len(photographs)
         seal = folder / "views.json"
         state = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
@@ -223,24 +222,17 @@ class Views:
             if isinstance(file, np.memmap):
                 file.flush()
 
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def rows(self, rows: npt.NDArray[np.int64]) -> tuple[list[Tensor], Tensor]:
+        """Some of the views: what the late steps need, and the classes (B, S, S) uint8."""
+        kept = [torch.from_numpy(file[rows]).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
+        return kept, torch.from_numpy(self.classes[rows])
+
     def batch(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        """A random crop of a random view of each photograph.
-
-        Returns:
-            What the late steps need, and the classes (B, C, C) uint8, C the crop's side.
-        """
-        rows = rng.integers(0, self.count, len(indices)) * len(self.photographs) + indices
-        side = self.classes.shape[1]
-        corners = rng.integers(0, (side - self.crop) // 32 + 1, (len(rows), 2)) * 32
-
-        def cut(file: npt.NDArray[Any]) -> Tensor:
-            stride = side // file.shape[1]
-            size = self.crop // stride
-            places = zip(rows, corners // stride)
-            return torch.from_numpy(np.stack([file[r, y : y + size, x : x + size] for r, (y, x) in places]))
-
-        kept = [cut(file).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
-        return kept, cut(self.classes)
+        """A random view of each photograph."""
+        return self.rows(rng.integers(0, self.count, len(indices)) * len(self.photographs) + indices)
 
 
 Draw = Callable[[npt.NDArray[np.int64], Rng], tuple[list[Tensor], Tensor]]

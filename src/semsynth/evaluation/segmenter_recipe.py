@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.segmenter import ENCODERS
+
+ENCODERS = {
+    "efficientnet-lite0": "lite0",
+    "efficientnet-lite1": "lite1",
+    "efficientnet-lite2": "lite2",
+    "scratch": None,
+}
+"""Encoder name → variant of EfficientNet-Lite; None for the plain one that starts from nothing."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +35,16 @@ class SegmenterRecipe:
         class_power: Classes weigh (share of pixels) ** -class_power in the loss.
         rare_share: Pictures holding a class that fewer than this share of pictures hold are drawn more often.
         least_crop: The smallest part of a photograph an augmented view shows, as a share of its area.
-        crop: If above 0, a step learns from a random crop of each view, of so many pixels a side. Pixels of
-            one picture repeat each other, so small crops of many pictures teach a decoder more in the same
-            time.
+        points: Pixels of each view that the decoder is taught on before whole pictures.
+        point_epochs: How often it sees them; 0 leaves that out. Pixels of one picture repeat each other, so
+            a few of each teach the decoder in minutes; whole pictures then teach encoder and decoder
+            together.
         validate_every: Pictures between validations.
         seed: Of everything that is drawn.
     """
 
     encoder: str = "efficientnet-lite2"
-    width: int = 128
+    width: int = 256
     size: int = 256
     pictures: int = 60_000
     minutes: float = 0.0
@@ -50,7 +58,8 @@ class SegmenterRecipe:
     class_power: float = 0.35
     rare_share: float = 0.1
     least_crop: float = 0.5
-    crop: int = 0
+    points: int = 96
+    point_epochs: int = 0
     validate_every: int = 4_000
     seed: int = 0
 
@@ -59,15 +68,10 @@ class SegmenterRecipe:
             raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
         if self.size % 32 or self.size < 64:
             raise SemsynthError(f"size is {self.size}; it must be a multiple of 32, at least 64.")
-        if self.crop % 32 or not 0 <= self.crop <= self.size:
+        if self.point_epochs and not (self.views and self.frozen):
             raise SemsynthError(
-                f"crop is {self.crop}; it must be a multiple of 32 up to size, or 0 for none."
-            )
-        if self.crop and not (self.views and self.frozen == 8):
-            raise SemsynthError(
-                "crop is for training the decoder alone: it needs views, and frozen_steps = 8. The "
-                "encoder's late "
-                "steps must see whole pictures."
+                "point_epochs needs a pretrained encoder with frozen steps, and views: set it to 0 for "
+                "others."
             )
         if not 0 <= self.frozen_steps <= 8:
             raise SemsynthError(f"frozen_steps is {self.frozen_steps}; a pretrained encoder has 8 steps.")

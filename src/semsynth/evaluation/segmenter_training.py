@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from torch import Tensor, nn
 from semsynth.data import Dataset
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import ConfusionMatrix, SegmentationScores
-from semsynth.evaluation.segmenter import ENCODERS, PyramidSegmenter, SegmenterConfig
+from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.segmenter_data import (
     Balance,
     Draw,
+    Early,
     Photographs,
     Rng,
     Views,
@@ -35,7 +37,8 @@ from semsynth.evaluation.segmenter_data import (
     batches,
     decode,
 )
-from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+from semsynth.evaluation.segmenter_points import average, collect, point_steps, point_weights, teach
+from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 
 
 def parameter_groups(model: PyramidSegmenter, recipe: SegmenterRecipe) -> list[dict[str, Any]]:
@@ -68,55 +71,78 @@ def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase
     return F.cross_entropy(logits.float(), target, weight=weights, ignore_index=len(weights))
 
 
-def source(
-    model: PyramidSegmenter,
-    photographs: Photographs,
-    recipe: SegmenterRecipe,
-    folder: Path,
-    progress: Progress | None,
-) -> Draw:
-    """Where batches come from: views kept on disk, or photographs augmented afresh."""
-
-    @torch.no_grad()
-    def early(images: Tensor) -> list[Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
-            return model.encoder.early(images.contiguous(memory_format=torch.channels_last), recipe.frozen)
-
-    def fresh(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        images, classes = augmented(photographs, indices, recipe.least_crop, rng)
-        return early(images), classes
-
-    if recipe.views == 0:
-        return fresh
+def make_views(
+    photographs: Photographs, early: Early, recipe: SegmenterRecipe, folder: Path, progress: Progress | None
+) -> Views:
+    """Put augmented views of every photograph through the frozen steps, or open those of an earlier run."""
     keys = ("encoder", "size", "frozen_steps", "views", "least_crop", "seed")
     stamp = json.dumps({key: asdict(recipe)[key] for key in keys} | {"photographs": len(photographs)})
-    task = progress.add_task("frozen steps", total=recipe.views * len(photographs)) if progress else None
-    views = Views(
+    return Views(
         photographs,
         early,
         count=recipe.views,
         least_crop=recipe.least_crop,
-        crop=recipe.crop or recipe.size,
         seed=recipe.seed,
         folder=folder,
         stamp=stamp,
-        report=lambda rows: progress.update(task, completed=rows) if progress and task is not None else None,
+        report=_bar(progress, "frozen steps", recipe.views * len(photographs)),
     )
-    return views.batch
+
+
+def teach_decoder(
+    model: PyramidSegmenter,
+    views: Views,
+    balance: Balance,
+    recipe: SegmenterRecipe,
+    progress: Progress | None,
+) -> None:
+    """The first phase: the decoder alone, on single pixels of every view."""
+    model.eval()
+    points = collect(
+        views,
+        lambda kept: model.encoder.late(kept, recipe.frozen),
+        recipe.points,
+        np.maximum(balance.share, 1e-6) ** -0.5,
+        recipe.seed,
+        _bar(progress, "pixels", len(views)),
+    )
+    teach(
+        model,
+        points,
+        point_weights(points, balance.weights, balance.share),
+        epochs=recipe.point_epochs,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        ema=recipe.ema,
+        seed=recipe.seed,
+        report=_bar(progress, "decoder", point_steps(len(points), recipe.point_epochs)),
+    )
+
+
+def _bar(progress: Progress | None, name: str, total: int) -> Callable[[int], None]:
+    """Moves a new progress bar to where it is told."""
+    if progress is None:
+        return lambda done: None
+    task = progress.add_task(name, total=total)
+    return lambda done: progress.update(task, completed=done)
 
 
 @torch.no_grad()
 def validate(
     model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 16
 ) -> SegmentationScores:
-    """Scores on whole photographs, void ignored, over the classes that occur; ``fast`` in bfloat16."""
+    """Scores on whole photographs, void ignored, over the classes that occur.
+
+    ``fast`` reads every picture once and in bfloat16, for a look while training; else as a judge does.
+    """
     model.eval()
     matrix = ConfusionMatrix(photographs.num_classes)
     for start in range(0, len(photographs), batch_size):
         pixels = np.array(photographs.images[start : start + batch_size])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-            logits = model(images.contiguous(memory_format=torch.channels_last))
+            images = images.contiguous(memory_format=torch.channels_last)
+            logits = model(images) if fast else model.read(images)
         logits = F.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
         matrix.add(photographs.classes[start : start + batch_size], logits.argmax(dim=1).numpy())
     return matrix.scores()
@@ -179,9 +205,41 @@ def train_segmenter(
         optimiser.load_state_dict(state["optimiser"])
         seen, spent = state["seen"], state["spent"]
 
-    draw = source(model, photographs, recipe, folder / "cache", progress)
+    @torch.no_grad()
+    def early(images: Tensor) -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
+            return model.encoder.early(images.contiguous(memory_format=torch.channels_last), recipe.frozen)
+
+    def fresh(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+        images, classes = augmented(photographs, indices, recipe.least_crop, rng)
+        return early(images), classes
+
+    def validate_and_save() -> None:
+        scores = validate(averaged, held_out, fast=True)
+        _log(folder, seen, time.monotonic() - started, scores)
+        averaged.save(folder)
+        state = {
+            "settings": settings,
+            "model": model.state_dict(),
+            "averaged": averaged.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "seen": seen,
+            "spent": time.monotonic() - started,
+        }
+        _save_state(state, state_path)
+
+    started = time.monotonic() - spent
+    draw: Draw = fresh
+    if recipe.views:
+        views = make_views(photographs, early, recipe, folder / "cache", progress)
+        draw = views.batch
+        if recipe.point_epochs and not state_path.is_file():
+            teach_decoder(model, views, balance, recipe, progress)
+            averaged.load_state_dict(model.state_dict())
+            validate_and_save()
+
     task = progress.add_task("training", total=recipe.pictures, completed=seen) if progress else None
-    started, next_validation = time.monotonic() - spent, seen + recipe.validate_every
+    next_validation = seen + recipe.validate_every
     stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
     while seen < recipe.pictures:
         # Schedule: a short warm-up, then a cosine over the pictures, or over the minutes where those run out
@@ -212,18 +270,7 @@ def train_segmenter(
         # Validate, and save all of it.
         if seen >= next_validation or seen >= recipe.pictures:
             next_validation += recipe.validate_every
-            scores = validate(averaged, held_out, fast=True)
-            _log(folder, seen, time.monotonic() - started, scores)
-            averaged.save(folder)
-            state = {
-                "settings": settings,
-                "model": model.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "seen": seen,
-                "spent": time.monotonic() - started,
-            }
-            _save_state(state, state_path)
+            validate_and_save()
     return _finish(averaged, held_out, folder, seen)
 
 
@@ -265,12 +312,6 @@ def learning(model: nn.Module) -> dict[str, Tensor]:
     """Weights that learn, and the running statistics, by name."""
     weights = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
     return weights | {name: b for name, b in model.named_buffers() if b.is_floating_point()}
-
-
-@torch.no_grad()
-def average(pairs: tuple[list[Tensor], list[Tensor]], decay: float) -> None:
-    """Move the averaged tensors of a pair of lists towards the current ones."""
-    torch._foreach_lerp_(pairs[0], pairs[1], 1 - decay)
 
 
 def _log(folder: Path, seen: int, seconds: float, scores: SegmentationScores) -> None:
