@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ FAMILIES: dict[str, str] = {
     "spade": "semsynth.models.spade_published",
     "pix2pixhd": "semsynth.models.pix2pixhd_published",
     "ccfpse": "semsynth.models.ccfpse_published",
-    "oasis": "semsynth.models.oasis",
+    "oasis": "semsynth.models.oasis_published",
 }
 """Generator → the module whose `import_published(state, **hints)` gives its settings and its state."""
 
@@ -67,7 +68,8 @@ def import_model(
     try:
         config, tensors = _import_generator(family, state, space, given)
     except SemsynthError as error:
-        raise SemsynthError(f"{generator}: {error}") from None
+        sentence = str(error).replace("give num_classes", "give the label set with --labels")
+        raise SemsynthError(f"{generator}: {sentence}") from None
     network = create_model(family, **config)
     network.load_state_dict(tensors)
     if space is None:
@@ -97,7 +99,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         SemsynthError: the file is missing, damaged, holds code, or anything but finite named tensors.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd pickles, which are refused below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise SemsynthError(f"{path} does not exist") from None
     except pickle.UnpicklingError as error:

@@ -1,5 +1,6 @@
 """OASIS: parity with the published generator, and the split of noise and labels."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.oasis import OASISGenerator, import_published, noise_response
+from semsynth.models.oasis import OASISGenerator, noise_response
+from semsynth.models.oasis_published import import_published
 from semsynth.ops.edges import one_hot
 
 GOLDEN = sorted((Path(__file__).resolve().parents[3] / "shared" / "golden").glob("oasis_generator_*_64.pt"))
@@ -103,6 +105,25 @@ def test_noise_per_pixel_and_noise_per_picture_agree(small: OASISGenerator) -> N
     with torch.no_grad():
         torch.testing.assert_close(per_picture, small(labels, style=noise.double()), atol=1e-10, rtol=0)
     small.float()
+
+
+def test_windows_told_apart_by_picture_give_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    plain = OASISGenerator(num_classes=5, width=2, style_dim=3, hidden=8).double()
+    by_window = copy.deepcopy(plain)
+    plain.label_mode, by_window.label_mode = "dense", "patches"
+    labels = torch.randint(5, (1, 32, 32)).repeat(2, 1, 1)  # equal labels under other noise
+    noise = torch.randn(2, 3, dtype=torch.float64)
+    images, noises = [], []
+    for network in (plain, by_window):
+        noises.append(noise.clone().requires_grad_())
+        images.append(network(labels, style=noises[-1]))
+        images[-1].square().mean().backward()
+    assert not torch.equal(images[0][0], images[0][1])
+    torch.testing.assert_close(images[1], images[0], atol=1e-9, rtol=0)
+    torch.testing.assert_close(noises[1].grad, noises[0].grad, atol=1e-9, rtol=1e-6)
+    for (key, ours), theirs in zip(by_window.named_parameters(), plain.parameters()):
+        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-9, rtol=1e-6, msg=key)
 
 
 def test_noise_of_one_region_changes_that_region_most(small: OASISGenerator) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from semsynth.losses import labelmix
 from semsynth.losses.feature_matching import feature_matching_loss
 from semsynth.losses.gan import discriminator_loss, generator_loss
-from semsynth.models import ccfpse_published, oasis, pix2pixhd_published
+from semsynth.models import ccfpse_published, oasis_published, pix2pixhd_published
 from semsynth.models.base import GeneratorModule
 from semsynth.models.ccfpse import CCFPSEGenerator
 from semsynth.models.discriminators import (
@@ -126,7 +126,7 @@ def check_ccfpse(golden: Golden) -> list[Row]:
 
 def check_oasis(golden: Golden) -> list[Row]:
     """OASIS's generator."""
-    read = oasis.import_published(golden["state_dict"], num_classes=golden["config"]["semantic_nc"])
+    read = oasis_published.import_published(golden["state_dict"], num_classes=golden["config"]["semantic_nc"])
     return _drawn(_filled(OASISGenerator, *read), golden, None)
 
 

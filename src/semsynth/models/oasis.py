@@ -5,7 +5,6 @@ section 3.3 (3D noise), appendix (the layers). Its discriminator is a segmenter;
 `semsynth.losses.labelmix`.
 """
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -15,8 +14,10 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
-from semsynth.models.published import require, translate
-from semsynth.ops.pyramid import LabelLevel
+from semsynth.ops import fused
+from semsynth.ops.dtypes import compute_dtype
+from semsynth.ops.lookup import lookup_sum
+from semsynth.ops.pyramid import LabelLevel, LabelPyramid, PatchPlan
 from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
@@ -95,14 +96,17 @@ class OASISGenerator(GeneratorModule):
         style = self._check_noise(style, labels)
         level = pyramid.at(*(side // self.stride for side in pyramid.full.size))
         x = self.stem_labels(level)  # (B,16w,h,w)
+        noise: Tensor | PictureNoise | None = style
         if self.stem_noise is not None and style is not None:
             x = x + noise_response(self.stem_noise, style, level.size)
+            if style.dim() == 2:
+                noise = PictureNoise(style, pyramid)
         again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, UPSAMPLE):
             if again:
-                x = recomputed(block, x, pyramid, style, upsample=upsample)
+                x = recomputed(block, x, pyramid, noise, upsample=upsample)
             else:
-                x = block(x, pyramid, style, upsample=upsample)
+                x = block(x, pyramid, noise, upsample=upsample)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def _check_noise(self, noise: Tensor | None, labels: Tensor) -> Tensor | None:
@@ -119,96 +123,28 @@ class OASISGenerator(GeneratorModule):
         )
 
 
-PUBLISHED_NOISE = 64
-"""Channels of noise in the released networks that have it."""
+class PictureNoise:
+    """Noise that is constant over each picture, and the windows of labels told apart by picture.
 
-PUBLISHED_CLASSES = (151, 183, 35)
-"""Classes of the released networks (ADE20K, COCO-Stuff, Cityscapes); unknown is their id 0."""
-
-UNKNOWN_LAST = 183
-"""The number of classes of a label set here whose unknown is the last id: COCO-Stuff."""
-
-
-def import_published(
-    state: Mapping[str, Tensor], *, num_classes: int | None = None, unknown_last: bool | None = None
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a state dictionary of the published implementation.
-
-    There unknown is id 0 for every data set. COCO-Stuff's own maps, and our label set, have it last and all
-    classes one lower: for those the weights of the classes are put in our order.
+    A window of one picture is modulated otherwise than the same window of another, so for a batch every id
+    becomes an id of its picture: class c of picture b is b * K + c.
 
     Args:
-        state: published names → tensors.
-        num_classes: K. The files do not tell noise from classes; needed where K is not one of
-            `PUBLISHED_CLASSES`.
-        unknown_last: whether to put id 0 last; None does for COCO-Stuff's number of classes.
-
-    Returns:
-        the arguments of `OASISGenerator`, and its state.
-
-    Raises:
-        SemsynthError: names the tensor that is missing, too much or of a wrong shape.
+        values: (B, Z).
+        pyramid: of the labels.
     """
-    state = {key.removeprefix("module."): value for key, value in state.items()}
-    inputs = require(state, "fc.weight", "OASIS generator").shape[1]
-    if num_classes is None:
-        known = {inputs, inputs - PUBLISHED_NOISE} & set(PUBLISHED_CLASSES)
-        if not known:
-            raise SemsynthError(
-                f"'fc.weight' has {inputs} input channels, noise and classes together, which is none of the "
-                f"released networks' ({PUBLISHED_CLASSES} classes, {PUBLISHED_NOISE} of noise or none); "
-                "give num_classes"
-            )
-        num_classes = known.pop()
-    if num_classes > inputs:
-        raise SemsynthError(f"'fc.weight' has {inputs} input channels, fewer than {num_classes} classes")
-    shared = require(state, "body.0.norm_0.mlp_shared.0.weight", "OASIS generator")
-    config: dict[str, Any] = {
-        "num_classes": num_classes,
-        "width": require(state, "conv_img.weight", "OASIS generator").shape[1],
-        "style_dim": inputs - num_classes or None,
-        "hidden": shared.shape[0],
-        "kernel_size": shared.shape[2],
-        "norm": "sync_batch" if "body.0.norm_0.first_norm.running_mean" in state else "instance",
-        "spectral": "body.0.conv_0.weight_orig" in state,
-    }
-    with torch.device("meta"):
-        network = OASISGenerator(**config)
-    names = {"stem_labels": "fc", "stem_noise": "fc.noise", "to_image": "conv_img"}
-    for ours, module in network.named_modules():
-        theirs = ours.replace("blocks.", "body.").replace(".spade_", ".norm_")
-        if isinstance(module, Spade):
-            names |= {f"{ours}.norm": f"{theirs}.first_norm", f"{ours}.shared": f"{theirs}.mlp_shared.0"}
-            names |= {f"{ours}.noise": f"{theirs}.mlp_shared.0.noise", f"{ours}.modulation": f"{theirs}.mlp"}
-        elif ".conv_" in ours:
-            names.setdefault(ours, theirs)
-    move = num_classes == UNKNOWN_LAST if unknown_last is None else unknown_last
-    return config, translate(_our_layers(state, num_classes, move), names, network)
 
-
-def _our_layers(state: Mapping[str, Tensor], num_classes: int, unknown_last: bool) -> dict[str, Tensor]:
-    """Stack gamma and beta under `mlp`, part noise from labels in convolutions, and order the classes."""
-    result = {}
-    for key, value in state.items():
-        stem, _, tail = key.rpartition(".")
-        if stem.endswith(".mlp_beta"):
-            continue
-        if stem.endswith(".mlp_gamma"):
-            beta = require(state, f"{stem.removesuffix('gamma')}beta.{tail}", "OASIS generator")
-            result[f"{stem.removesuffix('_gamma')}.{tail}"] = torch.cat([value, beta])
-        elif tail == "weight" and (stem == "fc" or stem.endswith(".mlp_shared.0")):
-            noise = value.shape[1] - num_classes  # noise stands in front
-            classes = value[:, noise:]
-            result[key] = classes.roll(-1, 1) if unknown_last else classes
-            if noise:
-                result[f"{stem}.noise.weight"] = value[:, :noise]
-        else:
-            result[key] = value
-    return result
+    def __init__(self, values: Tensor, pyramid: LabelPyramid) -> None:
+        self.values = values
+        full, batch = pyramid.full, len(values)
+        first = full.num_classes * torch.arange(batch, device=full.labels.device)[:, None, None]
+        self.apart = LabelPyramid(full.labels + first, batch * full.num_classes, mode=pyramid.mode)
 
 
 class NoisySpade(Spade):
     """SPADE whose hidden layer sees noise beside the labels.
+
+    Where SPADE takes a style it takes `PictureNoise`, or planes (B, Z, H, W).
 
     Args:
         channels: C of the features.
@@ -217,37 +153,48 @@ class NoisySpade(Spade):
         options: of `Spade`.
     """
 
-    by_table = False  # noise changes the hidden layer of every picture
+    by_table = False  # its windows are those of `PictureNoise`
 
     def __init__(self, channels: int, label_channels: int, noise_channels: int, **options: Any) -> None:
         super().__init__(channels, label_channels, **options)
         self.noise = _noise_conv(noise_channels, self.shared.out_channels, self.shared.kernel_size[0])
 
+    def forward(
+        self,
+        x: Tensor,
+        level: LabelLevel,
+        style: Tensor | PictureNoise | None = None,
+        *,
+        slope: float = 1.0,
+        upsample: bool = False,
+    ) -> Tensor:
+        """See `Spade`."""
+        if isinstance(style, PictureNoise):
+            apart = style.apart.at(*level.size)
+            if apart.by_patches:
+                plan = apart.plan(self.shared.kernel_size[0])
+                table = self._on_windows(plan, style.values)
+                return self.modulate(x, table, plan, slope=slope, upsample=upsample)
+            style = style.values
+        return super().forward(x, level, style, slope=slope, upsample=upsample)
+
     def gamma_beta(self, level: LabelLevel, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The modulation, each (B, C, h, w), under noise (B, Z) or (B, Z, H, W)."""
+        """The modulation as dense maps, each (B, C, h, w), under noise (B, Z) or (B, Z, H, W)."""
         assert style is not None  # the generator has checked it
-        if level.by_patches and style.dim() == 2:
-            maps = self._by_patches(level, style)
-        else:
-            hidden = self.shared(level) + noise_response(self.noise, style, level.size)
-            maps = self.modulation(F.relu(hidden))  # (B,2C,h,w)
-        gamma, beta = maps.chunk(2, 1)
+        hidden = self.shared(level) + noise_response(self.noise, style, level.size)
+        gamma, beta = self.modulation(F.relu(hidden)).chunk(2, 1)
         return gamma, beta
 
-    def _by_patches(self, level: LabelLevel, noise: Tensor) -> Tensor:
-        """Once per distinct window of each picture, for each has noise of its own: (B, 2C, h, w)."""
-        plan = level.plan(self.shared.kernel_size[0])
-        of_labels = self.shared.on_patches(plan.patches, level)  # (V,hidden)
-        inside = (plan.patches > 0).to(of_labels.dtype)  # (V,k*k): noise, too, is zero outside the picture
-        of_noise = torch.einsum("oztu,bz->btuo", self.noise.weight, noise).flatten(1, 2)  # (B,k*k,hidden)
-        weight = self.modulation.weight.permute(0, 2, 3, 1).flatten(1)  # (2C,k*k*hidden)
-        maps = []
-        for index, taps in zip(plan.index, of_noise):
-            hidden = F.pad(F.relu(of_labels + inside @ taps), (0, 0, 1, 0))  # row 0: outside the picture
-            rows, own_index = torch.unique(index, return_inverse=True)
-            windows = hidden[plan.neighbours[rows]].flatten(1)  # (U,k*k*hidden)
-            maps.append(F.linear(windows, weight, self.modulation.bias)[own_index])
-        return torch.stack(maps).permute(0, 3, 1, 2)
+    def _on_windows(self, plan: PatchPlan, noise: Tensor) -> Tensor:
+        """Gamma and beta of every distinct window of every picture under noise (B, Z): (U, 2C)."""
+        of_labels = self.shared.weight.flatten(2).permute(2, 1, 0)  # (k*k,K,hidden)
+        of_noise = torch.einsum("oztu,bz->tubo", self.noise.weight, noise).flatten(0, 1)  # (k*k,B,hidden)
+        columns = (of_labels[:, None] + of_noise[:, :, None]).flatten(1, 2)  # (k*k,B*K,hidden)
+        table = F.pad(columns, (0, 0, 1, 0))  # symbol 0, outside the picture, has neither
+        dtype = compute_dtype(self.modulation.weight)
+        hidden = lookup_sum(table, self.shared.bias, plan.patches, dtype=dtype, relu=True)  # (V,hidden)
+        hidden = F.pad(hidden, (0, 0, 1, 0))  # row 0: outside the picture
+        return fused.window_linear(hidden, self.modulation.weight, self.modulation.bias, plan)
 
 
 def noise_response(conv: nn.Conv2d, noise: Tensor, size: tuple[int, int]) -> Tensor:
