@@ -11,9 +11,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from semsynth.data import load_dataset as load_dataset
+    from semsynth.evaluation.run import Evaluation as Evaluation
     from semsynth.labels import LabelSpace as LabelSpace
     from semsynth.models import create_model as create_model
     from semsynth.pipeline import Synthesizer as Synthesizer
+    from semsynth.training.loop import train as train
 
 _HOMES = {
     "Synthesizer": "semsynth.pipeline",
@@ -21,11 +23,11 @@ _HOMES = {
     "create_model": "semsynth.models",
     "load_dataset": "semsynth.data",
     "train": "semsynth.training.loop",
-    "evaluate": "semsynth.evaluation.report",
+    "Evaluation": "semsynth.evaluation.run",
 }
 """Public name → the module it lives in, imported at first use: torch takes a second to load."""
 
-__all__ = ["LabelSpace", "Synthesizer", "__version__", "create_model", "evaluate", "load_dataset", "train"]
+__all__ = ["Evaluation", "LabelSpace", "Synthesizer", "__version__", "create_model", "load_dataset", "train"]
 
 
 def __getattr__(name: str) -> Any:
