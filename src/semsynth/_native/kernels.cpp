@@ -223,15 +223,16 @@ void moments_of(const T* x, const float* shift, int64_t rows, int64_t channels, 
     });
 }
 
-template <class T>
+template <class T, class Table>
 void lookup_patches(const Lookup& l, int64_t begin, int64_t end) {
+    const Table* table = static_cast<const Table*>(l.table);
     for (int64_t p = begin; p < end; p++) {
         const int32_t* patch = l.patches + p * l.taps;
         T* out = static_cast<T*>(l.out) + p * l.width;
         blocks(l.width, [&](int64_t c, int64_t n) __attribute__((always_inline)) {
             Floats sum{};
             if (l.bias) sum = load(l.bias + c, n);
-            for (int64_t t = 0; t < l.taps; t++) sum += load(l.table + (t * l.symbols + patch[t]) * l.width + c, n);
+            for (int64_t t = 0; t < l.taps; t++) sum += load(table + (t * l.symbols + patch[t]) * l.width + c, n);
             store(out + c, l.relu ? (sum > 0.0f ? sum : Floats{}) : sum, n);
         });
     }
@@ -280,7 +281,10 @@ void moments(const void* x, const float* shift, int32_t half, int64_t rows, int6
          : moments_of(static_cast<const float*>(x), shift, rows, channels, out);
 }
 void lookup(const Lookup& l, int64_t begin, int64_t end) {
-    l.half ? lookup_patches<bfloat16>(l, begin, end) : lookup_patches<float>(l, begin, end);
+    if (l.half_table)
+        l.half ? lookup_patches<bfloat16, bfloat16>(l, begin, end) : lookup_patches<float, bfloat16>(l, begin, end);
+    else
+        l.half ? lookup_patches<bfloat16, float>(l, begin, end) : lookup_patches<float, float>(l, begin, end);
 }
 void lookup_backward(const Lookup& l, int64_t tap) {
     l.half ? lookup_backward_tap<bfloat16>(l, tap) : lookup_backward_tap<float>(l, tap);

@@ -9,6 +9,8 @@
 
 namespace semsynth {
 
+constexpr int INTERFACE = 2;  // counted up with every change of the structs or of the C functions
+
 // Normalise, double by nearest sampling, scale and shift by a row of a table per pixel, leaky ReLU.
 struct Modulation {
     const void* x;          // (batch, height >> upsample, width >> upsample, channels)
@@ -41,13 +43,14 @@ struct Modulation {
 
 // Sums of table rows.
 struct Lookup {
-    const float* table;      // (taps, symbols, width)
+    const void* table;       // (taps, symbols, width)
     const float* bias;       // (width) or null
     const int32_t* patches;  // (count, taps): a symbol per tap
     void* out;               // (count, width); in the backward its gradient
     float* grad_table;       // like table; zeroed by the caller
     int64_t count, taps, symbols, width;
     int32_t relu, half;      // half: `out` is bfloat16
+    int32_t half_table;      // `table` is bfloat16
 };
 
 // out[g] = sum of the rows of `values` that `order` lists for group g, zero where mask[g] is not positive.

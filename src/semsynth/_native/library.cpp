@@ -75,6 +75,8 @@ using namespace semsynth;
 #pragma GCC visibility push(default)
 extern "C" {
 
+int semsynth_interface() { return INTERFACE; }
+
 const char* semsynth_kernels() { return kernels->name; }
 
 // Choose an instruction set by name, for tests. Returns 0 where this processor lacks it.

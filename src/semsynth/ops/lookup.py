@@ -71,7 +71,7 @@ def lookup_sum(
         (P, O).
     """
     if native.supports(table) and dtype in (torch.float32, torch.bfloat16):
-        return _LookupSum.apply(table.float(), bias, patches, dtype, relu)  # type: ignore[no-any-return]
+        return _LookupSum.apply(table, bias, patches, dtype, relu)  # type: ignore[no-any-return]
     rows = patches + torch.arange(table.shape[0], device=patches.device, dtype=patches.dtype) * table.shape[1]
     out = F.embedding_bag(rows, table.flatten(0, 1), mode="sum")
     out = out if bias is None else out + bias

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
+_INTERFACE = 2  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
@@ -37,7 +38,7 @@ class _Lookup(ctypes.Structure):
     _fields_ = [
         *((name, c_void_p) for name in ("table", "bias", "patches", "out", "grad_table")),
         *((name, c_int64) for name in ("count", "taps", "symbols", "width")),
-        *((name, c_int32) for name in ("relu", "half")),
+        *((name, c_int32) for name in ("relu", "half", "half_table")),
     ]
 
 
@@ -58,8 +59,11 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         return None, "not built: no C++ compiler was found when the package was installed"
     try:
         library = ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
+        found = library.semsynth_interface()
+    except (OSError, AttributeError) as error:
         return None, f"the library does not load: {error}"
+    if found != _INTERFACE:
+        return None, "the library was built from other sources: install the package again"
     library.semsynth_kernels.restype = c_char_p
     library.semsynth_use_kernels.argtypes = [c_char_p]
     library.semsynth_threads.argtypes = [c_void_p, c_int]
@@ -172,13 +176,13 @@ def normalize_backward(arguments: Modulation) -> None:
 
 
 def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, relu: bool) -> None:
-    """out[p] = bias + sum over t of table[t, patches[p, t]]: (T,S,O) float32, (P,T) int32 → (P,O)."""
+    """out[p] = bias + sum over t of table[t, patches[p, t]]: (T,S,O), (P,T) int32 → (P,O); bias float32."""
     taps, symbols, width = table.shape
     bias_at = None if bias is None else bias.data_ptr()
     _library().semsynth_lookup(
         _Lookup(
             table.data_ptr(), bias_at, patches.data_ptr(), out.data_ptr(), None,
-            len(patches), taps, symbols, width, relu, _half(out),
+            len(patches), taps, symbols, width, relu, _half(out), _half(table),
         )
     )  # fmt: skip
 
@@ -190,7 +194,7 @@ def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     _library().semsynth_lookup_backward(
         _Lookup(
             None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),
-            len(patches), taps, symbols, width, 0, _half(grad),
+            len(patches), taps, symbols, width, 0, _half(grad), 0,
         )
     )  # fmt: skip
     return table
