@@ -1,6 +1,6 @@
 # Everything here works on a fresh clone: .venv is made when it is missing, and brought up to date when
-# pyproject.toml or a native kernel has changed. Use another Python with `make PYTHON=python3.12 ...`, and give pip further
-# arguments with PIP_ARGS, such as an index of CPU-only wheels.
+# pyproject.toml or a native kernel has changed. Use another Python with `make PYTHON=python3.12 ...`, and give
+# pip further arguments with PIP_ARGS, such as an index of CPU-only wheels.
 PYTHON ?= python3
 PIP_ARGS ?=
 
