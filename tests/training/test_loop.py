@@ -123,13 +123,16 @@ def test_accumulated_parts_equal_the_whole_batch(data: Path, tmp_path: Path):
             run__images=4,
             objective__augment=[],
             objective__prior_share=0.0,
-            generator__norm="instance",  # batch norm sees the parts
+            generator__norm="instance",  # batch norm sees the parts, and spectral norm iterates in each
+            generator__spectral=False,
+            style_encoder__spectral=False,
+            discriminator__spectral=False,
             run__checkpoint_images=4,
         )
         train(recipe, tmp_path / str(parts), device="cpu")
         losses.append(read_log(tmp_path / str(parts) / "log.jsonl")[0])
     for name in ("generator/gan", "generator/feature_matching", "generator/kl", "discriminator/fake"):
-        assert losses[0][name] == pytest.approx(losses[1][name], rel=1e-5)
+        assert losses[0][name] == pytest.approx(losses[1][name], rel=1e-5, abs=1e-6)
 
 
 def test_recomputing_blocks_changes_nothing(data: Path, whole: Path, tmp_path: Path):
@@ -165,10 +168,10 @@ def test_a_run_may_start_from_another(data: Path, whole: Path, tmp_path: Path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path):
-    recipe = tiny_recipe(data, optimizer__lr_generator=1e30, run__checkpoint_images=4)
-    with pytest.raises(SemsynthError, match=r"not a finite number after .* pictures"):
-        train(recipe, tmp_path, device="cpu")
-    assert newest(tmp_path)["images_seen"] >= 4
+    train(tiny_recipe(data, run__images=8), tmp_path, device="cpu")
+    with pytest.raises(SemsynthError, match=r"not a finite number after .* pictures .* intact"):
+        train(tiny_recipe(data, optimizer__lr_generator=1e30), tmp_path, device="cpu")
+    assert newest(tmp_path)["images_seen"] == 8
 
 
 def test_an_interrupt_saves_and_returns(data: Path, tmp_path: Path):
@@ -193,6 +196,8 @@ def test_unusable_settings_are_refused(data: Path, tmp_path: Path):
     assert not (tmp_path / "checkpoints").exists()
 
 
+# One step, since Adam turns rounding into steps of full size where a gradient is nearly nothing; and the fake of
+# the generator's step, since the next one is drawn by the stepped generator.
 PROGRAM = """
     import sys
     from pathlib import Path
@@ -201,7 +206,16 @@ PROGRAM = """
     from tests.training.tiny import tiny_recipe
     torch.set_num_threads(1)
     recipe = tiny_recipe(
-        Path(sys.argv[1]), run__images=80, objective__augment=[], run__checkpoint_images=80
+        Path(sys.argv[1]),
+        data__load_size=72,
+        data__crop_size=64,
+        generator__stem="style",
+        generator__style_modulation=False,
+        generator__latent_size=[2, 2],
+        objective__augment=[],
+        objective__prior_share=0.0,
+        objective__reuse_fake=True,
+        run__images=4,
     )
     train(recipe, Path(sys.argv[2]), device="cpu")
 """
@@ -216,13 +230,14 @@ def test_two_processes_equal_one(data: Path, tmp_path: Path):
     for count in (1, 2):
         command = [*launcher, str(count), str(program), str(data), str(tmp_path / str(count))]
         subprocess.run(command, check=True, env=environment, capture_output=True, timeout=180)
-    logs = [read_log(tmp_path / str(count) / "log.jsonl") for count in (1, 2)]
-    assert len(logs[0]) == len(logs[1]) == 20
-    for one, two in zip(*logs):
-        for name in one:
-            if "/" in name:
-                assert two[name] == pytest.approx(one[name], rel=1e-4), name
-    states = [newest(tmp_path / str(count))["networks"]["generator"] for count in (1, 2)]
-    for name, value in states[0].items():
+    one, two = (read_log(tmp_path / str(count) / "log.jsonl")[0] for count in (1, 2))
+    for name in one:
+        if "/" in name:
+            assert two[name] == pytest.approx(one[name], rel=1e-4), name
+    one, two = (newest(tmp_path / str(count)) for count in (1, 2))
+    for name, value in one["networks"]["generator"].items():
         if "running" in name:
-            torch.testing.assert_close(states[1][name], value, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(two["networks"]["generator"][name], value, rtol=1e-5, atol=1e-5)
+    squares = (state["optimizers"]["discriminator"]["state"] for state in (one, two))
+    for mine, theirs in zip(*(moments.values() for moments in squares)):
+        torch.testing.assert_close(mine["exp_avg_sq"], theirs["exp_avg_sq"], rtol=1e-3, atol=1e-8)

@@ -1,7 +1,7 @@
 """Every compared method: trained by one command, stopped and resumed, written, read and drawn with."""
 
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ from semsynth.data import load_dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
-from semsynth.models import CRNGenerator, Pix2PixHDGenerator
+from semsynth.models.crn import CRNGenerator
+from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.sims import SIMSGenerator
 from semsynth.pipeline import Synthesizer
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
 from semsynth.training.objective import METHODS, Networks, Step, build_networks, build_objective
 from semsynth.training.objectives.base import Material, Objective
-from semsynth.training.recipe import Recipe, recipe_from_dict
+from semsynth.training.objectives.crn import CRNObjective
+from semsynth.training.objectives.oasis import OASISObjective
+from semsynth.training.recipe import Recipe, Stage, recipe_from_dict
 from tests.training.test_loop import Stop, assert_same, newest, stop_at
 from tests.training.tiny import paint
 
@@ -164,3 +167,107 @@ def test_every_weight_gets_a_gradient(method: str, data: Path, tmp_path: Path) -
         networks.discriminator.zero_grad()
         sum(objective.discriminator_loss(step, networks).values()).backward()
         assert all(p.grad is not None for p in networks.discriminator.parameters())
+
+
+def test_pix2pixhd_sums_scales_and_halves_the_discriminators_loss(data: Path, tmp_path: Path) -> None:
+    losses = []
+    for kind in ("pix2pixhd", "pix2pixhdpp"):
+        networks, _, step = prepared("pix2pixhd", data, tmp_path)
+        settings = recipe_of("pix2pixhd", data).objective
+        objective = METHODS[kind].objective(settings)
+        of_generator = objective.generator_loss(step, networks)
+        losses.append((of_generator, objective.discriminator_loss(step, networks)))
+    (ours, our_judge), (theirs, their_judge) = losses
+    scales = PATCH["scales"]
+    torch.testing.assert_close(ours["gan"], scales * theirs["gan"])
+    torch.testing.assert_close(ours["feature_matching"], theirs["feature_matching"])
+    torch.testing.assert_close(our_judge["real"], 0.5 * scales * their_judge["real"])
+
+
+def test_oasis_does_not_learn_from_void(data: Path, tmp_path: Path) -> None:
+    networks, objective, step = prepared("oasis", data, tmp_path)
+    assert isinstance(objective, OASISObjective)
+    assert objective.void_id is None
+    objective.void_id = 3
+    step.batch.labels.fill_(3)
+    assert objective.generator_loss(step, networks)["gan"] == 0
+    terms = objective.discriminator_loss(step, networks)
+    assert terms["real"] == 0
+    assert terms["fake"] > 0
+
+
+def test_crn_calibrates_once(data: Path, tmp_path: Path) -> None:
+    networks, objective, _ = prepared("crn", data, tmp_path)
+    assert isinstance(objective, CRNObjective)
+    divisors = objective.state_dict()["divisors"]
+    assert divisors[0] == 1
+    assert len(set(divisors.tolist())) == 6
+    again = build_objective(recipe_of("crn", data))
+    again.load_state_dict({"divisors": 2 * divisors})
+    said: list[str] = []
+    again.prepare(material(data, tmp_path, said), networks)
+    assert torch.equal(again.state_dict()["divisors"], 2 * divisors)
+    assert not said
+
+
+def test_sims_builds_its_bank_once_and_learns_from_others(data: Path, tmp_path: Path) -> None:
+    networks, objective, step = prepared("sims", data, tmp_path)
+    generator = networks.generator
+    assert isinstance(generator, SIMSGenerator)
+    assert sorted(generator.bank.keys) == [f"{i:03}" for i in range(6)]
+    said: list[str] = []
+    objective.prepare(material(data, tmp_path, said), networks)
+    assert not said
+    one, two = (float(objective.generator_loss(step, networks)["semantic"]) for _ in range(2))
+    assert one != two  # another canvas each time it is seen
+    recipe = recipe_of("sims", data)
+    with_order = build_networks(replace(recipe, generator={"width": 1, "ordering": True}), 4, False)
+    with pytest.raises(SemsynthError, match="depth maps"):
+        build_objective(recipe).prepare(material(data, tmp_path), with_order)
+
+
+def test_pix2pixhd_grows_from_coarse_to_fine(data: Path, tmp_path: Path) -> None:
+    coarse = recipe_of("pix2pixhd", data, images=2)
+    train(coarse, tmp_path / "coarse", device="cpu")
+    sizes = {"load_size": 64, "crop_size": 64, "batch_size": 2}
+    fine = replace(
+        recipe_of("pix2pixhd", data, checkpoint_images=2, keep=3, start_from=str(tmp_path / "coarse")),
+        generator={"width": 1, "downsamplings": 2, "blocks": 1, "enhancers": 1, "enhancer_blocks": 1},
+        discriminator=PATCH | {"spectral": False, "scales": 3},
+        stages=(Stage(2, outer_only=True, **sizes), Stage(2, **sizes)),
+    )
+    said: list[str] = []
+    train(fine, tmp_path / "fine", device="cpu", say=said.append)
+    assert "generator, discriminator" in said[0]
+    begun = load_model(tmp_path / "coarse" / "model").generator.state_dict()
+    first, second = (
+        torch.load(path, weights_only=True) for path in sorted((tmp_path / "fine" / "checkpoints").iterdir())
+    )
+    inner = [name for name in begun if name.startswith("stages.0.")]
+    after_first, after_second = (state["networks"]["generator"] for state in (first, second))
+    assert all(torch.equal(after_first[name], begun[name]) for name in inner)
+    assert not any(torch.equal(after_second[name], begun[name]) for name in inner if name.endswith("weight"))
+    # A new optimiser: everything has made one step since the second stage began.
+    steps = {float(value["step"]) for value in second["optimizers"]["generator"]["state"].values()}
+    assert steps == {1.0}
+    assert len(first["optimizers"]["generator"]["state"]) < len(second["optimizers"]["generator"]["state"])
+
+
+def test_a_discriminator_grows_by_its_finest_scale() -> None:
+    small, large = (MultiscaleDiscriminator(num_classes=2, width=2, layers=2, scales=n) for n in (2, 3))
+    finest = large.state_dict()["scales.0.score.weight"].clone()
+    large.start_from(small.state_dict())
+    state = large.state_dict()
+    assert torch.equal(state["scales.2.score.weight"], small.state_dict()["scales.1.score.weight"])
+    assert torch.equal(state["scales.1.score.weight"], small.state_dict()["scales.0.score.weight"])
+    assert torch.equal(state["scales.0.score.weight"], finest)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        large.start_from(MultiscaleDiscriminator(num_classes=2, width=4, layers=2).state_dict())
+
+
+def test_outer_parts_are_refused_where_there_are_none(data: Path, tmp_path: Path) -> None:
+    stage = Stage(2, 64, 64, 2, outer_only=True)
+    with pytest.raises(SemsynthError, match="SpadeGenerator has no outer part"):
+        train(replace(recipe_of("spade", data), stages=(stage,)), tmp_path, device="cpu")
+    outer = CRNGenerator(num_classes=2, width=4, modules=4).outer_parameters()
+    assert len(outer) == 2 * 6 + 2

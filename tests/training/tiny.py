@@ -61,7 +61,7 @@ def tiny_recipe(root: Path, **changes: Any) -> Recipe:
     for name, value in changes.items():
         section, _, key = name.partition("__")
         if key:
-            table[section][key] = value
+            table.setdefault(section, {})[key] = value
         else:
             table[section] = value
     return recipe_from_dict(table)

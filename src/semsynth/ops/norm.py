@@ -107,32 +107,37 @@ class BatchNorm2d(nn.Module):
 
 
 class _SyncBatchNorm(torch.autograd.Function):
-    """Normalise by the statistics of all processes; two all-reduces forward (one buffer), one backward."""
+    """Normalise by the statistics of all processes, which hold equal numbers of values.
+
+    Forward all-reduces the mean (C), then the variance (C); backward the sums (2, C) of the gradient and of
+    its product with the output. `fused.modulate` does the same, so that one process may take this way and
+    another that one.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
         wide = x.float() if x.dtype != torch.float64 else x
-        # Two passes, because the sum of squares cancels badly in float32.
-        packed = torch.cat([wide.sum((0, 2, 3)), wide.new_tensor([wide.numel() / wide.shape[1]])])
-        dist.all_reduce(packed)
-        count, mean = packed[-1], packed[:-1] / packed[-1]
-        centred = wide - mean.view(-1, 1, 1)
-        squares = centred.square().sum((0, 2, 3))
-        dist.all_reduce(squares)
-        var = squares / count
+        world = dist.get_world_size()
+        mean = wide.mean((0, 2, 3))
+        dist.all_reduce(mean)
+        mean /= world
+        centred = wide - mean.view(-1, 1, 1)  # first the mean, or the squares cancel in float32
+        var = centred.square().mean((0, 2, 3))
+        dist.all_reduce(var)
+        var /= world
         rstd = (var + epsilon).rsqrt()
         y = centred * rstd.view(-1, 1, 1)
-        ctx.save_for_backward(y, rstd, count)
-        ctx.dtype = x.dtype
+        ctx.save_for_backward(y, rstd)
+        ctx.count, ctx.dtype = wide.numel() // wide.shape[1] * world, x.dtype
         ctx.mark_non_differentiable(mean, var)
         return y, mean, var
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, None]:
-        y, rstd, count = ctx.saved_tensors
+        y, rstd = ctx.saved_tensors
         packed = torch.stack([grad.sum((0, 2, 3)), (grad * y).sum((0, 2, 3))])
         dist.all_reduce(packed)
-        mean_grad, mean_grad_y = (packed / count).unbind()
+        mean_grad, mean_grad_y = (packed / ctx.count).unbind()
         dx = (grad - mean_grad.view(-1, 1, 1) - y * mean_grad_y.view(-1, 1, 1)) * rstd.view(-1, 1, 1)
         return dx.to(ctx.dtype), None
 

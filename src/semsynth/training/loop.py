@@ -181,7 +181,7 @@ def train(
                     parameters = [p for p in sides[side].parameters() if p.requires_grad]
                     distributed.average_gradients(parameters)
                     for group in optimizers[side].param_groups:
-                        group["lr"] = group["initial_lr"] * decay
+                        group["lr"] = _rate(recipe, side) * decay
                     optimizers[side].step()
                 images_seen += stage.batch_size
 
@@ -236,11 +236,11 @@ def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
 
 def _adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
     settings = recipe.optimizer
-    rate = settings.lr_generator if side == "generator" else settings.lr_discriminator
-    adam = Adam(module.parameters(), rate, (settings.beta1, settings.beta2), fused=True)
-    for group in adam.param_groups:
-        group["initial_lr"] = rate
-    return adam
+    return Adam(module.parameters(), _rate(recipe, side), (settings.beta1, settings.beta2), fused=True)
+
+
+def _rate(recipe: Recipe, side: str) -> float:
+    return recipe.optimizer.lr_generator if side == "generator" else recipe.optimizer.lr_discriminator
 
 
 def _choose_part(generator: GeneratorModule, outer_only: bool) -> None:

@@ -61,13 +61,15 @@ class SpadeObjective(Objective):
         losses = {"gan": settings.adversarial * gan}
         # Pictures in a style of the prior have no photograph to be compared with.
         paired = ~prior_rows(step, settings.prior_share)
-        if settings.feature_matching and paired.any():
+        some = bool(paired.any())
+        if settings.feature_matching:
             fakes = [[x[paired] for x in scale] for scale in on_fake.features]
             reals = [[x[paired] for x in scale] for scale in on_real.features]
-            matching = feature_matching_loss(fakes, reals, with_last=True)
+            matching = feature_matching_loss(fakes, reals, with_last=True) if some else fake.new_zeros(())
             losses["feature_matching"] = settings.feature_matching * matching
-        if self.perceptual is not None and paired.any():
-            losses["perceptual"] = settings.perceptual * self.perceptual(fake[paired], batch.images[paired])
+        if self.perceptual is not None:
+            distance = self.perceptual(fake[paired], batch.images[paired]) if some else fake.new_zeros(())
+            losses["perceptual"] = settings.perceptual * distance
         if mean is not None and log_variance is not None:
             whole = step.total / len(batch)  # the published term is a sum over the batch
             losses["kl"] = settings.kl * whole * kl_loss(mean, log_variance)
