@@ -292,3 +292,10 @@ def test_three_pictures_are_scored_but_not_compared_as_distributions(
     assert report.methods[0].pictures == 3
     assert report.methods[0].lite2_frechet is None
     assert "3 pictures are too few" in capsys.readouterr().out
+
+
+def test_the_public_names_are_there() -> None:
+    from semsynth import evaluation
+
+    for name in dir(evaluation):
+        assert getattr(evaluation, name).__name__ == name
