@@ -64,6 +64,24 @@ def test_the_same_picture_comes_out(published: Path, tmp_path: Path) -> None:
     assert np.abs(drawn - expected).max() <= 0.5 / 127.5 + 1e-4
 
 
+def test_a_recorded_run_comes_out(shared: Path, tmp_path: Path) -> None:
+    """Published weights and label map to published picture, all the way through files."""
+    golden = torch.load(shared / "golden" / "spade_novae_syncbatch3x3.pt", weights_only=True)
+    torch.save(golden["state_dict"]["G"], tmp_path / "G.pth")
+    assert run(tmp_path / "G.pth", "--instances", "-o", tmp_path / "model") == 0
+    for folder, key in (("maps", "label"), ("instances", "instance")):
+        (tmp_path / folder).mkdir()
+        for number, values in enumerate(golden[key][:, 0].numpy().astype(np.uint16)):
+            Image.fromarray(values).save(tmp_path / folder / f"{number}.png")
+    folders = ("-o", tmp_path / "out", "--instances", tmp_path / "instances", "--model", tmp_path / "model")
+    assert main(["synthesize", str(tmp_path / "maps"), *map(str, folders)]) == 0
+    for number, fake in enumerate(golden["eval_f64"]["fake"]):
+        with Image.open(tmp_path / "out" / f"{number}.png") as picture:
+            drawn = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        levels = (fake + 1) * 127.5
+        assert (drawn - levels).abs().max() <= 0.5 + 2e-5 * 127.5  # nothing but rounding to 8 bits
+
+
 @pytest.mark.parametrize("old_format", [False, True])
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_files_as_they_come(tmp_path: Path, old_format: bool, prefix: str) -> None:
