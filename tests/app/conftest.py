@@ -90,6 +90,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert "Traceback" not in log, log
 
 
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with a real network in it, of random weights."""
+    from tests.app.model import write_model
+
+    return write_model(tmp_path_factory.mktemp("model") / "small")
+
+
 def chromium() -> str | None:
     """Where Chromium is: CHROMIUM, or the usual names."""
     named = os.environ.get("CHROMIUM")

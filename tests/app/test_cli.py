@@ -1,16 +1,23 @@
-"""``semsynth app`` on the command line."""
+"""``semsynth app`` on the command line, with a real network behind it."""
 
 import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from semsynth.app.look import SeedLook
+from semsynth.app.synthesizer import load_painter
 from semsynth.cli import main
-from tests.app.model import write_model
+from tests.app.test_api import png
+
+httpx = pytest.importorskip("httpx")
+START = "import sys; from semsynth.cli import main; sys.exit(main())"
 
 
 def test_a_port_in_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,39 +29,47 @@ def test_a_port_in_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert f"port {port}" in capsys.readouterr().err
 
 
-def test_prints_its_address_and_stops_when_told(tmp_path: Path) -> None:
-    import httpx
-
-    folder = write_model(tmp_path / "small")
-    command = [sys.executable, "-c", "import sys; from semsynth.cli import main; sys.exit(main())", "app"]
-    options = [
-        "--model",
-        str(folder),
-        "--port",
-        "0",
-        "--no-browser",
-        "--data",
-        str(tmp_path),
-        "--host",
-        "0.0.0.0",
-    ]
-    process = subprocess.Popen(command + options, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def started(small_model: Path, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    options = ["--model", str(small_model), "--port", "0", "--no-browser", "--data", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, "app", "--host", "0.0.0.0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
+    said = ""
     try:
-        lines = []
-        while not (found := re.search(r"http://\S+", "".join(lines))):
-            lines.append(process.stdout.readline())
-            assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        with httpx.Client(trust_env=False, follow_redirects=True) as client:
-            assert "semsynth" in client.get(found[0]).text
-            port = httpx.URL(found[0]).port
-            assert (
-                client.get(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}).status_code == 421
-            )
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        while not (found := re.search(r"http://\S+", said)):
+            line = process.stdout.readline()
+            assert line, process.communicate()
+            said += line
+        yield process, found[0]
     finally:
         process.kill()
+        process.wait(10)
+
+
+def test_serves_a_network_at_the_printed_address_and_stops_when_told(
+    started: tuple["subprocess.Popen[str]", str], small_model: Path
+) -> None:
+    process, address = started
+    labels = np.random.default_rng(0).integers(1, 33, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+    with httpx.Client(trust_env=False, follow_redirects=True, timeout=120) as client:
+        assert "semsynth" in client.get(address).text
+        home = str(httpx.URL(address).copy_with(path="/", query=None))
+        form = {"seed": "5", "format": "rgb"}
+        answer = client.post(f"{home}api/synthesize", files={"map": png(labels)}, data=form)
+        assert answer.content == load_painter(small_model).paint(labels, SeedLook(seed=5)).tobytes()
+        style = client.post(f"{home}api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))})
+        assert len(style.json()["vector"]) == 16
+        size = {"width": "64", "height": "64"}
+        refused = client.post(f"{home}api/photos", files={"photo": png(labels)}, data=size)
+        assert "segmenter" in refused.json()["error"]
+        assert client.get(home, headers={"Host": "evil.example"}).status_code == 421
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
     assert "Warning: listening on 0.0.0.0" in errors
     assert "Traceback" not in errors
     assert process.returncode in (0, 130)

@@ -1,6 +1,5 @@
 """The painter that ships: a real network behind the application."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,11 @@ from semsynth.app.synthesizer import SynthesizerPainter, load_painter, mix
 from semsynth.cli.edit import add_parser
 from semsynth.errors import SemsynthError
 from semsynth.labels import write_label_map
-from tests.app.conftest import TOKEN, Served, free_port
-from tests.app.model import write_model
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model") / "small")
-
-
-@pytest.fixture(scope="module")
-def painter(folder: Path) -> SynthesizerPainter:
-    return load_painter(folder)
+def painter(small_model: Path) -> SynthesizerPainter:
+    return load_painter(small_model)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +80,7 @@ def test_the_engine_edits_only_where_labels_changed(painter: SynthesizerPainter,
 
 
 def test_edit_changes_a_larger_photograph_only_where_told(
-    folder: Path, tmp_path: Path, labels: np.ndarray, painter: SynthesizerPainter, capsys: Any
+    small_model: Path, tmp_path: Path, labels: np.ndarray, painter: SynthesizerPainter, capsys: Any
 ) -> None:
     import argparse
 
@@ -112,7 +104,7 @@ def test_edit_changes_a_larger_photograph_only_where_told(
         "-o",
         files[3],
         "--model",
-        str(folder),
+        str(small_model),
     ]
     args = parser.parse_args(words)
     assert args.func(args) == 0
@@ -123,28 +115,3 @@ def test_edit_changes_a_larger_photograph_only_where_told(
     assert (out[:, :60] != photo[:, :60]).any(-1).mean() > 0.95
     with pytest.raises(SemsynthError, match="png"):
         args.func(parser.parse_args([*words[:-4], "-o", "x.jpg"]))
-
-
-@pytest.fixture
-def real(folder: Path, tmp_path: Path) -> Iterator[Served]:
-    found = Served(free_port(), tmp_path, model=str(folder))
-    found.start()
-    yield found
-    found.stop()
-
-
-def test_a_real_network_is_served(real: Served, painter: SynthesizerPainter, labels: np.ndarray) -> None:
-    httpx = pytest.importorskip("httpx")
-    from tests.app.test_api import png
-
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=real.url, headers=headers, timeout=120, trust_env=False) as client:
-        answer = client.post("/api/synthesize", files={"map": png(labels)}, data={"seed": 5, "format": "rgb"})
-        assert answer.content == painter.paint(labels, SeedLook(seed=5)).tobytes()
-        style = client.post("/api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))}).json()
-        assert len(style["vector"]) == 16
-        refused = client.post(
-            "/api/photos", files={"photo": png(labels)}, data={"width": "64", "height": "64"}
-        )
-        assert "segmenter" in refused.json()["error"]
-    assert "Traceback" not in real.log.read_text()
