@@ -69,7 +69,8 @@ def test_fid_and_kid_are_those_of_torch_fidelity(inception_file: Path, folders: 
         "import json, sys, torch, torch_fidelity\n"
         "torch.set_num_threads(2)\n"
         "found = torch_fidelity.calculate_metrics(input1=sys.argv[1], input2=sys.argv[2], fid=True, "
-        "kid=True, cuda=False, verbose=False, batch_size=8, cache=False, feature_extractor_weights_path=sys.argv[3], "
+        "kid=True, cuda=False, verbose=False, batch_size=8, cache=False, "
+        "feature_extractor_weights_path=sys.argv[3], "
         f"kid_subsets=1, kid_subset_size={COUNT})\n"
         "print(json.dumps(found))\n"
     )

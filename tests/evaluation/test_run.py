@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semsynth.cli import main
@@ -18,6 +19,9 @@ from semsynth.evaluation.report import Report
 from semsynth.evaluation.run import Evaluation
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.subjects import Method, Subjects
+from semsynth.hub import Model, save_model
+from semsynth.models import create_model
+from semsynth.models.style_encoder import StyleEncoder
 from tests.evaluation.scenes import COLOURS, NAMES, write_protocol, write_scenes
 
 COUNT = 34
@@ -30,16 +34,12 @@ class ColourJudge:
     about = {"kind": "test", "network": "colours", "weights": "0"}  # noqa: RUF012
 
     def __call__(self, images):
-        import torch
-
         pixels = (images.permute(0, 2, 3, 1) + 1) * 127.5
         colours = torch.tensor(COLOURS[1:], dtype=torch.float32)
         return (pixels[..., None, :] - colours).square().sum(-1).argmin(-1)
 
 
 def grid_extractor() -> FeatureExtractor:
-    import torch
-
     pool = torch.nn.AdaptiveAvgPool2d(2)
     space = FeatureSpace("grid", "0", "all", "clean", 12)
     return FeatureExtractor(space, 32, lambda x: pool(x).flatten(1))
@@ -61,8 +61,6 @@ def painter(noise: float) -> Method:
 
 
 def stages(images):
-    import torch
-
     return [images, torch.nn.functional.avg_pool2d(images, 4) + 1]
 
 
@@ -299,3 +297,29 @@ def test_the_public_names_are_there() -> None:
 
     for name in dir(evaluation):
         assert getattr(evaluation, name).__name__ == name
+
+
+def test_a_model_folder_is_drawn_with_and_its_styles_are_measured(
+    scenes: Path, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(0)
+    generator = create_model("spade", num_classes=5, width=2, hidden=2, stem="labels+style", style_dim=4)
+    encoder = StyleEncoder(style_dim=4, width=2, image_size=64)
+    space = load_dataset(scenes, split="val").label_space
+    save_model(tmp_path / "model", Model(generator, space, (64, 64), style_encoder=encoder))
+    limited = ("--limit", "4", "--name", "tiny")
+    assert evaluate(scenes, judge, tmp_path / "model", tmp_path / "out", *limited) == 0
+    row = Report.load(tmp_path / "out").methods[0]
+    assert row.name == "tiny"
+    assert row.optimised_with is None
+    assert row.diversity is not None
+    assert row.diversity > 0
+    assert row.style_colour is not None
+    assert "does not record which networks" in capsys.readouterr().out
+    # The same folder, now admitting that Lite2 was in its loss.
+    config = tmp_path / "model" / "config.json"
+    config.write_text(
+        json.dumps({**json.loads(config.read_text()), "optimised_with": ["efficientnet-lite2"]})
+    )
+    assert evaluate(scenes, judge, tmp_path / "model", tmp_path / "other", *limited) == 2
+    assert "was part of this model's training loss" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """``semsynth evaluate MODEL DATA --protocol NAME -o REPORT``: score a model, or a folder of pictures."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,14 +141,13 @@ def model_method(
         result = synthesizer(labels, style, seed=seed, instances=given, size=size)
         return np.asarray(result.pictures()[0])
 
-    recorded = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("optimised_with")
     return Method(
         name=name or str(model).removeprefix("pretrained:").rstrip("/").split("/")[-1],
         fingerprint=sha256(folder / "model.safetensors"),
         draw=draw,
         has_styles=synthesizer.style_dim is not None,
         takes_photos=synthesizer.encoder is not None,
-        optimised_with=None if recorded is None else tuple(recorded),
+        optimised_with=synthesizer.model.optimised_with,
     )
 
 
