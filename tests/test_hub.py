@@ -119,6 +119,16 @@ def test_an_existing_folder_is_not_replaced_unasked(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday photos", "park"]
 
 
+def test_examples_stay_where_a_model_is_saved_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "park"
+    (folder / "examples").mkdir(parents=True)
+    (folder / "examples" / "lake.png").write_bytes(b"a map")
+    for _ in range(2):
+        save_model(folder, small_model(), overwrite=True)
+        assert load_model(folder).card == "# A small model\n"
+        assert (folder / "examples" / "lake.png").read_bytes() == b"a map"
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     folder = small_folder(tmp_path / "park")
     before = (folder / "model.safetensors").read_bytes()

@@ -7,6 +7,7 @@
     discriminator.safetensors where it was kept, to train on
     bank/                     the memory bank of a model that draws from one
     styles/styles.json        named styles, with a thumbnail picture each where there is one
+    examples/                 label maps to try it on; saving anew leaves them there
     README.md                 the model card
 
 A folder is written beside its final place and renamed, so it is whole or absent. Nothing here goes online.
@@ -34,6 +35,8 @@ from semsynth.weights import StoredType, load_weights, write_weights
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused by name."""
+
+EXAMPLES = "examples"
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the models that come with the package lie."""
@@ -262,13 +265,16 @@ def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it")
     if folder.exists() and not overwrite:
         raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it")
-    if folder.exists() and not (folder / "config.json").is_file():
+    ours = not folder.exists() or (folder / "config.json").is_file()
+    if not ours and any(entry.name != EXAMPLES for entry in folder.iterdir()):
         raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten")
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     old = part.with_suffix(".old")
     try:
         part.mkdir()
         yield part
+        if (folder / EXAMPLES).is_dir():
+            shutil.copytree(folder / EXAMPLES, part / EXAMPLES)
         if folder.exists():
             folder.rename(old)
         part.rename(folder)
