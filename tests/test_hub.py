@@ -114,8 +114,10 @@ def test_an_existing_folder_is_not_replaced_unasked(tmp_path: Path) -> None:
     assert load_model(folder).card == "# Another\n"
     other = tmp_path / "holiday photos"
     other.mkdir()
+    (other / "beach.jpg").touch()
     with pytest.raises(SemsynthError, match="no model folder"):
         save_model(other, small_model(), overwrite=True)
+    assert (other / "beach.jpg").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["holiday photos", "park"]
 
 
