@@ -347,6 +347,59 @@ def _near(mask: np.ndarray, distance: int) -> np.ndarray:
     return np.asarray(grown) > 0
 
 
+def test_kept_pictures_can_be_compared_and_returned_to(page: Any) -> None:
+    before, shown = ids(page), picture(page)
+    page.keyboard.press("k")
+    page.wait_for_function("() => semsynth.pictures.kept.length === 1")
+    choose(page, "tree")
+    drag(page, (50, 50), (90, 90))
+    page.keyboard.press("d")
+    changed = picture(page)
+    page.click("#tab-pictures")
+    page.click("#pictures >> text=Compare")
+    page.wait_for_function("() => semsynth.view.reference")
+    shoot(page, "compare")
+    page.click("#compare-chip")
+    page.click("#pictures >> text=Return")
+    assert np.array_equal(ids(page), before)
+    assert np.array_equal(picture(page), shown)
+    page.keyboard.press("Control+z")
+    assert not np.array_equal(ids(page), before)
+    assert not np.array_equal(picture(page), changed)
+
+
+def test_favourites_come_first_and_are_remembered(page: Any) -> None:
+    choose(page, "tree")
+    page.keyboard.press("y")
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert page.locator("#classes [role=option] .name").first.inner_text() == "Tree"
+    page.keyboard.press("1")
+    assert page.inner_text("#current-class") == "Tree"
+    page.hover("#classes [role=option][data-id='25']")
+    assert page.evaluate("() => semsynth.view.found") == 25
+
+
+def test_a_dropped_picture_is_asked_about(page: Any) -> None:
+    wanted = np.full((256, 256), SPACE.names.index("grass"), np.uint8)
+    dropped = base64.b64encode(_png(SPACE.colorize(wanted))).decode()
+    page.evaluate(
+        """(text) => {
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([bytes], "map.png", { type: "image/png" }));
+            const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+            semsynth.view.canvas.dispatchEvent(event);
+        }""",
+        dropped,
+    )
+    page.click("#dialog-drop >> text=A label map")
+    page.wait_for_function(
+        "() => document.querySelector('#status-message').textContent.startsWith('Map opened')"
+    )
+    assert np.array_equal(ids(page), wanted)
+
+
 def test_views_zoom_and_theme(page: Any) -> None:
     for mode in ("overlay", "wipe", "picture", "side"):
         page.click(f"#view-{mode}")
@@ -513,7 +566,7 @@ def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> No
     try:
         open_page(page, own.address)
         own.stop()
-        page.wait_for_selector("#status-link[data-state=down]")
+        page.wait_for_selector("#status-link[data-state=down]", timeout=30_000)
         choose(page, "tree")
         drag(page, (50, 50), (90, 90))
         drawn = ids(page)

@@ -83,6 +83,7 @@ async function main() {
   }));
   for (const signal of [studio.stepped, styles.changed, photo.changed, pictures.changed]) signal.on(() => autosave.soon());
 
+  live.connection.linked.on(() => checkServer(model));
   page(studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs);
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
@@ -90,6 +91,20 @@ async function main() {
   document.documentElement.dataset.ready = "yes";
   // For tests, and for those who look under the bonnet.
   Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures } });
+}
+
+/**
+ * The connection came or went: the server may be another one now, or have another key.
+ * @param {import("./types.js").Model} model
+ */
+async function checkServer(model) {
+  try {
+    const now = await json("/api/model");
+    if (now.name !== model.name || now.label_set !== model.label_set) location.reload();
+    veil(null);
+  } catch (error) {
+    if (/** @type {import("./server.js").Refusal} */ (error).status === 401) veil(/** @type {Error} */ (error).message);
+  }
 }
 
 /**

@@ -1,7 +1,16 @@
 // Talking to the server by REST.
 
 /** A sentence from the server, or about it. */
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  /**
+   * @param {string} sentence
+   * @param {number} status of HTTP, or 0 where there was no answer
+   */
+  constructor(sentence, status) {
+    super(sentence);
+    this.status = status;
+  }
+}
 
 /**
  * @param {string} path
@@ -13,11 +22,11 @@ export async function call(path, init) {
   try {
     answer = await fetch(path, init);
   } catch {
-    throw new Refusal("The server does not answer. Is it still running?");
+    throw new Refusal("The server does not answer. Is it still running?", 0);
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  throw new Refusal(body.error ?? `The server refused (${answer.status}).`);
+  throw new Refusal(body.error ?? `The server refused (${answer.status}).`, answer.status);
 }
 
 /**
