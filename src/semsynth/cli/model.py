@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from semsynth.cli import pack
 from semsynth.errors import SemsynthError
 
 FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
@@ -16,6 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("model", help="import published checkpoints, describe a model folder")
     verbs = parser.add_subparsers(dest="model_verb", required=True, metavar="VERB")
     _add_import(verbs)
+    pack.add_to(verbs)
     info = verbs.add_parser("info", help="describe a model folder")
     info.add_argument("model", metavar="MODEL", help="model folder or name")
     info.add_argument("--json", action="store_true", help="as JSON")
