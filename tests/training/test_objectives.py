@@ -218,7 +218,7 @@ def test_sims_builds_its_bank_once_and_learns_from_others(data: Path, tmp_path: 
     said: list[str] = []
     objective.prepare(material(data, tmp_path, said), networks)
     assert not said
-    one, two = (float(objective.generator_loss(step, networks)["semantic"]) for _ in range(2))
+    one, two = (objective.generator_loss(step, networks)["semantic"].item() for _ in range(2))
     assert one != two  # another canvas each time it is seen
     recipe = recipe_of("sims", data)
     with_order = build_networks(replace(recipe, generator={"width": 1, "ordering": True}), 4, False)
