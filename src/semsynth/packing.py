@@ -21,8 +21,8 @@ THUMBNAIL = 96
 def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]]]:
     """Read which photographs stand for which style.
 
-    The file is TOML, a table a style: `[sunset]`, `photos = ["a", "b"]` (names below `photos`, with or without
-    their ending), and optionally `note = "..."`.
+    The file is TOML, a table a style: `[sunset]`, `photos = ["a", "b"]` (names below `photos`,
+    with or without their ending), and optionally `note = "..."`.
 
     Returns:
         name → note and photographs.

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from semsynth.cli import main
+from semsynth.hub import Model, load_model, save_model
+from semsynth.labels import LabelSpace, write_label_map
+from semsynth.models import create_model
+from semsynth.models.style_encoder import StyleEncoder
+from semsynth.pipeline import Synthesizer
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    space = LabelSpace.named("siftflow")
+    generator = create_model(
+        "spade", num_classes=34, width=2, hidden=4, stem="labels+style", style_dim=3, style_modulation=True
+    )
+    encoder = StyleEncoder(style_dim=3, width=2, image_size=64)
+    (tmp_path / "photos").mkdir()
+    for name, colour in (("red", (200, 30, 20)), ("blue", (20, 40, 200))):
+        Image.new("RGB", (64, 64), colour).save(tmp_path / "photos" / f"{name}.png")
+    write_label_map(tmp_path / "map.png", np.full((64, 64), 28), space)
+    (tmp_path / "styles.toml").write_text(
+        '[warm]\nnote = "fire"\nphotos = ["red"]\n[both]\nphotos = ["red", "blue"]\n'
+    )
+    return save_model(tmp_path / "model", Model(generator.eval(), space, (64, 64), encoder.eval()))
+
+
+def pack(source: Path, *more: str) -> int:
+    folder = source.parent
+    return main(["model", "pack", str(source), "-o", str(folder / "packed"), *more])
+
+
+def styled(source: Path) -> list[str]:
+    folder = source.parent
+    styles, photos = str(folder / "styles.toml"), str(folder / "photos")
+    return ["--styles", styles, "--photos", photos, "--thumbnail", str(folder / "map.png")]
+
+
+def test_a_packed_model_draws_what_the_model_drew(source: Path):
+    assert pack(source, *styled(source)) == 0
+    packed = load_model(source.parent / "packed")
+    assert not [name for name in packed.generator.state_dict() if "parametrizations" in name]
+    labels = np.full((64, 64), 28)
+    style = torch.tensor([0.5, -1.0, 0.2])
+    before, after = (
+        Synthesizer.from_pretrained(folder)(labels, style=style).images
+        for folder in (source, source.parent / "packed")
+    )
+    assert (before - after).abs().max() < 0.05  # bfloat16 keeps eight bits
+    size = {path: (path / "model.safetensors").stat().st_size for path in (source, source.parent / "packed")}
+    assert size[source.parent / "packed"] < 0.6 * size[source]
+
+
+def test_styles_are_means_over_their_photographs(source: Path):
+    assert pack(source, *styled(source)) == 0
+    painter = Synthesizer.from_pretrained(source.parent / "packed")
+    model = load_model(source.parent / "packed")
+    assert list(model.styles) == ["warm", "both"]
+    assert model.styles["warm"].note == "fire"
+    thumbnail = model.styles["warm"].thumbnail
+    assert thumbnail is not None
+    assert thumbnail.size == (96, 96)
+    red, blue = (painter.encode_style(source.parent / "photos" / f"{name}.png") for name in ("red", "blue"))
+    torch.testing.assert_close(model.styles["both"].vector, (red + blue) / 2, atol=0.02, rtol=0.02)
+
+
+def test_a_missing_photograph_is_named(source: Path, capsys: pytest.CaptureFixture[str]):
+    (source.parent / "photos" / "red.png").unlink()
+    assert pack(source, *styled(source)) == 2
+    assert "'red'" in capsys.readouterr().err
+    assert not (source.parent / "packed").exists()
