@@ -196,8 +196,8 @@ def test_unusable_settings_are_refused(data: Path, tmp_path: Path):
     assert not (tmp_path / "checkpoints").exists()
 
 
-# One step, since Adam turns rounding into steps of full size where a gradient is nearly nothing; and the fake of
-# the generator's step, since the next one is drawn by the stepped generator.
+# One step, since Adam turns rounding into steps of full size where a gradient is nearly nothing; and the fake
+# of the generator's step, since the next one is drawn by the stepped generator.
 PROGRAM = """
     import sys
     from pathlib import Path

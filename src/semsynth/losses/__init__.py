@@ -1,1 +1,1 @@
-"""TODO"""
+"""Losses: small functions of tensors."""

@@ -109,17 +109,18 @@ class GeneratorModule(nn.Module):
         """
         check_labels(labels, self.num_classes)
         height, width = labels.shape[1:]
-        if self.valid_size(height, width) != (height, width):
+        valid = self.valid_size(height, width)
+        if valid != (height, width):
             raise SemsynthError(
-                f"the label map is {height}x{width}; this network draws heights and widths that are multiples "
-                f"of {self.stride}; the next valid size is {'x'.join(map(str, self.valid_size(height, width)))}"
+                f"the label map is {height}x{width}; this network draws heights and widths that are "
+                f"multiples of {self.stride}; the next valid size is {valid[0]}x{valid[1]}"
             )
         edges = None
         if self.uses_instances:
             if instances is not None and instances.shape != labels.shape:
                 raise SemsynthError(
-                    f"the instance map has shape {tuple(instances.shape)}, the label map {tuple(labels.shape)}; "
-                    "they must be equal"
+                    f"the instance map has shape {tuple(instances.shape)}, the label map "
+                    f"{tuple(labels.shape)}; they must be equal"
                 )
             edges = instance_edges(labels if instances is None else instances)
         return LabelPyramid(labels, self.num_classes, edges, self.label_mode)

@@ -4,7 +4,8 @@ Park et al., CVPR 2019, appendix A (figure 11). State names are ours; `import_pu
 files. Sizes: a picture is the latent grid times 2 to the number of upsamplings.
 """
 
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +98,7 @@ class SpadeGenerator(GeneratorModule):
                 norm=norm,
                 style_dim=style_dim if style_modulation else None,
             )
-            for before, after in zip(widths, widths[1:])
+            for before, after in pairwise(widths)
         )
         self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
@@ -136,14 +137,19 @@ class SpadeGenerator(GeneratorModule):
         if self.stem_style is None:
             assert x is not None  # the stem sees labels, a style, or both
             return x
-        if style is None or style.shape != (pyramid.full.labels.shape[0], self.style_dim):
+        grid = self.style_grid(pyramid, style)
+        return grid if x is None else x + grid
+
+    def style_grid(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
+        """The style's part of the stem: (B, 16w, h, w), or (B, 16w, 1, 1) beside labels."""
+        assert self.stem_style is not None
+        wanted = (pyramid.full.labels.shape[0], self.style_dim)
+        if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
-            wanted = (pyramid.full.labels.shape[0], self.style_dim)
             raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
         grid: Tensor = self.stem_style(style)
-        if x is not None:
-            return x + grid[:, :, None, None]
+        if self.stem_labels is not None:
+            return grid[:, :, None, None]
         grid = grid.unflatten(1, (-1, *self.latent_size))
-        if self.latent_size != (height, width):
-            grid = F.interpolate(grid, size=(height, width), mode="bilinear")
-        return grid
+        size = tuple(side // self.stride for side in pyramid.full.size)
+        return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Pure tensor functions and small layers; they know of nothing else here."""

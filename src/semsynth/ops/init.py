@@ -25,8 +25,8 @@ def initialize(
     """Draw every convolution and linear weight below `module`; set their biases to 0.
 
     Affine batch norms get weights N(1, gain) and biases 0. A convolution that stacks several layers along its
-    output channels says so by an integer attribute `init_chunks`; each chunk is drawn as a layer of its own. A
-    layer with a true attribute `init_zero` starts at zero.
+    output channels says so by an integer attribute `init_chunks`; each chunk is drawn as a layer of its own.
+    A layer with a true attribute `init_zero` starts at zero.
 
     Args:
         module: changed in place.

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Training: recipes, objectives, the loop, checkpoints."""

@@ -44,7 +44,7 @@ def barrier() -> None:
 
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over processes, in one all-reduce; one that is missing counts as 0."""
+    """Replace each gradient by its mean over processes, in one all-reduce; a missing one counts as 0."""
     if not (dist.is_available() and dist.is_initialized()):
         return
     gradients = []
