@@ -41,6 +41,11 @@ class PatchPlan:
         """Distinct large windows per pixel, at most 1."""
         return len(self.neighbours) / self.index.numel()
 
+    @property
+    def centres(self) -> Tensor:
+        """(U,) the row of `patches` at the centre of each large window."""
+        return self.neighbours[:, self.neighbours.shape[1] // 2] - 1
+
     @cached_property
     def pixels_by_window(self) -> tuple[Tensor, Tensor]:
         """Where each row of `neighbours` begins (U + 1), in the pixels ordered by it. Native kernels only."""

@@ -37,10 +37,8 @@ class LabelConv2d(nn.Conv2d):
             weight = self.weight  # read once: with spectral norm every read is a power iteration
             return self._conv_forward(level.dense(weight.dtype), weight, self.bias)  # type: ignore[no-any-return]
         plan = level.plan(self.kernel_size[0])
-        # The centre tap of a double window names the pixel's own single window.
-        centre = plan.neighbours[:, plan.neighbours.shape[1] // 2] - 1  # (U,)
         rows = self.on_patches(plan.patches, level, dtype=compute_dtype(self.weight))
-        return rows[centre[plan.index]].permute(0, 3, 1, 2)
+        return rows[plan.centres[plan.index]].permute(0, 3, 1, 2)
 
     def on_patches(
         self, patches: Tensor, level: LabelLevel, *, relu: bool = False, dtype: torch.dtype | None = None

@@ -1,0 +1,54 @@
+"""A convolution whose weight is laid out once the way the processor's kernels want it.
+
+PyTorch's oneDNN convolutions otherwise lay the weight out anew in every call, which takes longer than the
+convolution itself where a map is small and the channels are many. The operations that avoid it are those
+`torch.compile` uses; where this PyTorch lacks them, the usual ones give the same numbers.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PackedConv:
+    """A `torch.nn.Conv2d` for drawing, with an optional sum after it.
+
+    Args:
+        conv: its weight is stored in `dtype` from now on.
+        dtype: to compute in.
+    """
+
+    def __init__(self, conv: nn.Conv2d, dtype: torch.dtype) -> None:
+        conv.weight.data = conv.weight.data.to(dtype, memory_format=torch.channels_last)
+        self.conv = conv
+        self.bias = None if conv.bias is None else conv.bias.to(dtype)
+        self.geometry: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
+        self._packed: Tensor | None = None
+
+    def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        """(B,C,H,W) → (B,C',H',W'), plus `add` where given."""
+        if not _can_pack(x):
+            out = F.conv2d(x, self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
+            return out if add is None else out + add
+        if self._packed is None:  # packed for the first size seen; right for all
+            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
+                self.conv.weight, *self.geometry, list(x.shape)
+            )
+        if add is None:
+            return torch.ops.mkldnn._convolution_pointwise(  # type: ignore[no-any-return]
+                x, self._packed, self.bias, *self.geometry, "none", [], ""
+            )
+        return torch.ops.mkldnn._convolution_pointwise.binary(  # type: ignore[no-any-return]
+            x, add, self._packed, self.bias, *self.geometry, "add", 1.0, None, [], None
+        )
+
+
+def _can_pack(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
+        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    )

@@ -1,0 +1,115 @@
+"""The engine draws what the dense network draws."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+
+from semsynth.errors import SemsynthError
+from semsynth.inference.engine import SpadeEngine, engine_for
+from semsynth.models.pix2pixhd import Pix2PixHDGenerator
+from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import native
+from tests.ops.test_native import blobs
+
+CLASSES, STYLE = 6, 9
+
+
+def network(**options: object) -> SpadeGenerator:
+    """A small network of healthy random weights whose running statistics are those of a batch."""
+    torch.manual_seed(0)
+    generator = SpadeGenerator(num_classes=CLASSES, width=6, hidden=10, **options)  # type: ignore[arg-type]
+    for name, parameter in generator.named_parameters():
+        if parameter.dim() == 1 or ".style." in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    with torch.no_grad():
+        for _ in range(6):
+            generator(*inputs(generator)[:1], style=inputs(generator)[1])
+    return generator.eval()
+
+
+def inputs(generator: SpadeGenerator, batch: int = 2, seed: int = 0) -> tuple[Tensor, Tensor | None]:
+    labels = blobs(batch, 64, 128, CLASSES, seed)
+    return labels, None if generator.style_dim is None else torch.randn(batch, STYLE)
+
+
+CASES = {
+    "labels": {},
+    "instances": {"instances": True},
+    "style": {"stem": "style", "style_dim": STYLE, "latent_size": (2, 4)},
+    "labels+style": {"stem": "labels+style", "style_dim": STYLE, "style_modulation": True},
+    "instance norm": {"norm": "instance"},
+    "larger kernels": {"kernel_size": 5},
+    "six doublings": {"upsamplings": 6},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_float32_equals_the_dense_network(case: str) -> None:
+    generator = network(**CASES[case])
+    labels, style = inputs(generator)
+    dense = copy.deepcopy(generator)
+    dense.label_mode = "dense"
+    with torch.no_grad():
+        expected = dense(labels, style=style)
+    engine = engine_for(generator)
+    assert isinstance(engine, SpadeEngine)
+    for _ in range(2):  # the second from kept tables
+        assert (engine(labels, style=style) - expected).abs().max() <= 2e-5
+
+
+def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = network(**CASES["labels+style"])
+    labels, style = inputs(generator)
+    expected = engine_for(copy.deepcopy(generator))(labels, style=style)
+    monkeypatch.setattr(native, "available", lambda: False)
+    assert (engine_for(generator)(labels, style=style) - expected).abs().max() <= 2e-5
+
+
+def test_bfloat16_is_close() -> None:
+    generator = network()
+    labels, _ = inputs(generator)
+    expected = engine_for(copy.deepcopy(generator))(labels)
+    found = engine_for(generator, "bfloat16")(labels)
+    assert found.dtype == torch.float32
+    assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
+
+
+def test_another_map_style_or_size_is_never_answered_from_the_last() -> None:
+    generator = network(**CASES["labels+style"])
+    engine = engine_for(copy.deepcopy(generator))
+    for seed, batch in ((0, 1), (1, 1), (1, 2)):
+        labels, style = inputs(generator, batch, seed)
+        with torch.no_grad():
+            assert (engine(labels, style=style) - generator(labels, style=style)).abs().max() <= 2e-5
+    labels = labels[:, :32, :64]
+    with torch.no_grad():
+        assert (engine(labels, style=style) - generator(labels, style=style)).abs().max() <= 2e-5
+
+
+def test_instances_are_part_of_the_map() -> None:
+    generator = network(instances=True)
+    engine = engine_for(copy.deepcopy(generator))
+    labels, _ = inputs(generator)
+    for instances in (labels, torch.arange(128).expand(2, 64, 128) // 20):
+        with torch.no_grad():
+            expected = generator(labels, instances=instances)
+        assert (engine(labels, instances=instances) - expected).abs().max() <= 2e-5
+
+
+def test_errors_are_those_of_the_generator() -> None:
+    engine = engine_for(network(**CASES["labels+style"]))
+    with pytest.raises(SemsynthError, match="style"):
+        engine(blobs(1, 64, 64, CLASSES))
+    with pytest.raises(SemsynthError, match="multiples"):
+        engine(blobs(1, 60, 64, CLASSES), style=torch.zeros(1, STYLE))
+
+
+def test_other_networks_are_drawn_with_as_they_are() -> None:
+    torch.manual_seed(0)
+    generator = Pix2PixHDGenerator(num_classes=CLASSES, width=4).eval()
+    labels = blobs(1, 32, 32, CLASSES)
+    with torch.no_grad():
+        expected = copy.deepcopy(generator)(labels)
+    torch.testing.assert_close(engine_for(generator)(labels), expected, rtol=1e-4, atol=1e-5)
