@@ -68,6 +68,8 @@ export class Input {
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
     canvas.addEventListener("keydown", (e) => this.key(e));
+    document.addEventListener("keydown", (e) => this.hold(e, true));
+    document.addEventListener("keyup", (e) => this.hold(e, false));
     canvas.addEventListener("blur", () => {
       if (this.keys.down) this.toggleKeyPen();
       this.view.keyboard = false;
@@ -202,6 +204,18 @@ export class Input {
     e.preventDefault();
     this.view.keyboard = true;
     this.point(this.keys);
+  }
+
+  /**
+   * While Space is held over the canvas, the pointer moves the view.
+   * @param {KeyboardEvent} e
+   * @param {boolean} down
+   */
+  hold(e, down) {
+    if (e.key !== " " || (down && document.activeElement !== this.view.canvas)) return;
+    this.space = down;
+    this.view.canvas.style.cursor = down || this.tool.pans ? "grab" : "none";
+    if (down) e.preventDefault();
   }
 
   toggleKeyPen() {

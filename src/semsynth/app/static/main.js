@@ -6,12 +6,13 @@ import { Examples } from "./examples.js";
 import { dialog, Files } from "./files.js";
 import { fillIcons } from "./icons.js";
 import { Input } from "./input.js";
+import { keymap, ON_CANVAS, toggleFullscreen, togglePatterns, toggleTheme } from "./keymap.js";
 import { Layers } from "./layers.js";
 import { Live } from "./live.js";
-import { button, Palette, press } from "./palette.js";
+import { button, Palette } from "./palette.js";
 import { PhotoEdit } from "./photo.js";
 import { Pictures } from "./pictures.js";
-import { preference, remember } from "./preferences.js";
+import { preference } from "./preferences.js";
 import { call } from "./server.js";
 import { fillSheet, listen } from "./shortcuts.js";
 import { Status } from "./status.js";
@@ -19,12 +20,12 @@ import { Studio } from "./studio.js";
 import { Styles } from "./styles.js";
 import { Tabs } from "./tabs.js";
 import { Toolbar } from "./toolbar.js";
-import { brush, TOOLS } from "./tools/index.js";
+import { brush } from "./tools/index.js";
 import { View } from "./view.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
- * @typedef {import("./shortcuts.js").Section} Section
+ * @typedef {import("./keymap.js").Parts} Parts
  */
 
 /**
@@ -84,7 +85,7 @@ async function main() {
   for (const signal of [studio.stepped, styles.changed, photo.changed, pictures.changed]) signal.on(() => autosave.soon());
 
   live.connection.linked.on(() => checkServer(model));
-  page(studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs);
+  wire({ studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs });
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
   autosave.enabled = true;
@@ -128,52 +129,31 @@ async function reopen(autosave, files, pictures, examples) {
 }
 
 /**
- * Buttons and shortcuts of the page as a whole.
- * @param {Studio} studio
- * @param {View} view
- * @param {Colours} colours
- * @param {Input} input
- * @param {Toolbar} toolbar
- * @param {Palette} palette
- * @param {Styles} styles
- * @param {Layers} layers
- * @param {Pictures} pictures
- * @param {Tabs} tabs
+ * Fill the page's own buttons with life.
+ * @param {Parts} parts
  */
-function page(studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs) {
-  const patterns = () => {
-    colours.patterned = !colours.patterned;
-    remember("patterns", colours.patterned);
-    press("patterns", colours.patterned);
-    view.refresh(true);
-  };
-  if (preference("patterns", false)) patterns();
-  const theme = () => {
-    const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
-    document.documentElement.dataset.theme = next;
-    remember("theme", next);
-  };
-  const fullscreen = () => (document.fullscreenElement ? document.exitFullscreen() : document.body.requestFullscreen());
-  const click = (/** @type {string} */ id) => () => document.getElementById(id)?.click();
+function wire(parts) {
+  const { studio, view } = parts;
   const zoomText = /** @type {HTMLElement} */ (document.getElementById("zoom-fit"));
-  const steps = () => {
-    /** @type {HTMLButtonElement} */ (document.getElementById("undo")).disabled = !studio.history.done.length;
-    /** @type {HTMLButtonElement} */ (document.getElementById("redo")).disabled = !studio.history.undone.length;
-  };
   const showZoom = () => {
     zoomText.textContent = `${Math.round(view.zoom * 100)} %`;
     zoomText.setAttribute("aria-label", `${zoomText.textContent}: fit the drawing into the window`);
   };
+  const showSteps = () => {
+    /** @type {HTMLButtonElement} */ (document.getElementById("undo")).disabled = !studio.history.done.length;
+    /** @type {HTMLButtonElement} */ (document.getElementById("redo")).disabled = !studio.history.undone.length;
+  };
   view.zoomed.on(showZoom);
   showZoom();
-  studio.stepped.on(steps);
-  steps();
+  studio.stepped.on(showSteps);
+  showSteps();
+  if (preference("patterns", false)) togglePatterns(parts);
 
   button("undo", () => studio.undo());
   button("redo", () => studio.redo());
-  button("patterns", patterns);
-  button("theme", theme);
-  button("fullscreen", fullscreen);
+  button("patterns", () => togglePatterns(parts));
+  button("theme", toggleTheme);
+  button("fullscreen", toggleFullscreen);
   button("help", () => dialog("help").showModal());
   button("zoom-in", () => view.zoomBy(1.25));
   button("zoom-out", () => view.zoomBy(0.8));
@@ -181,96 +161,9 @@ function page(studio, view, colours, input, toolbar, palette, styles, layers, pi
   for (const close of document.querySelectorAll("[data-close]")) {
     close.addEventListener("click", () => close.closest("dialog")?.close());
   }
-
-  const toClasses = () => {
-    tabs.open(0);
-    palette.search.focus();
-  };
-  /** @type {Section[]} */
-  const sections = [
-    {
-      title: "Tools",
-      shortcuts: TOOLS.map((tool) => ({ keys: tool.key, does: tool.label, action: () => toolbar.choose(tool) })),
-    },
-    {
-      title: "Drawing",
-      shortcuts: [
-        { keys: "[", does: "Smaller brush", action: () => studio.resize(Math.min(studio.size - 1, studio.size * 0.85)) },
-        { keys: "]", does: "Larger brush", action: () => studio.resize(Math.max(studio.size + 1, studio.size * 1.15)) },
-        { keys: "Mod+z", does: "Undo", action: () => studio.undo() },
-        { keys: "Mod+Shift+z", does: "Redo", action: () => studio.redo() },
-        { keys: "Mod+y", does: "Redo", action: () => studio.redo() },
-        { keys: "Shift+Delete", does: "Clear the layer", action: () => layers.clear() },
-        { keys: "Escape", does: "Cancel", action: () => input.cancel() },
-      ],
-    },
-    {
-      title: "Classes",
-      shortcuts: [
-        { keys: "/", does: "Find a class", action: toClasses },
-        ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({
-          keys: String(n), does: `Class ${n} of the list`, action: () => palette.nth(n - 1),
-        })),
-        { keys: "y", does: "Favourite", action: () => palette.toggleFavourite() },
-        { keys: "m", does: "Lock the class", action: () => studio.toggleLock(studio.classId) },
-        { keys: "j", does: "Show where it is", action: () => palette.locate() },
-        { keys: "q", does: "Patterns", action: patterns },
-      ],
-    },
-    {
-      title: "Picture",
-      shortcuts: [
-        { keys: "d", does: "Another random style", action: () => styles.roll() },
-        { keys: "k", does: "Keep this picture", action: () => pictures.keep() },
-        { keys: "v", does: "Next view", action: () => toolbar.nextMode() },
-        { keys: "0", does: "Fit", action: () => view.fit() },
-        { keys: "+", does: "Zoom in", action: () => view.zoomBy(1.25) },
-        { keys: "-", does: "Zoom out", action: () => view.zoomBy(0.8) },
-        { keys: "f", does: "Full screen", action: fullscreen },
-      ],
-    },
-    {
-      title: "Files",
-      shortcuts: [
-        { keys: "n", does: "New", action: click("new") },
-        { keys: "Mod+o", does: "Open", action: click("open") },
-        { keys: "Mod+s", does: "Save", action: click("save") },
-        { keys: "Mod+e", does: "Export", action: click("export") },
-        { keys: "?", does: "This sheet", action: click("help") },
-      ],
-    },
-  ];
-  listen(sections, (e) => !e.ctrlKey && !e.metaKey && (input.tool.press?.(studio, e.key) ?? false));
-  document.addEventListener("keydown", (e) => space(e, true));
-  document.addEventListener("keyup", (e) => space(e, false));
-
-  /** While Space is held over the canvas, the pointer moves the view. @param {KeyboardEvent} e @param {boolean} down */
-  function space(e, down) {
-    if (e.key !== " " || (down && document.activeElement !== view.canvas)) return;
-    input.space = down;
-    view.canvas.style.cursor = down || input.tool.pans ? "grab" : "none";
-    if (down) e.preventDefault();
-  }
-
-  const read = (/** @type {string} */ keys, /** @type {string} */ does) => ({ keys, does, action: () => {} });
-  const shown = sections.map((s) => ({
-    ...s,
-    shortcuts: s.shortcuts.filter(({ keys }) => !/^[2-9]$/.test(keys)).map((x) => (x.keys === "1" ? read("1 - 9", "Class of the list") : x)),
-  }));
-  fillSheet(/** @type {HTMLElement} */ (document.getElementById("shortcuts")), shown, [
-    {
-      title: "On the canvas",
-      shortcuts: [
-        read("wheel", "Zoom"),
-        read("Shift+wheel", "Brush size"),
-        read(" +drag", "Move the view"),
-        read("Alt+click", "Take a class"),
-        read("two fingers", "Zoom and move"),
-        read("arrows", "Move the keyboard's brush"),
-        read("Enter", "Put it down, lift it"),
-      ],
-    },
-  ]);
+  const sections = keymap(parts);
+  listen(sections, (e) => !e.ctrlKey && !e.metaKey && (parts.input.tool.press?.(studio, e.key) ?? false));
+  fillSheet(/** @type {HTMLElement} */ (document.getElementById("shortcuts")), [...sections, ON_CANVAS]);
 }
 
 main().catch((error) => veil(error.message));

@@ -1,7 +1,8 @@
 // One table of all shortcuts: what it lists is what works, and the sheet shows it.
 
 /**
- * @typedef {{keys: string, does: string, action: () => void}} Shortcut keys as KeyboardEvent.key, with modifiers before
+ * @typedef {{keys: string, does: string, action: () => void}} Shortcut keys as KeyboardEvent.key, with modifiers
+ *   before; without `does` it is not in the sheet
  * @typedef {{title: string, shortcuts: Shortcut[]}} Section
  */
 
@@ -46,15 +47,15 @@ export function listen(sections, first) {
  * Fill the sheet of shortcuts.
  * @param {HTMLElement} sheet
  * @param {Section[]} sections
- * @param {Section[]} more what is not a plain key, for reading only
  */
-export function fillSheet(sheet, sections, more) {
-  for (const { title, shortcuts } of [...sections, ...more]) {
+export function fillSheet(sheet, sections) {
+  for (const { title, shortcuts } of sections) {
     const part = document.createElement("section");
     const head = document.createElement("h3");
     head.textContent = title;
     const list = document.createElement("dl");
     for (const { keys, does } of shortcuts) {
+      if (!does) continue;
       const term = document.createElement("dt");
       for (const key of keys === "+" ? ["+"] : keys.split("+")) {
         const box = document.createElement("kbd");

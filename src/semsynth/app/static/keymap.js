@@ -1,0 +1,149 @@
+// Which key does what.
+
+import { dialog } from "./files.js";
+import { press } from "./palette.js";
+import { remember } from "./preferences.js";
+import { TOOLS } from "./tools/index.js";
+
+/**
+ * @typedef {import("./shortcuts.js").Section} Section
+ * @typedef {object} Parts what the page is made of
+ * @property {import("./studio.js").Studio} studio
+ * @property {import("./view.js").View} view
+ * @property {import("./colours.js").Colours} colours
+ * @property {import("./input.js").Input} input
+ * @property {import("./toolbar.js").Toolbar} toolbar
+ * @property {import("./palette.js").Palette} palette
+ * @property {import("./styles.js").Styles} styles
+ * @property {import("./layers.js").Layers} layers
+ * @property {import("./pictures.js").Pictures} pictures
+ * @property {import("./tabs.js").Tabs} tabs
+ */
+
+/** @param {Pick<Parts, "colours" | "view">} parts */
+export function togglePatterns({ colours, view }) {
+  colours.patterned = !colours.patterned;
+  remember("patterns", colours.patterned);
+  press("patterns", colours.patterned);
+  view.refresh(true);
+}
+
+export function toggleTheme() {
+  const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
+  document.documentElement.dataset.theme = next;
+  remember("theme", next);
+}
+
+export function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.body.requestFullscreen();
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Section[]}
+ */
+export function keymap(parts) {
+  const tools = TOOLS.map((tool) => ({
+    keys: tool.key,
+    does: tool.label,
+    action: () => parts.toolbar.choose(tool),
+  }));
+  return [{ title: "Tools", shortcuts: tools }, drawing(parts), classes(parts), picture(parts), files()];
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Section}
+ */
+function drawing({ studio, layers, input }) {
+  return {
+    title: "Drawing",
+    shortcuts: [
+      { keys: "[", does: "Smaller brush", action: () => studio.resize(Math.min(studio.size - 1, studio.size * 0.85)) },
+      { keys: "]", does: "Larger brush", action: () => studio.resize(Math.max(studio.size + 1, studio.size * 1.15)) },
+      { keys: "Mod+z", does: "Undo", action: () => studio.undo() },
+      { keys: "Mod+Shift+z", does: "Redo", action: () => studio.redo() },
+      { keys: "Mod+y", does: "Redo", action: () => studio.redo() },
+      { keys: "Shift+Delete", does: "Clear the layer", action: () => layers.clear() },
+      { keys: "Escape", does: "Cancel", action: () => input.cancel() },
+    ],
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Section}
+ */
+function classes(parts) {
+  const { studio, palette, tabs } = parts;
+  const search = () => {
+    tabs.open(0);
+    palette.search.focus();
+  };
+  const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({
+    keys: String(n),
+    does: n === 1 ? "First class of the list, and so on" : "",
+    action: () => palette.nth(n - 1),
+  }));
+  return {
+    title: "Classes",
+    shortcuts: [
+      { keys: "/", does: "Find a class", action: search },
+      ...numbers,
+      { keys: "y", does: "Favourite", action: () => palette.toggleFavourite() },
+      { keys: "m", does: "Lock the class", action: () => studio.toggleLock(studio.classId) },
+      { keys: "j", does: "Show where it is", action: () => palette.locate() },
+      { keys: "q", does: "Patterns", action: () => togglePatterns(parts) },
+    ],
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Section}
+ */
+function picture({ view, styles, pictures, toolbar, studio }) {
+  const dice = { keys: "d", does: "Another random style", action: () => styles.roll() };
+  return {
+    title: "Picture",
+    shortcuts: [
+      ...(studio.model.style_dim === null ? [] : [dice]),
+      { keys: "k", does: "Keep this picture", action: () => pictures.keep() },
+      { keys: "v", does: "Next view", action: () => toolbar.nextMode() },
+      { keys: "0", does: "Fit", action: () => view.fit() },
+      { keys: "+", does: "Zoom in", action: () => view.zoomBy(1.25) },
+      { keys: "-", does: "Zoom out", action: () => view.zoomBy(0.8) },
+      { keys: "f", does: "Full screen", action: toggleFullscreen },
+    ],
+  };
+}
+
+/** @returns {Section} */
+function files() {
+  const click = (/** @type {string} */ id) => () => document.getElementById(id)?.click();
+  return {
+    title: "Files",
+    shortcuts: [
+      { keys: "n", does: "New", action: click("new") },
+      { keys: "Mod+o", does: "Open", action: click("open") },
+      { keys: "Mod+s", does: "Save", action: click("save") },
+      { keys: "Mod+e", does: "Export", action: click("export") },
+      { keys: "?", does: "This sheet", action: () => dialog("help").showModal() },
+    ],
+  };
+}
+
+/** What the canvas itself listens to; told in the sheet, done in input.js. @type {Section} */
+export const ON_CANVAS = {
+  title: "On the canvas",
+  shortcuts: [
+    ["wheel", "Zoom"],
+    ["Shift+wheel", "Brush size"],
+    [" +drag", "Move the view"],
+    ["Alt+click", "Take a class"],
+    ["two fingers", "Zoom and move"],
+    ["arrows", "Move the keyboard's brush"],
+    ["Enter", "Put it down, lift it"],
+  ].map(([keys, does]) => ({ keys, does, action: () => {} })),
+};
