@@ -65,6 +65,8 @@ def train(
     # Where to compute.
     rank, world = distributed.start()
     main = rank == 0
+    if not main:
+        say = _silent
     target = choose_device(device)
     precision = choose_precision(recipe.run.precision, target)
     keep_heap()
@@ -241,6 +243,10 @@ def _adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
 
 def _rate(recipe: Recipe, side: str) -> float:
     return recipe.optimizer.lr_generator if side == "generator" else recipe.optimizer.lr_discriminator
+
+
+def _silent(_: str) -> None:
+    """What the processes beside the first have to say."""
 
 
 def _choose_part(generator: GeneratorModule, outer_only: bool) -> None:
