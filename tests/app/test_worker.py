@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ def with_worker(load: Callable[[], Any], use: Callable[[Worker], Coroutine[Any, 
         finally:
             await worker.close()
 
-    asyncio.run(run())
+    # In a thread of its own: while a browser of other tests is open, this one has a running loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
 
 
 def test_a_dead_worker_is_started_again() -> None:
