@@ -10,6 +10,7 @@ from torch import Tensor
 
 from semsynth import Synthesizer
 from semsynth.errors import SemsynthError
+from semsynth.inference import precision
 from semsynth.inputs import fill_void, to_ids, to_photo
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import MAX_PIXELS
@@ -271,11 +272,15 @@ def test_instances(plain: Synthesizer, tmp_path: Path) -> None:
 # ---- computing
 
 
-def test_bfloat16_is_nearly_float32(synthesizer: Synthesizer) -> None:
-    half = Synthesizer(small_model(), precision="bfloat16")
-    one, other = synthesizer(scene(), "dusk").images, half(scene(), "dusk").images
+def test_bfloat16_is_nearly_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    full, half = (Synthesizer(small_model(), precision=name) for name in ("float32", "bfloat16"))  # type: ignore[arg-type]
+    one, other = full(scene(), "dusk").images, half(scene(), "dusk").images
     assert other.dtype == torch.float32
-    assert (one - other).abs().mean() < 0.05
+    assert 0 < (one - other).abs().mean() < 0.05
+    for fast in (False, True):
+        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device, fast=fast: fast)
+        chosen = Synthesizer(small_model())
+        assert torch.equal(chosen(scene(), "dusk").images, other if fast else one)
     with pytest.raises(SemsynthError, match="precision"):
         Synthesizer(small_model(), precision="int8")  # type: ignore[arg-type]
 
@@ -286,7 +291,21 @@ def test_folding_and_patches_change_nothing() -> None:
     model.generator.label_mode = "dense"
     with torch.no_grad():
         expected: Tensor = model.generator(ids, style=style)
-    torch.testing.assert_close(Synthesizer(model)(ids, style).images, expected, atol=2e-5, rtol=0)
+    drawn = Synthesizer(model, precision="float32")(ids, style).images
+    torch.testing.assert_close(drawn, expected, atol=2e-5, rtol=0)
+
+
+def test_what_was_drawn_before_changes_nothing() -> None:
+    """The synthesizer keeps what depends on the map alone; a picture is the same to the byte all the same."""
+    used = Synthesizer(small_model())
+    for ids, style in (
+        (scene(), "noon"),
+        (scene(), "dusk"),
+        (scene()[:, ::-1].copy(), "dusk"),
+        (scene(), "noon"),
+    ):
+        fresh = Synthesizer(small_model())
+        assert torch.equal(used(ids, style).images, fresh(ids, style).images)
 
 
 def test_results_are_ordinary_tensors(synthesizer: Synthesizer) -> None:

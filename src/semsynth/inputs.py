@@ -12,6 +12,7 @@ from torch import Tensor
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import read_photo
 from semsynth.labels import LabelSpace, read_label_map, read_values
+from semsynth.ops.pyramid import nearest
 
 MapLike = str | Path | NDArray[Any] | Image.Image | Tensor
 """A file, a (H, W) array of integers, an image of ids (mode L, P or I), or a tensor (H, W) or (B, H, W)."""
@@ -67,6 +68,27 @@ def to_photo(photo: PhotoLike) -> Tensor:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise SemsynthError(f"a photograph is (H, W, 3) uint8; got {pixels.dtype} of {pixels.shape}")
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def resized(planes: Tensor, size: tuple[int, int] | None, like: Tensor) -> Tensor:
+    """An id or instance map (B, H, W) at the size wanted: nearest, in integers.
+
+    Args:
+        planes: the map.
+        size: (H, W) wanted; None leaves the map as it is.
+        like: the label map an instance map belongs to; without a size theirs must be equal.
+
+    Raises:
+        SemsynthError: the sizes differ.
+    """
+    if size is not None:
+        return nearest(planes, *size)
+    if planes.shape[1:] != like.shape[1:]:
+        raise SemsynthError(
+            f"the instance map is {planes.shape[1]}x{planes.shape[2]}, "
+            f"the label map {like.shape[1]}x{like.shape[2]}"
+        )
+    return planes
 
 
 def fill_void(ids: Tensor, void: int) -> Tensor:

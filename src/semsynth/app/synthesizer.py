@@ -26,15 +26,12 @@ def load_painter(
         model: A model folder, or the name of a bundled model; None takes the default one.
         segmenter: A judge's folder or file, to edit photographs with; None takes the bundled one for the
             model's label set, where there is one.
-        precision: "auto" is bfloat16 where the processor computes in it by itself: pictures come
-            about twice as fast and look the same.
+        precision: See :class:`~semsynth.pipeline.Synthesizer`.
 
     Raises:
         SemsynthError: There is no such model or segmenter, or it is damaged.
     """
     name = str(model or DEFAULT_MODEL)
-    if precision == "auto" and _has_bfloat16_units():
-        precision = "bfloat16"
     synthesizer = Synthesizer.from_pretrained(name, precision=precision)
     segment = find_segmenter(synthesizer.label_space, segmenter)
     return SynthesizerPainter(synthesizer, Path(name).name, segment)
@@ -131,15 +128,6 @@ def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:
     wanted = (1 - amount) * first.norm() + amount * second.norm()
     length = straight.norm()
     return straight * (wanted / length) if float(length) > 1e-6 else straight
-
-
-def _has_bfloat16_units() -> bool:
-    if torch.cuda.is_available():
-        return False
-    asked = [
-        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    ]
-    return any(ask is not None and ask() for ask in asked)
 
 
 def _examples(folder: Path | None) -> tuple[Card, ...]:

@@ -5,6 +5,8 @@ import sys
 
 import torch
 
+from semsynth.ops.dtypes import multiplies_bfloat16
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 
@@ -20,11 +22,7 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """float32 or bfloat16; "auto" is bfloat16 where the device multiplies it faster."""
     if name == "auto":
-        if device.type == "cuda":
-            fast = torch.cuda.is_bf16_supported()
-        else:
-            fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-        return torch.bfloat16 if fast else torch.float32
+        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
     allowed = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name not in allowed:
         raise ValueError(f"precision {name!r} is not known; allowed are auto, {', '.join(allowed)}")
