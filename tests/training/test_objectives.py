@@ -35,6 +35,15 @@ TINY: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"generator": {"width": 2, "hidden": 2}, "discriminator": PATCH},
         {"generator/gan", "generator/feature_matching", "discriminator/fake", "discriminator/real"},
     ),
+    "spade-projected": (
+        {"generator": {"width": 2, "hidden": 2}, "discriminator": PATCH | {"head_width": 4}},
+        {
+            "generator/gan",
+            "generator/projected",
+            "generator/feature_matching",
+            *(f"discriminator/{name}" for name in ("fake", "real", "projected_fake", "projected_real")),
+        },
+    ),
     "pix2pixhd": (
         {
             "generator": {"width": 2, "downsamplings": 2, "blocks": 1},

@@ -45,11 +45,17 @@ def perceptual_loss(
     """
     with torch.no_grad():
         targets = features(real.detach())
-    stages = features(fake)
-    if len(stages) != len(weights):
-        raise ValueError(f"{len(weights)} weights for a network of {len(stages)} stages")
-    total = fake.new_zeros(())
-    for ours, theirs, weight in zip(stages, targets, weights):
+    return feature_distance(features(fake), targets, weights, relative=relative)
+
+
+def feature_distance(
+    fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence[float], *, relative: bool = False
+) -> Tensor:
+    """`perceptual_loss` of features that are at hand: a tensor a stage of fakes, and of photographs."""
+    if len(fake) != len(weights):
+        raise ValueError(f"{len(weights)} weights for a network of {len(fake)} stages")
+    total = fake[0].new_zeros(())
+    for ours, theirs, weight in zip(fake, real, weights):
         if weight == 0:
             continue
         distance = F.l1_loss(ours, theirs)

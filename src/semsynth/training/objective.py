@@ -11,7 +11,12 @@ from torch import nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models import GENERATORS, create_model
-from semsynth.models.discriminators import FpseDiscriminator, MultiscaleDiscriminator, OasisDiscriminator
+from semsynth.models.discriminators import (
+    FpseDiscriminator,
+    MultiscaleDiscriminator,
+    OasisDiscriminator,
+    ProjectedDiscriminator,
+)
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
 from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
@@ -20,6 +25,7 @@ from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
 from semsynth.training.objectives.perceptual import Perceptual, build_perceptual
 from semsynth.training.objectives.pix2pixhd import Pix2PixHDObjective
+from semsynth.training.objectives.projected import ProjectedObjective
 from semsynth.training.objectives.sims import SIMSObjective
 from semsynth.training.objectives.spade import SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings, Recipe, check_keywords
@@ -61,6 +67,10 @@ def _perceived(
     return lambda settings: kind(settings, build_perceptual(settings))
 
 
+def _projected(settings: ObjectiveSettings) -> Objective:
+    return ProjectedObjective(settings, Perceptual.of(settings))
+
+
 METHODS: dict[str, Method] = {
     "spade": Method("spade", MultiscaleDiscriminator, _perceived(SpadeObjective)),
     "pix2pixhd": Method("pix2pixhd", MultiscaleDiscriminator, _perceived(Pix2PixHDObjective)),
@@ -68,6 +78,8 @@ METHODS: dict[str, Method] = {
     "sims": Method("sims", None, SIMSObjective),
     "ccfpse": Method("ccfpse", FpseDiscriminator, _perceived(CCFPSEObjective)),
     "oasis": Method("oasis", OasisDiscriminator, _perceived(OASISObjective)),
+    # SPADE's networks with a discriminator that looks through a frozen network too: the landscape model.
+    "spade-projected": Method("spade", ProjectedDiscriminator, _projected),
     # The networks of SPADE's Table 3, trained as SPADE is.
     "pix2pixhdpp": Method(
         "pix2pixhd",

@@ -1,8 +1,9 @@
-"""Discriminators: patches at several scales, CC-FPSE's feature pyramid, OASIS's segmenter."""
+"""Discriminators: patches at several scales, heads on a frozen network, CC-FPSE's, OASIS's."""
 
 from semsynth.models.discriminators.fpse import FpseDiscriminator, FpseOutput
 from semsynth.models.discriminators.oasis import OasisDiscriminator
 from semsynth.models.discriminators.patchgan import LabelInput, MultiscaleDiscriminator, PatchDiscriminator
+from semsynth.models.discriminators.projected import ProjectedDiscriminator
 
 __all__ = [
     "FpseDiscriminator",
@@ -11,4 +12,5 @@ __all__ = [
     "MultiscaleDiscriminator",
     "OasisDiscriminator",
     "PatchDiscriminator",
+    "ProjectedDiscriminator",
 ]

@@ -36,6 +36,13 @@ class Perceptual(nn.Module):
         self.weights = tuple(weights)
         self.relative = relative
 
+    @classmethod
+    def of(cls, settings: ObjectiveSettings) -> "Perceptual":
+        """The one that the settings name, whatever its weight."""
+        name, features = build_features(settings)
+        default = VGG19_WEIGHTS if name == "vgg19" else EFFICIENTNET_WEIGHTS
+        return cls(name, features, settings.perceptual_weights or default, relative=name != "vgg19")
+
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] → a scalar."""
         return perceptual_loss(self.features, fake, real, self.weights, relative=self.relative)
@@ -50,11 +57,7 @@ def build_perceptual(settings: ObjectiveSettings) -> Perceptual | None:
     Raises:
         SemsynthError: an unknown network, or weights that are not there.
     """
-    if not settings.perceptual:
-        return None
-    name, features = build_features(settings)
-    default = VGG19_WEIGHTS if name == "vgg19" else EFFICIENTNET_WEIGHTS
-    return Perceptual(name, features, settings.perceptual_weights or default, relative=name != "vgg19")
+    return Perceptual.of(settings) if settings.perceptual else None
 
 
 def build_features(settings: ObjectiveSettings, **vgg: Any) -> tuple[str, nn.Module]:

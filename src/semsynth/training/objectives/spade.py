@@ -67,9 +67,7 @@ class SpadeObjective(Objective):
             reals = [[x[paired] for x in scale] for scale in on_real.features]
             matching = feature_matching_loss(fakes, reals, with_last=True) if some else fake.new_zeros(())
             losses["feature_matching"] = settings.feature_matching * matching
-        if self.perceptual is not None:
-            distance = self.perceptual(fake[paired], batch.images[paired]) if some else fake.new_zeros(())
-            losses["perceptual"] = settings.perceptual * distance
+        losses |= self._through_features(step, networks, fake, paired)
         if mean is not None and log_variance is not None:
             whole = step.total / len(batch)  # the published term is a sum over the batch
             losses["kl"] = settings.kl * whole * kl_loss(mean, log_variance)
@@ -86,6 +84,15 @@ class SpadeObjective(Objective):
             over_scales=self.over_scales,
         )
         return {"fake": fake_loss, "real": real_loss}
+
+    def _through_features(self, step: Step, networks: Networks, fake: Tensor, paired: Tensor) -> Losses:
+        """What the frozen network says of the fakes (B, 3, H, W); `paired` (B,) have a photograph."""
+        if self.perceptual is None:
+            return {}
+        if not bool(paired.any()):
+            return {"perceptual": fake.new_zeros(())}
+        distance = self.perceptual(fake[paired], step.batch.images[paired])
+        return {"perceptual": self.settings.perceptual * distance}
 
     def _judge(self, step: Step, networks: Networks, fake: Tensor) -> tuple[Judgement, Judgement]:
         """The discriminator's answers to fakes and photographs, augmented alike; scores in float32."""

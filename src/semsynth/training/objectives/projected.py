@@ -1,0 +1,105 @@
+"""SPADE's objective, with the discriminator also looking through the perceptual loss's network.
+
+One look through the frozen network at each picture serves the perceptual loss, the heads in the generator's
+step, and the heads in the discriminator's. See `semsynth.models.discriminators.projected`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+from semsynth.losses.gan import discriminator_loss, generator_loss
+from semsynth.losses.perceptual import feature_distance
+from semsynth.models.discriminators import ProjectedDiscriminator
+from semsynth.training.objectives.base import Losses, Material, Networks, Step
+from semsynth.training.objectives.perceptual import Perceptual
+from semsynth.training.objectives.spade import Judgement, SpadeObjective
+from semsynth.training.recipe import ObjectiveSettings
+
+MEASURED = 256
+"""Photographs whose features say how large features are."""
+
+
+class ProjectedObjective(SpadeObjective):
+    """Losses of SPADE and of the heads.
+
+    Args:
+        settings: weights and switches. The heads always judge the fake of the generator's step.
+        perceptual: the frozen network and its weights.
+
+    Raises:
+        SemsynthError: another frozen network than EfficientNet-Lite0.
+    """
+
+    def __init__(self, settings: ObjectiveSettings, perceptual: Perceptual) -> None:
+        if perceptual.network != "efficientnet-lite0":
+            raise SemsynthError(
+                f"the heads are made for efficientnet-lite0; objective.perceptual_network is "
+                f"{perceptual.network!r}"
+            )
+        super().__init__(settings, perceptual)
+        self.seeing = perceptual
+
+    def prepare(self, material: Material, networks: Networks) -> None:
+        """Measure the features of photographs, once."""
+        discriminator = cast(ProjectedDiscriminator, networks.discriminator)
+        if bool(discriminator.mixing.measured):
+            return
+        with torch.no_grad():
+            seen = [self._stages(self.seeing.features(b.images)) for b in material.pictures(MEASURED, 32)]
+        discriminator.mixing.measure(seen)
+
+    def _through_features(self, step: Step, networks: Networks, fake: Tensor, paired: Tensor) -> Losses:
+        """The perceptual term and the heads', from one look at fakes and photographs augmented alike."""
+        settings, discriminator = self.settings, cast(ProjectedDiscriminator, networks.discriminator)
+        augmentation = self._augmentation(step)
+        with torch.no_grad():
+            of_real = self.seeing.features(augmentation.image(step.batch.images))
+        of_fake = self.seeing.features(augmentation.image(fake))
+        shares = discriminator.shares(augmentation.labels(step.batch.labels))
+        step.shared["features"] = ([x.detach() for x in self._stages(of_fake)], self._stages(of_real), shares)
+        scores = _float(discriminator.judge_features(self._stages(of_fake), shares))
+        gan = generator_loss(scores, settings.gan)  # type: ignore[arg-type]
+        losses = {"projected": settings.projected * gan}
+        if settings.perceptual and bool(paired.any()):
+            distance = feature_distance(
+                [x[paired] for x in of_fake],
+                [x[paired] for x in of_real],
+                self.seeing.weights,
+                relative=self.seeing.relative,
+            )
+            losses["perceptual"] = settings.perceptual * distance
+        return losses
+
+    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
+        """See `Objective`."""
+        losses = super().discriminator_loss(step, networks)
+        discriminator = cast(ProjectedDiscriminator, networks.discriminator)
+        of_fake, of_real, shares = step.shared["features"]
+        both = [torch.cat([fake, real]) for fake, real in zip(of_fake, of_real)]
+        scores = _float(discriminator.judge_features(both, shares))
+        half = len(of_fake[0])
+        on_fake = [[score[:half] for score in scale] for scale in scores]
+        on_real = [[score[half:] for score in scale] for scale in scores]
+        fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.settings.gan)  # type: ignore[arg-type]
+        return losses | {"projected_fake": fake_loss, "projected_real": real_loss}
+
+    def _see(self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None) -> Any:
+        return super()._see(cast(ProjectedDiscriminator, discriminator).patches, labels, instances)
+
+    def _compare(
+        self, discriminator: nn.Module, seen: Any, fake: Tensor, real: Tensor
+    ) -> tuple[Judgement, Judgement]:
+        return super()._compare(cast(ProjectedDiscriminator, discriminator).patches, seen, fake, real)
+
+    @staticmethod
+    def _stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The stages the heads see: all but the first, whose features are little more than pixels."""
+        return features[1:]
+
+
+def _float(scores: list[list[Tensor]]) -> list[list[Tensor]]:
+    return [[score.float() for score in scale] for scale in scores]
