@@ -26,6 +26,7 @@ from semsynth.ops.pyramid import PatchPlan
 
 _CHUNK_PIXELS = 1024  # of the backward; at most _CHUNKS of them
 _CHUNKS = 64
+_LEAST_STEP = 64  # between numbers of rows that matrix kernels are made for
 
 
 def supports(x: Tensor) -> bool:
@@ -57,24 +58,32 @@ class _WindowLinear(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, matrix: Tensor, bias: Tensor | None, plan: PatchPlan) -> Tensor:
         ctx.save_for_backward(hidden, matrix)
         ctx.plan = plan
-        return F.linear(_windows(hidden, plan), matrix, bias)
+        return F.linear(_windows(hidden, plan), matrix, bias)[: len(plan.neighbours)]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         hidden, matrix = ctx.saved_tensors
         plan: PatchPlan = ctx.plan
-        grad = grad.contiguous()  # (U,N)
-        grad_matrix = grad.t() @ _windows(hidden, plan)
-        by_tap = (grad @ matrix).view(-1, hidden.shape[1])  # (U*k*k,H)
+        windows, count = _windows(hidden, plan), len(grad)
+        grad = F.pad(grad, (0, 0, 0, len(windows) - count))  # (U',N)
+        grad_matrix = grad.t() @ windows
+        by_tap = (grad @ matrix)[:count].view(-1, hidden.shape[1])  # (U*k*k,H)
         grad_hidden = native.sum_groups(by_tap, plan.taps_by_row)
         grad_bias = grad.sum(0, dtype=torch.float32).to(grad.dtype) if ctx.needs_input_grad[2] else None
         return grad_hidden, grad_matrix, grad_bias, None
 
 
 def _windows(hidden: Tensor, plan: PatchPlan) -> Tensor:
-    """(V + 1, H) → (U, k*k*H): the hidden rows each window sees, side by side."""
-    return hidden.index_select(0, plan.neighbours.flatten()).view(len(plan.neighbours), -1)
+    """(V + 1, H) → (U', k*k*H): the hidden rows each window sees, side by side, then rows of no use.
+
+    A processor's matrix kernels are compiled anew for every number of rows, and kept; U differs from batch to
+    batch, so it is rounded up to one of eight numbers per doubling.
+    """
+    count = len(plan.neighbours)
+    step = max(_LEAST_STEP, 1 << max(count.bit_length() - 4, 0))
+    neighbours = F.pad(plan.neighbours, (0, 0, 0, -count % step))
+    return hidden.index_select(0, neighbours.flatten()).view(len(neighbours), -1)
 
 
 def modulate(
