@@ -1,6 +1,6 @@
 import { Connection, FORMAT } from "./connection.js";
 import { Signal } from "./signal.js";
-import { surface } from "./view.js";
+import { surface } from "./surface.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings

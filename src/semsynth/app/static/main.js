@@ -22,6 +22,7 @@ import { Tabs } from "./tabs.js";
 import { Toolbar } from "./toolbar.js";
 import { brush } from "./tools/index.js";
 import { View } from "./view.js";
+import { welcome } from "./welcome.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
@@ -89,6 +90,7 @@ async function main() {
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
   autosave.enabled = true;
+  welcome(studio);
   document.documentElement.dataset.ready = "yes";
   // For tests, and for those who look under the bonnet.
   Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures } });
@@ -126,6 +128,7 @@ async function reopen(autosave, files, pictures, examples) {
     }
   });
   files.studio.history.done.length = 0; // what was there at the beginning is not a step
+  files.studio.stepped.emit();
 }
 
 /**
@@ -152,7 +155,10 @@ function wire(parts) {
   button("undo", () => studio.undo());
   button("redo", () => studio.redo());
   button("patterns", () => togglePatterns(parts));
-  button("theme", toggleTheme);
+  button("theme", () => {
+    toggleTheme();
+    view.refresh();
+  });
   button("fullscreen", toggleFullscreen);
   button("help", () => dialog("help").showModal());
   button("zoom-in", () => view.zoomBy(1.25));

@@ -25,7 +25,7 @@ export class Status {
     studio.stepped.on(() => this.point(this.last));
     live.showed.on((current) => {
       const delay = [...live.delays].sort((a, b) => a - b)[live.delays.length >> 1];
-      element("status-speed").textContent = `${Math.round(delay)} ms`;
+      element("status-speed").textContent = `picture in ${Math.round(delay)} ms`;
       if (current) this.progress.hidden = true;
     });
     live.connection.started.on(({ seconds }) => this.run(seconds));

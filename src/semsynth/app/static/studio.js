@@ -23,7 +23,7 @@ export class Studio {
     this.background = backgroundOf(classes, voidId);
     this.drawing = new Drawing(model.width, model.height, this.background);
     this.history = new History(this.drawing);
-    this.classId = this.background;
+    this.classId = firstOf(classes, this.background);
     /** The thickest brush, in pixels of the drawing. */
     this.maxSize = Math.ceil(model.width / 2);
     this.sizeKey = `size.${model.width}`;
@@ -133,6 +133,17 @@ export class Studio {
     this.changed.emit();
     this.stepped.emit();
   }
+}
+
+/**
+ * The class one paints with at first: something that shows on the background.
+ * @param {LabelClass[]} classes
+ * @param {number} background
+ * @returns {number}
+ */
+function firstOf(classes, background) {
+  const found = ["mountain", "window", "car"].map((name) => classes.find((c) => c.name === name));
+  return found.find((c) => c)?.id ?? background;
 }
 
 /**

@@ -1,5 +1,7 @@
+import { drawCursor, drawEdge, drawTitle } from "./marks.js";
 import { preference, remember } from "./preferences.js";
 import { Signal } from "./signal.js";
+import { surface } from "./surface.js";
 
 /**
  * @typedef {import("./types.js").Point} Point
@@ -192,7 +194,8 @@ export class View {
       g.rect(pane.x, pane.y, pane.w, pane.h);
       g.clip();
       this.drawPane(pane);
-      this.drawCursor(pane);
+      drawCursor(this, pane);
+      drawTitle(this, pane);
       g.restore();
     }
   }
@@ -226,7 +229,7 @@ export class View {
       g.clip();
       this.put(right, pane);
       g.restore();
-      this.drawEdge(pane);
+      drawEdge(this, pane);
     }
     if (this.found >= 0) this.put(this.mark.canvas, pane);
   }
@@ -242,58 +245,4 @@ export class View {
     this.g.imageSmoothingQuality = "high";
     this.g.drawImage(image, corner.x, corner.y, width * this.zoom, height * this.zoom);
   }
-
-  /** @param {Pane} pane */
-  drawEdge(pane) {
-    const g = this.g, x = this.edge, y = pane.h / 2;
-    g.fillStyle = "rgba(255,255,255,.9)";
-    g.fillRect(x - 1, 0, 2, pane.h);
-    g.beginPath();
-    g.arc(x, y, 14, 0, 7);
-    g.fill();
-    g.fillStyle = "#1b1f26";
-    for (const side of [-1, 1]) {
-      g.beginPath();
-      g.moveTo(x + side * 9, y);
-      g.lineTo(x + side * 4, y - 5);
-      g.lineTo(x + side * 4, y + 5);
-      g.fill();
-    }
-  }
-
-  /** @param {Pane} pane */
-  drawCursor(pane) {
-    this.tool?.preview?.(this.g, (p) => this.toCanvas(p, pane));
-    if (!this.cursor || !this.tool || this.tool.pans) return;
-    const p = this.toCanvas(this.cursor, pane);
-    const g = this.g;
-    const radius = this.tool.sized ? Math.max(1.5, (this.studio.size / 2) * this.zoom) : 0;
-    for (const [width, colour] of /** @type {[number, string][]} */ ([[3, "rgba(0,0,0,.55)"], [1.25, "#fff"]])) {
-      g.lineWidth = width;
-      g.strokeStyle = colour;
-      g.beginPath();
-      if (radius) g.arc(p.x, p.y, radius, 0, 7);
-      if (!radius || this.keyboard) {
-        g.moveTo(p.x - 9, p.y);
-        g.lineTo(p.x + 9, p.y);
-        g.moveTo(p.x, p.y - 9);
-        g.lineTo(p.x, p.y + 9);
-      }
-      g.stroke();
-    }
-  }
-}
-
-/**
- * A picture in memory that is written pixel by pixel.
- * @param {number} width
- * @param {number} height
- */
-export function surface(width, height) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const image = g.createImageData(width, height);
-  return { canvas, image, pixels: new Uint32Array(image.data.buffer), show: () => g.putImageData(image, 0, 0) };
 }
