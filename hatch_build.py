@@ -24,12 +24,14 @@ SOURCES = Path(__file__).parent / "src" / "semsynth" / "_native"
 LIBRARY = SOURCES / "libsemsynth.so"
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
+AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16"
+MATRIX_UNIT = f"{AVX512} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
 # Each row builds kernels.cpp once more; library.cpp chooses at run time.
 PORTABLE = {"portable": ""}
 X86 = {
     **PORTABLE,
     "avx2": "-mavx2 -mfma",
-    "avx512": "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mprefer-vector-width=512",
+    "avx512": f"{AVX512} -mprefer-vector-width=512",
 }
 
 
@@ -52,6 +54,7 @@ def compile_library(target: Path = LIBRARY) -> None:
     if command is None:
         raise FileNotFoundError("no C++ compiler: none of g++, clang++, c++ is on the path, or CXX is empty")
     x86 = platform.machine().lower() in ("x86_64", "amd64")
+    macros = ["-DSEMSYNTH_X86"] if x86 else []
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         objects = []
 
@@ -65,10 +68,19 @@ def compile_library(target: Path = LIBRARY) -> None:
         for name, flags in (X86 if x86 else PORTABLE).items():
             build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
         build("patches.cpp", "patches")
-        build("library.cpp", "library", *(["-DSEMSYNTH_X86"] if x86 else []))
+        if x86 and sys.platform == "linux" and _compiles(command, MATRIX_UNIT.split()):
+            build("planes.cpp", "planes", *MATRIX_UNIT.split())
+            macros.append("-DSEMSYNTH_MATRIX_UNIT")
+        build("library.cpp", "library", *macros)
         linked = f"{folder}/{target.name}"
         subprocess.run([*command, "-shared", "-pthread", *objects, "-o", linked], check=True)
         Path(linked).replace(target)  # a running process keeps the old file
+
+
+def _compiles(command: list[str], flags: list[str]) -> bool:
+    """Whether the compiler is new enough for these instructions."""
+    asked = [*command, *flags, "-x", "c++", "-fsyntax-only", "-"]
+    return subprocess.run(asked, input=b"", capture_output=True, check=False).returncode == 0
 
 
 class NativeBuildHook(BuildHookInterface):

@@ -8,6 +8,7 @@
 
 #include "kernels.h"
 #include "patches.h"
+#include "planes.h"
 
 namespace semsynth {
 namespace {
@@ -169,5 +170,31 @@ void semsynth_sum_groups(const Groups* g) {
     parallel_ranges(g->count, per_task(g->width * 16),
                     [&](int64_t begin, int64_t end) { kernels->sum_groups(*g, begin, end); });
 }
+
+#if defined(SEMSYNTH_MATRIX_UNIT)
+
+int semsynth_matrix_unit() {
+    static const bool here = kernels == &avx512 && matrix_unit();
+    return here;
+}
+
+void semsynth_product(const Product* p) {
+    const int64_t tasks = product_tasks(*p, thread_count);
+    parallel(tasks, [&](int64_t task) { product(*p, task, tasks); });
+}
+
+void semsynth_modulate_planes(const PlaneModulation* m) {
+    parallel_ranges(m->num_rows, 1, [&](int64_t begin, int64_t end) { modulate_planes(*m, begin, end); });
+}
+
+void semsynth_gather_windows(const Windows* w) {
+    parallel_ranges(w->count, 64, [&](int64_t begin, int64_t end) { gather_windows(*w, begin, end); });
+}
+
+#else
+
+int semsynth_matrix_unit() { return 0; }
+
+#endif
 
 }  // extern "C"

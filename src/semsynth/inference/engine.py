@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semsynth.inference import planes
 from semsynth.inference.packed import PackedConv
 from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
@@ -35,8 +36,8 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
     """The fastest way to draw with a trained generator.
 
     Args:
-        generator: put into evaluation mode, its spectral norm folded. In bfloat16 its convolutions are stored
-            in that type from now on.
+        generator: put into evaluation mode, its spectral norm folded. In bfloat16 its convolutions belong to
+            the engine from now on, stored in that type: it can no longer be used by itself.
         precision: float32 draws what the generator draws, to 2e-5.
 
     Returns:
@@ -63,11 +64,13 @@ class MapTables:
         pyramid: the maps.
         stem: (B, 16w, h, w) the labels' part of the stem, or None.
         modulations: per block and layer, the plan of its size and the table of gamma and beta (U, 2C).
+        planes: instead of these, per block its tables as the matrix unit wants them.
     """
 
     pyramid: LabelPyramid
     stem: Tensor | None
     modulations: list[list[tuple[PatchPlan, Tensor]]]
+    planes: list[planes.BlockTables]
 
 
 class SpadeEngine:
@@ -81,16 +84,20 @@ class SpadeEngine:
     def __init__(self, generator: SpadeGenerator, dtype: torch.dtype) -> None:
         self.generator = generator
         self.dtype = dtype
-        self._stem = None
+        self.stem = None
         if generator.stem_labels is not None:
-            self._stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
+            self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
+        self.planes: planes.PlaneNetwork | None = None
+        self._latest: MapTables | None = None
+        if dtype == torch.bfloat16 and planes.supports(generator):
+            self.planes = planes.PlaneNetwork(generator)
+            return
         blocks = cast(list[SpadeResBlock], list(generator.blocks))
-        self._blocks = [
-            _Block(block, upsample, generator.num_classes, dtype)
+        self.blocks = [
+            Block(block, upsample, generator.num_classes, dtype)
             for block, upsample in zip(blocks, generator.upsample)
         ]
-        self._to_image = PackedConv(generator.to_image, dtype)
-        self._latest: MapTables | None = None
+        self.to_image = PackedConv(generator.to_image, dtype)
 
     @torch.inference_mode()
     def __call__(
@@ -110,31 +117,46 @@ class SpadeEngine:
     def tables(self, pyramid: LabelPyramid) -> MapTables:
         """Everything that does not depend on the style."""
         height, width = (side // self.generator.stride for side in pyramid.full.size)
-        stem = None
-        if self._stem is not None:
-            plan = pyramid.at(height, width).plan(self._stem.kernel_size)
-            rows = self._stem(plan.patches)[plan.centres]  # (U,16w)
-            stem = rows[plan.index].permute(0, 3, 1, 2)
+        stem = self.stem_table(pyramid)
+        if self.planes is not None:
+            return MapTables(pyramid, stem, [], self.planes.tables(pyramid))
         modulations = []
-        for block in self._blocks:
+        for block in self.blocks:
             scale = 2 if block.upsample else 1
             height, width = height * scale, width * scale
             modulations.append(
                 [table.of(pyramid.at(height, width).plan(table.kernel_size)) for table in block.tables]
             )
-        return MapTables(pyramid, stem, modulations)
+        return MapTables(pyramid, stem, modulations, [])
+
+    def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
+        """The labels' part of the stem (B, 16w, h, w), or None."""
+        if self.stem is None:
+            return None
+        level = pyramid.at(*(side // self.generator.stride for side in pyramid.full.size))
+        plan = level.plan(self.stem.kernel_size)
+        rows = self.stem(plan.patches)[plan.centres]  # (U,16w)
+        return rows[plan.index].permute(0, 3, 1, 2)
+
+    def start(self, pyramid: LabelPyramid, stem: Tensor | None, style: Tensor | None) -> Tensor:
+        """What goes into the first block, (B, 16w, h, w), from `stem_table` and a style (B, Z)."""
+        x = stem
+        if self.generator.stem_style is not None:
+            grid = self.generator.style_grid(pyramid, style)
+            x = grid if x is None else x + grid
+        assert x is not None  # the stem sees labels, a style, or both
+        return x
 
     def draw(self, tables: MapTables, style: Tensor | None = None) -> Tensor:
         """The part that depends on the style: (B, Z) → (B, 3, H, W) float32."""
-        x = tables.stem
-        if self.generator.stem_style is not None:
-            grid = self.generator.style_grid(tables.pyramid, style)
-            x = grid if x is None else x + grid
-        assert x is not None  # the stem sees labels, a style, or both
+        x = self.start(tables.pyramid, tables.stem, style)
+        if self.planes is not None:
+            room = self.planes.room(self.planes.frames(tables.pyramid))
+            return self.planes.draw(x, tables.planes, style, room)
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        for block, modulations in zip(self._blocks, tables.modulations):
+        for block, modulations in zip(self.blocks, tables.modulations):
             x = block(x, modulations, style)
-        return self._to_image(F.leaky_relu(x, SLOPE)).float().tanh()
+        return self.to_image(F.leaky_relu(x, SLOPE)).float().tanh()
 
 
 class _LabelSum:
@@ -152,7 +174,7 @@ class _LabelSum:
         return lookup_sum(self.table, self.bias, patches, dtype=self.dtype, relu=self.relu)
 
 
-class _Table:
+class Table:
     """The table of one SPADE layer."""
 
     def __init__(self, layer: Spade, num_classes: int, dtype: torch.dtype) -> None:
@@ -178,19 +200,21 @@ class _Table:
         return plan, torch.addmm(self.bias.to(hidden.dtype), windows, self.weight.flatten(0, 1))
 
 
-class _Block:
+class Block:
     """One `SpadeResBlock`."""
 
     def __init__(self, block: SpadeResBlock, upsample: bool, num_classes: int, dtype: torch.dtype) -> None:
         self.upsample = upsample
         self.layers = [layer for layer in (block.spade_0, block.spade_1, block.spade_s) if layer is not None]
-        self.tables = [_Table(layer, num_classes, dtype) for layer in self.layers]
+        self.tables = [Table(layer, num_classes, dtype) for layer in self.layers]
         convs = (block.conv_0, block.conv_1, block.conv_s)
         self.convs = [PackedConv(cast(nn.Conv2d, conv), dtype) for conv in convs if conv is not None]
 
     def __call__(
         self, x: Tensor, modulations: list[tuple[PatchPlan, Tensor]], style: Tensor | None
     ) -> Tensor:
+        """(B, C, h, w) → the block's result."""
+
         def modulate(i: int, x: Tensor, slope: float, upsample: bool) -> Tensor:
             plan, table = modulations[i]
             return self.layers[i].modulate(x, table, plan, style, slope=slope, upsample=upsample)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
-_INTERFACE = 2  # of the C structs and functions, as in kernels.h
+_INTERFACE = 3  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
@@ -88,12 +88,12 @@ def _fork() -> int | None:
         return None
 
 
-def _library() -> ctypes.CDLL:
-    """The library, told how many threads PyTorch uses just now."""
-    library = _load()[0]
-    assert library is not None  # callers ask `supports` first
-    library.semsynth_threads(_fork(), torch.get_num_threads())
-    return library
+def library() -> ctypes.CDLL:
+    """The library, told how many threads PyTorch uses just now. Ask `available` first."""
+    found = _load()[0]
+    assert found is not None
+    found.semsynth_threads(_fork(), torch.get_num_threads())
+    return found
 
 
 def available() -> bool:
@@ -121,7 +121,7 @@ def numbers_windows(ids: Tensor, side: int) -> bool:
 
 def use_kernels(name: str) -> bool:
     """Choose "portable", "avx2" or "avx512" instead of the best, for tests; False where it cannot run."""
-    return bool(_library().semsynth_use_kernels(name.encode()))
+    return bool(library().semsynth_use_kernels(name.encode()))
 
 
 def number_windows(ids: Tensor, side: int) -> tuple[Tensor, Tensor]:
@@ -133,7 +133,7 @@ def number_windows(ids: Tensor, side: int) -> tuple[Tensor, Tensor]:
     ids = ids.contiguous()
     numbers = torch.empty_like(ids)
     windows = torch.empty(ids.numel(), side * side, dtype=torch.int32)
-    count = _library().semsynth_number_windows(
+    count = library().semsynth_number_windows(
         ids.data_ptr(), *ids.shape, side, numbers.data_ptr(), windows.data_ptr()
     )
     return numbers, windows[:count].clone()
@@ -144,7 +144,7 @@ def group(numbers: Tensor, groups: int) -> tuple[Tensor, Tensor]:
     numbers = numbers.contiguous()
     start = torch.empty(groups + 1, dtype=torch.int32)
     order = torch.empty(numbers.numel(), dtype=torch.int32)
-    _library().semsynth_group(numbers.data_ptr(), numbers.numel(), groups, start.data_ptr(), order.data_ptr())
+    library().semsynth_group(numbers.data_ptr(), numbers.numel(), groups, start.data_ptr(), order.data_ptr())
     return start, order
 
 
@@ -154,7 +154,7 @@ def moments(x: Tensor, *, per_sample: bool) -> tuple[Tensor, Tensor]:
     channels = x.shape[3]
     mean, variance = torch.empty(samples, channels), torch.empty(samples, channels)
     rows = x.numel() // (samples * channels)
-    _library().semsynth_moments(
+    library().semsynth_moments(
         x.data_ptr(), _half(x), samples, rows, channels, mean.data_ptr(), variance.data_ptr()
     )
     return mean, variance
@@ -162,24 +162,24 @@ def moments(x: Tensor, *, per_sample: bool) -> tuple[Tensor, Tensor]:
 
 def modulate(arguments: Modulation) -> None:
     """Fill `y`."""
-    _library().semsynth_modulate(arguments)
+    library().semsynth_modulate(arguments)
 
 
 def modulate_backward(arguments: Modulation) -> None:
     """Fill `grad_normalized`, `grad_table` and `sums`."""
-    _library().semsynth_modulate_backward(arguments)
+    library().semsynth_modulate_backward(arguments)
 
 
 def normalize_backward(arguments: Modulation) -> None:
     """Fill `grad_x`."""
-    _library().semsynth_normalize_backward(arguments)
+    library().semsynth_normalize_backward(arguments)
 
 
 def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, relu: bool) -> None:
     """out[p] = bias + sum over t of table[t, patches[p, t]]: (T,S,O), (P,T) int32 → (P,O); bias float32."""
     taps, symbols, width = table.shape
     bias_at = None if bias is None else bias.data_ptr()
-    _library().semsynth_lookup(
+    library().semsynth_lookup(
         _Lookup(
             table.data_ptr(), bias_at, patches.data_ptr(), out.data_ptr(), None,
             len(patches), taps, symbols, width, relu, _half(out), _half(table),
@@ -191,7 +191,7 @@ def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     """The gradient of the table of `lookup`, (T,S,O) float32, from that of its result (P,O)."""
     width, taps = grad.shape[1], patches.shape[1]
     table = torch.zeros(taps, symbols, width)
-    _library().semsynth_lookup_backward(
+    library().semsynth_lookup_backward(
         _Lookup(
             None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),
             len(patches), taps, symbols, width, 0, _half(grad), 0,
@@ -205,7 +205,7 @@ def sum_groups(values: Tensor, groups: tuple[Tensor, Tensor], mask: Tensor | Non
     start, order = groups
     out = values.new_empty(len(start) - 1, values.shape[1])
     mask_at = None if mask is None else mask.data_ptr()
-    _library().semsynth_sum_groups(
+    library().semsynth_sum_groups(
         _Groups(
             values.data_ptr(), start.data_ptr(), order.data_ptr(), mask_at, out.data_ptr(),
             len(out), values.shape[1], _half(values),

@@ -1,0 +1,242 @@
+// Built for processors with AMX only; library.cpp asks matrix_unit() before it calls anything else here.
+#include "planes.h"
+
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace semsynth {
+namespace {
+
+constexpr int64_t TILE = 16;                  // pixels of a tile, and outputs of half a block
+constexpr int64_t STEP_VALUES = PLANE * 2 * TILE;  // weights of one step: two tiles
+constexpr int64_t LINE = 32;                  // bfloat16 values of a cache line
+
+using bfloat16 = uint16_t;
+
+struct alignas(64) TileConfiguration {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes[16];
+    uint8_t rows[16];
+};
+// A constant: a constructor would run on every processor, and may hold instructions that most lack.
+constexpr TileConfiguration CONFIGURATION = {
+    1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+
+struct Pair {  // 32 channels in float32
+    __m512 low, high;
+};
+
+inline Pair load(const bfloat16* p) {
+    const __m512i v = _mm512_loadu_si512(p);
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)), 16)),
+            _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)), 16))};
+}
+
+inline Pair load(const float* p) { return {_mm512_loadu_ps(p), _mm512_loadu_ps(p + 16)}; }
+
+inline void store(bfloat16* p, Pair v) { _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(v.high, v.low)); }
+
+inline Pair operator+(Pair a, Pair b) { return {_mm512_add_ps(a.low, b.low), _mm512_add_ps(a.high, b.high)}; }
+
+inline Pair leaky(Pair v, __m512 slope) {  // slopes are at most 1
+    return {_mm512_max_ps(v.low, _mm512_mul_ps(v.low, slope)), _mm512_max_ps(v.high, _mm512_mul_ps(v.high, slope))};
+}
+
+// One plane of an affine map, for the positions of one sample.
+class PlaneAffine {
+  public:
+    PlaneAffine(const Affine& a, int64_t block, int64_t blocks, int64_t sample)
+        : table_(static_cast<const bfloat16*>(a.table)), index_(a.index), slope_(_mm512_set1_ps(a.slope)) {
+        if (table_) table_ += block * a.rows * 2 * PLANE;
+        if (a.style && table_) {
+            const float* style = a.style + sample * 2 * blocks * PLANE + block * PLANE;
+            scale_ = load(style), shift_ = load(style + blocks * PLANE), styled_ = true;
+        }
+    }
+    Pair operator()(Pair v, int64_t position) const {
+        if (table_) {
+            const bfloat16* row = table_ + int64_t(index_[position]) * 2 * PLANE;
+            Pair scale = load(row), shift = load(row + PLANE);
+            if (styled_) scale = scale + scale_, shift = shift + shift_;
+            v = {_mm512_fmadd_ps(v.low, scale.low, shift.low), _mm512_fmadd_ps(v.high, scale.high, shift.high)};
+        }
+        return leaky(v, slope_);
+    }
+
+  private:
+    const bfloat16* table_;
+    const int32_t* index_;
+    __m512 slope_;
+    Pair scale_, shift_;
+    bool styled_ = false;
+};
+
+struct Run {  // up to 16 pixels of a row
+    int64_t position, count;
+};
+
+// Walks the runs of rows begin .. end. The last run of a long row overlaps the one before: tiles stay whole.
+class Runs {
+  public:
+    Runs(const int32_t* rows, int64_t begin, int64_t end) : rows_(rows), row_(begin), end_(end) {}
+    bool next(Run& run) {
+        if (row_ == end_) return false;
+        const int64_t first = rows_[2 * row_], count = rows_[2 * row_ + 1];
+        if (count - x_ >= TILE) run = {first + x_, TILE};
+        else if (count >= TILE) run = {first + count - TILE, TILE};
+        else run = {first, count};
+        x_ += TILE;
+        if (x_ >= count) x_ = 0, row_++;
+        return true;
+    }
+
+  private:
+    const int32_t* rows_;
+    int64_t row_, end_, x_ = 0;
+};
+
+// The sums of 2 runs x 32 outputs, in `sums` as four tiles: run 0 low and high outputs, run 1 likewise.
+inline void multiply(const Product& p, const bfloat16* a0, const bfloat16* a1, const bfloat16* weight,
+                     const bfloat16* ahead, int64_t ahead_lines, float* sums) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t k = 0; k < p.num_steps; k++, weight += STEP_VALUES) {
+        const int64_t step = p.steps[k];
+        _tile_loadd(4, a0 + step, 64);
+        _tile_loadd(6, weight, 64);
+        _tile_loadd(7, weight + STEP_VALUES / 2, 64);
+        _tile_loadd(5, a1 + step, 64);
+        for (int64_t line = 0; line < ahead_lines; line++, ahead += LINE) _mm_prefetch((const char*)ahead, _MM_HINT_T1);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, sums, 64);
+    _tile_stored(1, sums + 256, 64);
+    _tile_stored(2, sums + 512, 64);
+    _tile_stored(3, sums + 768, 64);
+}
+
+inline int64_t sample_of(int64_t position, int64_t height, int64_t width) {
+    return position / ((height + 2) * (width + 2));
+}
+
+void finish(const Product& p, int64_t block, Run run, const float* sums) {
+    const PlaneAffine affine(p.affine, block, p.out_blocks, sample_of(run.position, p.height, p.width));
+    const Pair bias = load(p.bias + block * PLANE);
+    bfloat16* out = static_cast<bfloat16*>(p.out) + block % p.out_period * p.out_plane +
+                    block / p.out_period * PLANE + run.position * p.out_stride;
+    const bfloat16* add = static_cast<const bfloat16*>(p.add);
+    if (add) add += block * p.add_positions * PLANE;
+    for (int64_t r = 0; r < run.count; r++, out += p.out_stride) {
+        const int64_t position = run.position + r;
+        Pair v = Pair{_mm512_load_ps(sums + r * TILE), _mm512_load_ps(sums + 256 + r * TILE)} + bias;
+        if (add) v = v + load(add + (p.source ? p.source[position] : position) * PLANE);
+        store(out, affine(v, position));
+    }
+}
+
+void finish_image(const Product& p, Run run, const float* sums) {
+    const int64_t framed = p.width + 2, sample = sample_of(run.position, p.height, p.width);
+    const int64_t inside = run.position - sample * (p.height + 2) * framed;
+    const int64_t y = inside / framed - 1, x = inside % framed - 1;
+    for (int64_t c = 0; c < 3; c++) {
+        float* out = p.image + ((sample * 3 + c) * p.height + y) * p.width + x;
+        for (int64_t r = 0; r < run.count; r++) out[r] = sums[r * TILE + c] + p.bias[c];
+    }
+}
+
+}  // namespace
+
+bool matrix_unit() {
+    constexpr int REQUEST = 0x1023, TILE_DATA = 18;  // arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    asm volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+    const bool here = (d >> 22 & 1) && (d >> 24 & 1);  // AMX-BF16, AMX-TILE
+    return here && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+}
+
+// Tasks are strips of rows, each for a part of the outputs: few rows share the weights, many share the pixels.
+int64_t product_tasks(const Product& p, int threads) {
+    const int64_t strips = (p.num_rows + p.strip - 1) / p.strip;
+    const int64_t wanted = 4 * threads;
+    int64_t parts = strips >= wanted ? 1 : (wanted + strips - 1) / strips;
+    if (parts > p.out_blocks) parts = p.out_blocks;
+    return strips * parts;
+}
+
+void product(const Product& p, int64_t task, int64_t tasks) {
+    const int64_t strips = (p.num_rows + p.strip - 1) / p.strip, parts = tasks / strips;
+    const int64_t strip = task / parts, part = task % parts;
+    const int64_t row = strip * p.strip, end = row + p.strip < p.num_rows ? row + p.strip : p.num_rows;
+    const int64_t first = p.out_blocks * part / parts, last = p.out_blocks * (part + 1) / parts;
+    const bfloat16* x = static_cast<const bfloat16*>(p.x);
+    alignas(64) float sums[4 * TILE * TILE];
+    int64_t pairs = 0;
+    for (int64_t i = row; i < end; i++) pairs += (p.rows[2 * i + 1] + 2 * TILE - 1) / (2 * TILE);
+    // With few pixels the next block's weights would be waited for: bring them near meanwhile.
+    const int64_t ahead_lines = pairs <= 64 ? (STEP_VALUES / LINE + pairs - 1) / pairs : 0;
+    _tile_loadconfig(&CONFIGURATION);
+    for (int64_t block = first; block < last; block++) {
+        const bfloat16* weight = static_cast<const bfloat16*>(p.weight) + block * p.num_steps * STEP_VALUES;
+        const bfloat16* ahead = weight + p.num_steps * STEP_VALUES;
+        const int64_t lines = block + 1 < last ? ahead_lines : 0;
+        Runs runs(p.rows, row, end);
+        for (Run a, b; runs.next(a);) {
+            const bool two = runs.next(b);
+            if (!two) b = a;
+            multiply(p, x + a.position * PLANE, x + b.position * PLANE, weight, ahead, lines, sums);
+            ahead += p.num_steps * lines * LINE;
+            if (p.image) {
+                finish_image(p, a, sums);
+                if (two) finish_image(p, b, sums + 512);
+            } else {
+                finish(p, block, a, sums);
+                if (two) finish(p, block, b, sums + 512);
+            }
+        }
+    }
+    _tile_release();
+}
+
+void modulate_planes(const PlaneModulation& m, int64_t begin, int64_t end) {
+    const bool two = m.affine[1].table != nullptr;
+    for (int64_t row = begin; row < end; row++) {
+        const int64_t first = m.rows[2 * row], last = first + m.rows[2 * row + 1];
+        const int64_t sample = sample_of(first, m.height, m.width);
+        for (int64_t block = 0; block < m.blocks; block++) {
+            const bfloat16* x = static_cast<const bfloat16*>(m.x) + block * m.x_positions * PLANE;
+            bfloat16* y0 = static_cast<bfloat16*>(m.y[0]) + block * m.positions * PLANE;
+            bfloat16* y1 = static_cast<bfloat16*>(m.y[1]) + block * m.positions * PLANE;
+            const PlaneAffine affine0(m.affine[0], block, m.blocks, sample);
+            const PlaneAffine affine1(m.affine[1], block, m.blocks, sample);
+            for (int64_t at = first; at < last; at++) {
+                const Pair v = load(x + (m.source ? m.source[at] : at) * PLANE);
+                store(y0 + at * PLANE, affine0(v, at));
+                if (two) store(y1 + at * PLANE, affine1(v, at));
+            }
+        }
+    }
+}
+
+void gather_windows(const Windows& w, int64_t begin, int64_t end) {
+    const bfloat16* hidden = static_cast<const bfloat16*>(w.hidden);
+    bfloat16* planes = static_cast<bfloat16*>(w.planes);
+    for (int64_t t = 0; t < w.taps; t++) {
+        for (int64_t u = begin; u < end; u++) {
+            const bfloat16* from = hidden + int64_t(w.windows[u * w.taps + t]) * w.blocks * PLANE;
+            for (int64_t b = 0; b < w.blocks; b++) {
+                bfloat16* to = planes + ((t * w.blocks + b) * w.positions + u) * PLANE;
+                _mm512_storeu_si512(to, _mm512_loadu_si512(from + b * PLANE));
+            }
+        }
+    }
+}
+
+}  // namespace semsynth

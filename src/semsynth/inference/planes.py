@@ -1,0 +1,331 @@
+"""A SPADE block on the processor's matrix unit: everything between two convolutions rides on them.
+
+    y0 = leaky(x * scale_0 + shift_0)          one pass, with the doubling; ys likewise where widths change
+    y1 = leaky(conv_0(y0) * scale_1 + shift_1) one product
+    x' = conv_1(y1) + conv_s(ys)               one product; or + x
+
+Batch norm, one plus gamma, and the biases are folded into the weights that make the tables: a pixel's scale
+and shift is a row of its layer's table. Every step can be confined to a part of the pixels (`Rows`), and
+leaves its result in `BlockPlanes`: whoever changes some pixels of `x` or of the index recomputes those alone.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import planes
+from semsynth.ops.lookup import lookup_sum
+from semsynth.ops.norm import EPSILON, BatchNorm2d
+from semsynth.ops.planes import (
+    PLANE,
+    Frame,
+    PlaneProduct,
+    Scaling,
+    gather_windows,
+    modulate,
+    num_blocks,
+    pack_weight,
+)
+from semsynth.ops.pyramid import LabelPyramid, PatchPlan
+from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
+
+_WINDOWS = 64  # windows of a table that are computed together; they stand for the pixels of a row
+_AT_ONCE = 1 << 14  # windows whose hidden rows are laid out at a time
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which pixels to recompute in a block: those where x or the tables changed, then one more each step.
+
+    Attributes:
+        inputs: rows (n, 2) of pixels to modulate, see `Frame.rows`.
+        middle: of the first convolution's result.
+        outputs: of the second's.
+    """
+
+    inputs: Tensor
+    middle: Tensor
+    outputs: Tensor
+
+
+@dataclass(frozen=True)
+class BlockPlanes:
+    """What a block leaves behind for one size of maps.
+
+    Attributes:
+        frame: of all its planes.
+        inputs: the modulated input, which the first convolution sees.
+        middle: what the second sees: its result modulated, then the shortcut's modulated input.
+        outputs: of the block.
+        steps: of both convolutions, see `PlaneProduct`.
+    """
+
+    frame: Frame
+    inputs: Tensor
+    middle: Tensor
+    outputs: Tensor
+    steps: tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class BlockTables:
+    """What the label map says to one block.
+
+    Attributes:
+        tables: one a layer, see `PlaneTable.of`.
+        index: (positions) int32: which row of them belongs to each pixel.
+    """
+
+    tables: list[Tensor]
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Room:
+    """Planes of a whole network for one size of maps; they hold the latest picture's features.
+
+    Attributes:
+        frames: of the stem's result and of every block's.
+        stem: the first block's input.
+        blocks: what every block leaves behind.
+        image_steps: of the convolution that makes the picture.
+    """
+
+    frames: list[Frame]
+    stem: Tensor
+    blocks: list[BlockPlanes]
+    image_steps: Tensor
+
+
+class PlaneTable:
+    """Makes the table of one SPADE layer: scale and shift of every distinct window."""
+
+    def __init__(self, layer: Spade, num_classes: int) -> None:
+        norm = cast(BatchNorm2d, layer.norm)
+        rstd = (norm.running_var.float() + EPSILON).rsqrt()
+        mean = norm.running_mean.float()
+        conv, shared = layer.modulation, layer.shared
+        assert conv.bias is not None
+        channels, hidden = layer.channels, shared.out_channels
+        wide = num_blocks(hidden) * PLANE
+        self.kernel_size = shared.kernel_size[0]
+        self.table = F.pad(shared.table(num_classes).float(), (0, wide - hidden)).contiguous()  # (k*k,S,H)
+        self.bias = F.pad(cast(Tensor, shared.bias).float(), (0, wide - hidden))
+        weight = conv.weight.float().flatten(2).transpose(1, 2)  # (2C,k*k,H)
+        weight = F.pad(weight, (0, wide - hidden)).flatten(1)
+        scale, shift = (torch.cat([weight, conv.bias.float()[:, None]], 1)).chunk(2)  # (C,k*k*H+1)
+        scale = scale.clone()
+        scale[:, -1] += 1
+        scale *= rstd[:, None]
+        shift = shift - mean[:, None] * scale
+        pad = (0, 0, 0, -channels % PLANE)
+        folded = torch.cat([F.pad(scale, pad), F.pad(shift, pad)])
+        self.product = PlaneProduct(pack_weight(folded[:, :-1, None]), folded[:, -1])
+        self.style = _fold_style(layer.style, rstd, mean)
+
+    def of(self, plan: PatchPlan) -> Tensor:
+        """(C/32, U, 2, 32) for the distinct windows of a plan."""
+        hidden = lookup_sum(self.table, self.bias, plan.patches, dtype=torch.bfloat16, relu=True)
+        hidden = F.pad(hidden, (0, 0, 1, 0))  # (V+1,H); row 0: outside the picture
+        windows = plan.neighbours
+        table = torch.empty(len(self.product.weight) // 2, len(windows), 2, PLANE, dtype=torch.bfloat16)
+        for first in range(0, len(windows), _AT_ONCE):
+            part = windows[first : first + _AT_ONCE]
+            x = gather_windows(hidden, part)
+            steps = torch.arange(len(x)) * (len(part) * PLANE)
+            begin = torch.arange(0, len(part), _WINDOWS)
+            rows = torch.stack([begin, (len(part) - begin).clamp(max=_WINDOWS)], 1).int()
+            self.product(x, steps, rows, table[:, first:])
+        return table
+
+    def scaling(self, table: Tensor, index: Tensor, style: Tensor | None, slope: float = SLOPE) -> Scaling:
+        """How a pixel is scaled and shifted in a style (B, Z), which only some networks have."""
+        row = None
+        if self.style is not None and style is not None:
+            weight, bias = self.style
+            row = F.linear(style.float(), weight, bias).unflatten(1, (2, -1))
+        return Scaling(table, index, row, slope)
+
+
+def _fold_style(linear: nn.Linear | None, rstd: Tensor, mean: Tensor) -> tuple[Tensor, Tensor] | None:
+    """What a style adds to scale and shift: a weight (2 * blocks * 32, Z) and a bias."""
+    if linear is None:
+        return None
+    rows = torch.cat([linear.weight.float(), linear.bias.float()[:, None]], 1)  # (2C,Z+1)
+    scale, shift = rows.chunk(2)
+    scale = scale * rstd[:, None]
+    shift = shift - mean[:, None] * scale
+    pad = (0, 0, 0, -len(scale) % PLANE)
+    rows = torch.cat([F.pad(scale, pad), F.pad(shift, pad)])
+    return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
+
+
+class PlaneBlock:
+    """One `SpadeResBlock`."""
+
+    def __init__(self, block: SpadeResBlock, upsample: bool, num_classes: int) -> None:
+        self.upsample = upsample
+        layers = [layer for layer in (block.spade_0, block.spade_1, block.spade_s) if layer is not None]
+        self.tables = [PlaneTable(layer, num_classes) for layer in layers]
+        self.in_channels, self.channels = block.conv_0.in_channels, block.conv_0.out_channels
+        self.out_channels = block.conv_1.out_channels
+        self.first = PlaneProduct(_packed(block.conv_0), cast(Tensor, block.conv_0.bias))
+        weight = _packed(block.conv_1)
+        if block.conv_s is not None:  # more steps of the same sums
+            weight = torch.cat([weight, _packed(cast(nn.Conv2d, block.conv_s))], 1)
+        self.second = PlaneProduct(weight, cast(Tensor, block.conv_1.bias))
+
+    @property
+    def learned_shortcut(self) -> bool:
+        """Whether the shortcut is modulated and convolved too."""
+        return len(self.tables) > 2
+
+    def planes(self, frame: Frame) -> BlockPlanes:
+        """Room for its results."""
+        shortcut = self.in_channels if self.learned_shortcut else 0
+        before, between = num_blocks(self.in_channels), num_blocks(self.channels)
+        steps = tap_steps(frame, before)
+        second = [tap_steps(frame, between)]
+        if shortcut:
+            second.append(torch.arange(between, between + before) * frame.positions * PLANE)
+        return BlockPlanes(
+            frame,
+            inputs=frame.planes(self.in_channels),
+            middle=frame.planes((between + num_blocks(shortcut)) * PLANE),
+            outputs=frame.planes(self.out_channels),
+            steps=(steps, torch.cat(second)),
+        )
+
+    def run(
+        self,
+        x: Tensor,
+        planes: BlockPlanes,
+        labels: BlockTables,
+        style: Tensor | None,
+        *,
+        rows: Rows | None = None,
+        slope: float = 1.0,
+    ) -> Tensor:
+        """Fill the planes from the input planes `x`.
+
+        Args:
+            x: planes, half as high and wide where the block doubles.
+            planes: what to fill.
+            labels: what the label map says.
+            style: (B, Z) or None.
+            rows: the pixels to compute; None is all.
+            slope: of a leaky ReLU after the block; 1 is none.
+
+        Returns:
+            `planes.outputs`.
+        """
+        frame, tables, index = planes.frame, labels.tables, labels.index
+        rows = rows or Rows(frame.rows, frame.rows, frame.rows)
+        between = num_blocks(self.channels)
+        outputs = [(planes.inputs, self.tables[0].scaling(tables[0], index, style))]
+        if self.learned_shortcut:
+            scaling = self.tables[2].scaling(tables[2], index, style, slope=1.0)
+            outputs.append((planes.middle[between:], scaling))
+        modulate(x, frame, rows.inputs, outputs, upsample=self.upsample)
+        scaling = self.tables[1].scaling(tables[1], index, style)
+        self.first(
+            planes.inputs, planes.steps[0], rows.middle, planes.middle[:between], frame=frame, scaling=scaling
+        )
+        self.second(
+            planes.middle,
+            planes.steps[1],
+            rows.outputs,
+            planes.outputs,
+            frame=frame,
+            slope=slope,
+            add=None if self.learned_shortcut else x,
+            upsample=self.upsample,
+        )
+        return planes.outputs
+
+
+def _packed(conv: nn.Conv2d) -> Tensor:
+    return pack_weight(conv.weight.detach().flatten(2))
+
+
+def tap_steps(frame: Frame, blocks: int) -> Tensor:
+    """Steps of a 3x3 convolution: plane by plane, tap by tap."""
+    return ((torch.arange(blocks)[:, None] * frame.positions + frame.taps) * PLANE).flatten()
+
+
+class PlaneNetwork:
+    """A `SpadeGenerator` on the matrix unit. Its large weights move here: the generator keeps none of them.
+
+    Args:
+        generator: in evaluation mode, spectral norm folded.
+    """
+
+    def __init__(self, generator: SpadeGenerator) -> None:
+        self.generator = generator
+        self.blocks = []
+        for block, upsample in zip(generator.blocks, generator.upsample):
+            assert isinstance(block, SpadeResBlock)
+            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes))
+            _forget_weights(block)
+        self.to_image = PlaneProduct(_packed(generator.to_image), cast(Tensor, generator.to_image.bias))
+        self._room: Room | None = None
+
+    def frames(self, pyramid: LabelPyramid) -> list[Frame]:
+        """Of the stem's result and of every block's."""
+        labels, stride = pyramid.full.labels, self.generator.stride
+        frames = [Frame(labels.shape[0], labels.shape[1] // stride, labels.shape[2] // stride)]
+        for block in self.blocks:
+            last, scale = frames[-1], 2 if block.upsample else 1
+            frames.append(last if scale == 1 else Frame(last.batch, 2 * last.height, 2 * last.width))
+        return frames
+
+    def tables(self, pyramid: LabelPyramid) -> list[BlockTables]:
+        """The tables of every block."""
+        made = []
+        for block, frame in zip(self.blocks, self.frames(pyramid)[1:]):
+            plan = pyramid.at(frame.height, frame.width).plan(block.tables[0].kernel_size)
+            made.append(BlockTables([table.of(plan) for table in block.tables], frame.framed(plan.index)))
+        return made
+
+    def room(self, frames: list[Frame]) -> Room:
+        """Planes for these sizes; those of the latest are kept."""
+        if self._room is None or self._room.frames != frames:
+            self._room = None
+            self._room = self.new_room(frames)
+        return self._room
+
+    def new_room(self, frames: list[Frame]) -> Room:
+        """Planes for these sizes that nobody else uses."""
+        channels = self.blocks[0].in_channels
+        kept = [block.planes(frame) for block, frame in zip(self.blocks, frames[1:])]
+        steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
+        return Room(frames, frames[0].planes(channels), kept, steps)
+
+    def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
+        """(B, 16w, h, w) stem → (B, 3, H, W) float32."""
+        room.frames[0].write(room.stem, stem.permute(0, 2, 3, 1))
+        x = room.stem
+        for i, (block, kept, found) in enumerate(zip(self.blocks, room.blocks, tables)):
+            slope = SLOPE if i + 1 == len(self.blocks) else 1.0
+            x = block.run(x, kept, found, style, slope=slope)
+        frame = room.frames[-1]
+        image = torch.empty(frame.batch, 3, frame.height, frame.width)
+        self.to_image(x, room.image_steps, frame.rows, image, frame=frame)
+        return image.tanh_()
+
+
+def supports(generator: SpadeGenerator) -> bool:
+    """Whether a `PlaneNetwork` can draw what this generator draws: batch norm, and a matrix unit."""
+    layers = [module for module in generator.modules() if isinstance(module, Spade)]
+    return planes.available() and all(isinstance(layer.norm, BatchNorm2d) for layer in layers)
+
+
+def _forget_weights(block: SpadeResBlock) -> None:
+    """Drop what is packed elsewhere; using it raises an error."""
+    for module in block.modules():
+        if isinstance(module, nn.Conv2d) and not isinstance(module, LabelConv2d):
+            module.weight = nn.Parameter(module.weight.to("meta"), requires_grad=False)

@@ -1,0 +1,256 @@
+"""Feature maps and convolutions as the processor's matrix unit wants them; see `_native/planes.h`.
+
+A convolution of `PlaneConv` computes in one go what follows it too: the shortcut's 1x1 convolution, the sum,
+the modulation and the activation. All of it is bfloat16 with float32 sums.
+"""
+
+import ctypes
+from ctypes import byref, c_float, c_int64, c_void_p
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from semsynth.ops import native
+
+PLANE = 32
+_STRIP_VALUES = 400_000  # inputs that a thread goes through at a time: they stay in its second cache
+_TAIL = 16 + 1  # a tile that begins at the last pixel of a narrow map reads so far beyond it
+
+
+class _Affine(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("table", "index", "style")),
+        ("rows", c_int64),
+        ("slope", c_float),
+    ]
+
+
+class _Product(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "steps", "weight", "bias", "rows", "out", "image")),
+        *((name, c_void_p) for name in ("add", "source")),
+        ("affine", _Affine),
+        *((name, c_int64) for name in ("num_steps", "out_blocks", "num_rows", "strip", "out_period")),
+        *((name, c_int64) for name in ("out_plane", "out_stride", "add_positions", "height", "width")),
+    ]
+
+
+class _PlaneModulation(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "source", "rows")),
+        ("y", c_void_p * 2),
+        ("affine", _Affine * 2),
+        *((name, c_int64) for name in ("blocks", "num_rows", "x_positions", "positions", "height", "width")),
+    ]
+
+
+class _Windows(ctypes.Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in ("hidden", "windows", "planes")),
+        *((name, c_int64) for name in ("count", "taps", "blocks", "positions")),
+    ]
+
+
+@cache
+def available() -> bool:
+    """Whether this processor has a matrix unit for bfloat16 and the native kernels drive it."""
+    return native.available() and bool(native.library().semsynth_matrix_unit())
+
+
+def num_blocks(channels: int) -> int:
+    """How many planes hold so many channels."""
+    return -(-channels // PLANE)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the pixels of (batch, height, width) maps lie among the positions of their planes."""
+
+    batch: int
+    height: int
+    width: int
+
+    @property
+    def positions(self) -> int:
+        """Of one plane, the frames of zeros included."""
+        return self.batch * (self.height + 2) * (self.width + 2)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """(B*h, 2) int32 position and length of every row of pixels."""
+        return self.box(0, self.height, 0, self.width)
+
+    def box(self, top: int, bottom: int, left: int, right: int) -> Tensor:
+        """The rows of a part of every map: pixels top..bottom-1, left..right-1."""
+        y = torch.arange(top, bottom) + 1
+        y = (y + torch.arange(self.batch)[:, None] * (self.height + 2)).flatten()
+        first = y * (self.width + 2) + left + 1
+        return torch.stack([first, torch.full_like(first, right - left)], 1).int()
+
+    @cached_property
+    def halved(self) -> Tensor:
+        """(positions) int32: for every pixel its position in the frame of maps half as high and wide."""
+        small = Frame(self.batch, self.height // 2, self.width // 2)
+        at = small.unframed(torch.arange(small.positions, dtype=torch.int32))
+        return self.framed(at.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+    def framed(self, values: Tensor) -> Tensor:
+        """(B, h, w) → (positions), 0 on the frame."""
+        return F.pad(values, (1, 1, 1, 1)).flatten()
+
+    def unframed(self, values: Tensor) -> Tensor:
+        """(positions, ...) → (B, h, w, ...)."""
+        grid = values.view(self.batch, self.height + 2, self.width + 2, *values.shape[1:])
+        return grid[:, 1:-1, 1:-1]
+
+    def planes(self, channels: int) -> Tensor:
+        """(blocks, positions, 32) of zeros."""
+        blocks, tail = num_blocks(channels), _TAIL + self.width + 2
+        values = torch.zeros(blocks * self.positions + tail, PLANE, dtype=torch.bfloat16)
+        return values[: blocks * self.positions].view(blocks, self.positions, PLANE)
+
+    def write(self, planes: Tensor, x: Tensor) -> None:
+        """Put (B, h, w, C) features into planes."""
+        blocks = num_blocks(x.shape[3])
+        x = F.pad(x, (0, blocks * PLANE - x.shape[3])).unflatten(3, (blocks, PLANE)).movedim(3, 0)
+        shape = (blocks, self.batch, self.height + 2, self.width + 2, PLANE)
+        planes[:blocks].view(shape)[:, :, 1:-1, 1:-1] = x
+
+    def read(self, planes: Tensor) -> Tensor:
+        """Planes → (B, h, w, blocks * 32)."""
+        return self.unframed(planes.movedim(0, 1)).flatten(3)
+
+    @cached_property
+    def taps(self) -> Tensor:
+        """(9) how many positions the taps of a 3x3 convolution lie away."""
+        shift = torch.arange(-1, 2)
+        return (shift[:, None] * (self.width + 2) + shift).flatten()
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Scales and shifts by position, and the activation that follows.
+
+    Attributes:
+        table: (blocks, rows, 2, 32) bfloat16.
+        index: (positions) int32 rows.
+        style: (B, 2, blocks * 32) float32 added to the scales and shifts of a sample, or None.
+        slope: of the leaky ReLU; 1 is none.
+    """
+
+    table: Tensor
+    index: Tensor
+    style: Tensor | None = None
+    slope: float = 1.0
+
+    def arguments(self) -> _Affine:
+        """For the kernels; the tensors must outlive the call."""
+        return _Affine(
+            self.table.data_ptr(), self.index.data_ptr(),
+            None if self.style is None else self.style.data_ptr(), self.table.shape[1], self.slope,
+        )  # fmt: skip
+
+
+def modulate(
+    x: Tensor, frame: Frame, rows: Tensor, outputs: list[tuple[Tensor, Scaling]], *, upsample: bool
+) -> None:
+    """Fill one or two sets of planes from one.
+
+    Args:
+        x: planes; of maps half as large with `upsample`.
+        frame: of the results.
+        rows: which pixels, see `Frame.rows`.
+        outputs: the planes to fill and how.
+        upsample: double by nearest sampling.
+    """
+    affine, y = (_Affine * 2)(), (c_void_p * 2)()
+    for i, (planes, scaling) in enumerate(outputs):
+        affine[i], y[i] = scaling.arguments(), planes.data_ptr()
+    source = frame.halved if upsample else None
+    native.library().semsynth_modulate_planes(byref(
+        _PlaneModulation(
+            x.data_ptr(), None if source is None else source.data_ptr(), rows.data_ptr(), y, affine,
+            x.shape[0], len(rows), x.shape[1], frame.positions, frame.height, frame.width,
+        )
+    ))  # fmt: skip
+
+
+def gather_windows(hidden: Tensor, windows: Tensor) -> Tensor:
+    """(V, H) hidden rows, (U, T) int32 rows of it → planes (T * H/32, U, 32)."""
+    count, taps = windows.shape
+    blocks = num_blocks(hidden.shape[1])
+    values = torch.empty(taps * blocks * count + _TAIL, PLANE, dtype=torch.bfloat16)
+    planes = values[: taps * blocks * count].view(taps * blocks, count, PLANE)
+    arguments = _Windows(hidden.data_ptr(), windows.data_ptr(), planes.data_ptr(), count, taps, blocks, count)
+    native.library().semsynth_gather_windows(byref(arguments))
+    return planes
+
+
+def pack_weight(weight: Tensor) -> Tensor:
+    """(O, C, T) → (O/32, C/32 * T, 2, 16, 16, 2) bfloat16: per step output halves, input pairs, outputs.
+
+    Missing channels are filled up with zeros.
+    """
+    outputs, inputs, taps = weight.shape
+    weight = F.pad(weight, (0, 0, 0, -inputs % PLANE, 0, -outputs % PLANE))
+    parts = weight.reshape(num_blocks(outputs), 2, 16, num_blocks(inputs), 16, 2, taps)
+    packed = parts.permute(0, 3, 6, 1, 4, 2, 5).to(torch.bfloat16)
+    return packed.reshape(num_blocks(outputs), -1, 2, 16, 16, 2).contiguous()
+
+
+class PlaneProduct:
+    """Outputs that are weighted sums of planes at constant distances.
+
+    Args:
+        weight: (out_blocks, steps, 2, 16, 16, 2) by `pack_weight`, several of them joined along the steps.
+        bias: (out_blocks * 32) float32.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.weight = weight
+        self.bias = F.pad(bias.float(), (0, len(weight) * PLANE - len(bias))).contiguous()
+
+    def __call__(
+        self,
+        x: Tensor,
+        steps: Tensor,
+        rows: Tensor,
+        out: Tensor,
+        *,
+        frame: Frame | None = None,
+        scaling: Scaling | None = None,
+        slope: float = 1.0,
+        add: Tensor | None = None,
+        upsample: bool = False,
+    ) -> None:
+        """Fill `out` at the listed pixels.
+
+        Args:
+            x: planes.
+            steps: (steps) int64 values between a position and what each step multiplies.
+            rows: which pixels, see `Frame.rows`.
+            out: what to fill: planes (out_blocks, positions, 32), a table (out_blocks/2, positions, 2, 32),
+                or a picture (B, 3, h, w) float32 of the first three outputs.
+            frame: of the result, where that matters.
+            scaling: what follows.
+            slope: of the leaky ReLU that follows where there is no scaling.
+            add: planes to add before that; of maps half as large with `upsample`.
+            upsample: double `add` by nearest sampling.
+        """
+        frame = frame or Frame(1, 0, 2**31)  # all one sample
+        affine = _Affine(None, None, None, 0, slope) if scaling is None else scaling.arguments()
+        width = max(1, int(rows[0, 1]))
+        strip = max(1, _STRIP_VALUES // (width * x.shape[0] * PLANE))
+        to_image = out.dtype == torch.float32
+        source = frame.halved if add is not None and upsample else None
+        arguments = _Product(
+            x.data_ptr(), steps.data_ptr(), self.weight.data_ptr(), self.bias.data_ptr(), rows.data_ptr(),
+            None if to_image else out.data_ptr(), out.data_ptr() if to_image else None,
+            None if add is None else add.data_ptr(), None if source is None else source.data_ptr(), affine,
+            len(steps), len(self.weight), len(rows), strip, len(out), out.stride(0), out.stride(1),
+            0 if add is None else add.shape[1], frame.height, frame.width,
+        )  # fmt: skip
+        native.library().semsynth_product(byref(arguments))
