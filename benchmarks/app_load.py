@@ -1,26 +1,25 @@
 """Load and abuse of the painting application: ``python benchmarks/app_load.py [--model FOLDER]``.
 
 Starts a server, lets many clients paint on it, then sends it thousands of malformed requests and messages,
-and prints what came of it. Exits with 1 where a picture was lost, an answer was a 500, or the log holds a
-traceback.
+bombs, and paths for names, and prints what came of it. Exits with 1 where a stroke was refused, a last
+picture was lost, memory grew, an answer was a 500 or no sentence, or the log holds a traceback.
 """
 
 import argparse
 import asyncio
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
+import app_abuse
 from semsynth.app.look import SeedLook, Settings
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
 
@@ -29,12 +28,6 @@ sys.path.insert(0, str(ROOT))
 from tests.app.conftest import TOKEN, Served, free_port  # noqa: E402
 
 KEY = {"Authorization": f"Bearer {TOKEN}"}
-PATHS = (
-    "/api/model", "/api/labels", "/api/styles", "/api/styles/0/thumbnail", "/api/examples/0", "/api/photos",
-    "/api/synthesize", "/api/maps/read", "/api/maps/write", "/api/projects", "/api/projects/read",
-    "/api/projects/write", "/api/projects/x", "/api/projects/..%2f..%2fetc", "/static/../server.py",
-    "/api/paint", "/",
-)  # fmt: skip
 
 
 def memory(process: "subprocess.Popen[bytes]") -> float:
@@ -82,77 +75,36 @@ async def paint(served: Served, seed: int, until: float, side: int, counts: Coun
         await asyncio.wait_for(reader, 120)
 
 
-async def load(served: Served, clients: int, seconds: float, side: int) -> Counter[str]:
-    """Many clients at once; prints the memory four times on the way."""
+async def load(served: Served, clients: int, seconds: float, side: int) -> tuple[Counter[str], list[float]]:
+    """Many clients at once; gives what came of it, and the memory in megabytes, ten times on the way."""
     counts: Counter[str] = Counter()
     until = time.monotonic() + seconds
     tasks = [asyncio.create_task(paint(served, seed, until, side, counts)) for seed in range(clients)]
     assert served.process is not None
-    for _ in range(4):
-        await asyncio.sleep(seconds / 4)
-        print(f"  memory {memory(served.process):.0f} MB", flush=True)
+    sizes = []
+    for _ in range(10):
+        await asyncio.sleep(seconds / 10)
+        sizes.append(memory(served.process))
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException):
             counts[f"failed: {type(result).__name__}"] += 1
-    return counts
+    return counts, sizes
 
 
-def junk(rng: random.Random) -> bytes:
-    """Bytes that are nothing, or nearly something."""
-    kind = rng.randrange(5)
-    if kind == 0:
-        return rng.randbytes(rng.randrange(200))
-    if kind == 1:
-        return b"\x89PNG\r\n\x1a\n" + rng.randbytes(100)
-    if kind == 2:
-        return b"PK\x03\x04" + rng.randbytes(100)
-    if kind == 3:
-        return b"[" * rng.randrange(3000)
-    good = bytearray(
-        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(look=SeedLook(seed=1))))
-    )
-    for _ in range(rng.randrange(1, 9)):
-        good[rng.randrange(len(good))] = rng.randrange(256)
-    return bytes(good[: rng.randrange(len(good))] if rng.random() < 0.5 else good)
-
-
-async def abuse(served: Served, count: int) -> Counter[str]:
-    """Malformed requests by HTTP, malformed messages on the socket, half and half."""
-    rng = random.Random(0)
-    counts: Counter[str] = Counter()
-    async with httpx.AsyncClient(base_url=served.url, timeout=60, trust_env=False, headers=KEY) as client:
-        for _ in range(count // 2):
-            path, data = rng.choice(PATHS), junk(rng)
-            method = rng.choice(("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
-            if rng.random() < 0.5:
-                field = rng.choice(("map", "photo", "project", "settings", "labels", "x"))
-                sizes = {
-                    k: rng.choice(("64", "-1", "99999999", "x")) for k in ("width", "height", "seed", "scale")
-                }
-                request = client.build_request(method, path, files={field: data}, data=sizes)
-            else:
-                headers = {
-                    "Content-Type": rng.choice(("application/json", "multipart/form-data", "text/plain"))
-                }
-                request = client.build_request(method, path, content=data, headers=headers)
-            answer = await client.send(request)
-            counts[f"HTTP {answer.status_code}"] += 1
-            assert "Traceback" not in answer.text
-    await _abuse_socket(served, (junk(rng) for _ in range(count // 2)), counts)
-    return counts
-
-
-async def _abuse_socket(served: Served, messages: Iterable[bytes], counts: Counter[str]) -> None:
-    address = served.url.replace("http", "ws") + "/api/paint"
-    async with connect(address, additional_headers=KEY, proxy=None, max_size=None) as socket:
-        for message in messages:
-            await socket.send(message)
-            reply = unpack_reply(await asyncio.wait_for(socket.recv(), 60))
-            counts[f"socket {reply.kind.name.lower()}"] += 1
+def abuse(served: Served, count: int) -> Counter[str]:
+    """Malformed requests: by chance, by the description of the API, and on the socket, a third each."""
+    third = -(-count // 3)
+    found = asyncio.run(app_abuse.by_chance(served.url, KEY, third))
+    found += asyncio.run(app_abuse.on_the_socket(served.url, KEY, third))
+    try:
+        found += app_abuse.by_description(served.url, KEY, third)
+    except ImportError as error:
+        print(f"  {error.name} is missing: nothing was invented from the description of the API")
+    return found
 
 
 def main() -> int:
-    """Run both and judge."""
+    """Run all and judge."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--model", default="stand-in", help="model folder or name (default: one without a network)"
@@ -162,29 +114,53 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=64, help="side of the maps in pixels")
     parser.add_argument("--malformed", type=int, default=10_000)
     args = parser.parse_args()
+    bad: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         served = Served(free_port(), Path(folder), model=args.model)
         served.start()
         try:
             httpx.get(f"{served.url}/api/model", headers=KEY, timeout=300, trust_env=False).raise_for_status()
-            print(f"{args.clients} clients, {args.seconds:.0f} s", flush=True)
-            painted = asyncio.run(load(served, args.clients, args.seconds, args.side))
-            print(" ", dict(painted), flush=True)
-            print(f"{args.malformed} malformed", flush=True)
-            refused = asyncio.run(abuse(served, args.malformed))
-            print(" ", dict(refused))
+            bad += judge_load(args, served)
+            bad += judge_abuse(args, served)
         finally:
             served.stop()
         log = served.log.read_text()
-    bad = [
-        painted["last pictures"] != args.clients and "a last picture was lost",
-        painted["error"] and "a stroke was refused",
-        refused["HTTP 500"] and "the server broke",
-        "Traceback" in log and f"the log holds a traceback: {log[-2000:]}",
-    ]
-    for sentence in filter(None, bad):
+    if "Traceback" in log:
+        bad.append(f"the log holds a traceback: {log[-2000:]}")
+    for sentence in bad:
         print(f"FAILED: {sentence}")
-    return int(any(bad))
+    return int(bool(bad))
+
+
+def judge_load(args: argparse.Namespace, served: Served) -> list[str]:
+    """Let clients paint; gives what was wrong."""
+    print(f"{args.clients} clients, {args.seconds:.0f} s", flush=True)
+    painted, sizes = asyncio.run(load(served, args.clients, args.seconds, args.side))
+    print(f"  {dict(painted)}\n  memory in MB: {' '.join(f'{size:.0f}' for size in sizes)}", flush=True)
+    wrong = [name for name in painted if name == "error" or name.startswith("failed")]
+    if painted["last pictures"] != args.clients:
+        wrong.append("a last picture was lost")
+    if sizes[-1] > 1.1 * sizes[1]:
+        wrong.append("memory grows")
+    return wrong
+
+
+def judge_abuse(args: argparse.Namespace, served: Served) -> list[str]:
+    """Send what is malformed; gives what was wrong."""
+    assert served.process is not None
+    before, start = memory(served.process), time.monotonic()
+    refused = abuse(served, args.malformed)
+    total = sum(count for name, count in refused.items() if name.startswith(("HTTP", "socket")))
+    print(
+        f"{total} malformed, {time.monotonic() - start:.0f} s\n  {dict(sorted(refused.items()))}", flush=True
+    )
+    wrong = [name for name in refused if name.startswith("HTTP 5") or name == "tracebacks told"]
+    for what, status, sentence in app_abuse.refusals(served.url, KEY):
+        print(f"  {what}: {status}, {sentence}")
+        if not 400 <= status < 500 or not sentence.endswith("."):
+            wrong.append(f"not refused with a sentence: {what}")
+    print(f"  memory in MB: {before:.0f} before, {memory(served.process):.0f} after")
+    return wrong
 
 
 if __name__ == "__main__":
