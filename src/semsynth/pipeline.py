@@ -17,6 +17,7 @@ from torch import Tensor
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model
 from semsynth.inference.engine import engine_for
+from semsynth.inference.incremental import follow
 from semsynth.inference.precision import Precision as Precision
 from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
@@ -67,6 +68,9 @@ class Synthesizer:
         device: "auto" is a CUDA device where there is one, else the CPU.
         precision: "float32" draws what the network was trained to, "bfloat16" nearly that in a fraction of
             the time where the device multiplies it by itself; "auto" is bfloat16 there, else float32.
+        incremental: keep the latest picture's features too: for painting, where each map is the last one
+            with a stroke more, and only what depends on the stroke is computed. Such a picture is the one
+            drawn from nothing to rounding, not to the byte.
 
     Attributes:
         precision: the one that was chosen.
@@ -77,7 +81,12 @@ class Synthesizer:
     """
 
     def __init__(
-        self, model: Model, *, device: str | torch.device = "auto", precision: Precision = "auto"
+        self,
+        model: Model,
+        *,
+        device: str | torch.device = "auto",
+        precision: Precision = "auto",
+        incremental: bool = False,
     ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -85,7 +94,8 @@ class Synthesizer:
         self.precision = choose_precision(precision, self.device)
         self.model = model
         self.generator = model.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._engine = engine_for(self.generator, self.precision)
+        engine = engine_for(self.generator, self.precision)
+        self._engine = follow(engine) if incremental else engine
         self.encoder = model.style_encoder.eval().to(self.device) if model.style_encoder else None
         self.label_space: LabelSpace = model.label_space
         self.image_size = model.image_size
@@ -94,14 +104,19 @@ class Synthesizer:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, device: str | torch.device = "auto", precision: Precision = "auto"
+        cls,
+        name: str | Path,
+        *,
+        device: str | torch.device = "auto",
+        precision: Precision = "auto",
+        incremental: bool = False,
     ) -> "Synthesizer":
         """Load a model folder, or a model of the package by name. Never uses the network.
 
         Raises:
             SemsynthError: there is no such model, or it is damaged.
         """
-        return cls(load_model(name), device=device, precision=precision)
+        return cls(load_model(name), device=device, precision=precision, incremental=incremental)
 
     def __call__(
         self,

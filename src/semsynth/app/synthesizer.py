@@ -32,7 +32,7 @@ def load_painter(
         SemsynthError: There is no such model or segmenter, or it is damaged.
     """
     name = str(model or DEFAULT_MODEL)
-    synthesizer = Synthesizer.from_pretrained(name, precision=precision)
+    synthesizer = Synthesizer.from_pretrained(name, precision=precision, incremental=True)
     segment = find_segmenter(synthesizer.label_space, segmenter)
     return SynthesizerPainter(synthesizer, Path(name).name, segment)
 

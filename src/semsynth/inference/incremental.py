@@ -1,0 +1,190 @@
+"""Drawing the next picture from the last one: only what can have changed is computed.
+
+In evaluation mode a SPADE network is local: batch norm is a constant scale, so a pixel of a layer depends on
+few pixels of the layer below and on the label window around it. Most strokes are small, and nearest sampling
+passes most of them by at the small resolutions, where a pixel stands for much of the picture. So a stroke
+changes little, and the rest is exactly what it was.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semsynth.inference.boxes import Box, cover, merged, sampled, whole
+from semsynth.inference.canvas import GROWTH, Canvas, Size, TensorCanvas
+from semsynth.inference.engine import Engine, SpadeEngine
+from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.plane_canvas import PlaneCanvas
+from semsynth.ops.norm import BatchNorm2d
+from semsynth.ops.pyramid import LabelPyramid
+from semsynth.ops.spade import Spade
+
+_ANOTHER_MAP = 0.5  # share of the label map from which on it is taken for another one
+
+
+@dataclass
+class _Drawing:
+    """The latest picture and all that it was made of.
+
+    Attributes:
+        symbols: (H, W) int32 the label map, see `LabelLevel.symbols`.
+        style: (1, Z), or None.
+        stem: the labels' part of the stem.
+        levels: by size.
+        tables: per block, which of its level's tables belong to it.
+    """
+
+    symbols: Tensor
+    style: Tensor | None
+    stem: Tensor | None
+    levels: dict[Size, EditedLevel]
+    tables: list[slice]
+
+
+class IncrementalEngine:
+    """A `SpadeEngine` that keeps its features: after a change of the map or of the style, only what depends on
+    that is computed. The picture is the one drawn from nothing, to rounding; on the matrix unit to the bit.
+
+    Args:
+        engine: computes; its weights are shared.
+    """
+
+    def __init__(self, engine: SpadeEngine) -> None:
+        self.engine = engine
+        layers = [module for module in engine.generator.modules() if isinstance(module, Spade)]
+        self._is_local = all(isinstance(layer.norm, BatchNorm2d) for layer in layers)
+        self._kernel_size = layers[0].shared.kernel_size[0]
+        self._sizes: list[Size] = []  # of the stem's and of every block's result
+        self._canvas: Canvas | None = None
+        self._drawing: _Drawing | None = None
+
+    @torch.inference_mode()
+    def __call__(
+        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+    ) -> Tensor:
+        """Draw, see `SpadeGenerator.forward`.
+
+        Several maps at a time, and networks whose norm looks at the whole picture, are drawn from nothing.
+
+        Returns:
+            (B, 3, H, W) float32 in [-1, 1].
+        """
+        if len(labels) != 1 or not self._is_local:
+            return self.engine(labels, style=style, instances=instances)
+        pyramid = self.engine.generator.pyramid(labels, instances)
+        drawing, self._drawing = self._drawing, None  # whoever is interrupted begins anew
+        symbols = pyramid.full.symbols[0].int()
+        changed = None
+        if drawing is not None and drawing.symbols.shape == symbols.shape:
+            changed = cover((drawing.symbols != symbols).numpy())
+        if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
+            drawing = self._begin(pyramid, symbols)
+            picture = self._repaint(drawing, pyramid, style, [whole(self._sizes[0])], {})
+        else:
+            picture = self._edit(drawing, pyramid, symbols, style, changed)
+        self._drawing = drawing
+        return picture.clone()
+
+    def _begin(self, pyramid: LabelPyramid, symbols: Tensor) -> _Drawing:
+        """All tables of a map, and room for the features where the latest map had another size."""
+        canvas = self._canvas_for(pyramid)
+        makers: dict[Size, list[MakeTable]] = {}
+        tables = []
+        for block, size in enumerate(self._sizes[1:]):
+            found, own = makers.setdefault(size, []), canvas.makers(block)
+            tables.append(slice(len(found), len(found) + len(own)))
+            found += own
+        levels = {
+            size: EditedLevel(pyramid.at(*size), self._kernel_size, own, canvas.axis, canvas.index(size))
+            for size, own in makers.items()
+        }
+        return _Drawing(symbols, None, self.engine.stem_table(pyramid), levels, tables)
+
+    def _canvas_for(self, pyramid: LabelPyramid) -> Canvas:
+        engine = self.engine
+        stride = engine.generator.stride
+        sizes = [(pyramid.full.size[0] // stride, pyramid.full.size[1] // stride)]
+        for upsample in engine.generator.upsample:
+            scale = 2 if upsample else 1
+            sizes.append((sizes[-1][0] * scale, sizes[-1][1] * scale))
+        if self._canvas is None or self._sizes != sizes:
+            self._canvas, self._sizes = None, sizes
+            if engine.planes is None:
+                self._canvas = TensorCanvas(engine, sizes[1:])
+            else:
+                self._canvas = PlaneCanvas(
+                    engine.planes, engine.planes.new_room(engine.planes.frames(pyramid))
+                )
+        return self._canvas
+
+    def _edit(
+        self,
+        drawing: _Drawing,
+        pyramid: LabelPyramid,
+        symbols: Tensor,
+        style: Tensor | None,
+        changed: list[Box],
+    ) -> Tensor:
+        """Follow a map that has changed in these boxes, and a style."""
+        before, drawing.symbols = drawing.symbols, symbols
+        different = (before != symbols).numpy()
+
+        def seen(size: Size) -> list[Box]:
+            found = (sampled(different, box, size) for box in changed)
+            return [box for box in found if box is not None]
+
+        modulated = {size: level.edit(symbols, seen(size)) for size, level in drawing.levels.items()}
+        stem: list[Box] = []
+        if self.engine.stem is not None and seen(self._sizes[0]):
+            drawing.stem = self.engine.stem_table(pyramid)
+            reach = self.engine.stem.kernel_size // 2
+            stem = [box.grown(reach, self._sizes[0]) for box in seen(self._sizes[0])]
+        if not _same(style, drawing.style):
+            stem = [whole(self._sizes[0])]
+        return self._repaint(drawing, pyramid, style, stem, modulated)
+
+    def _repaint(
+        self,
+        drawing: _Drawing,
+        pyramid: LabelPyramid,
+        style: Tensor | None,
+        stem: list[Box],
+        modulated: dict[Size, list[Box]],
+    ) -> Tensor:
+        """Go through the blocks with what has changed.
+
+        Args:
+            drawing: with its levels up to date.
+            pyramid: the map.
+            style: (1, Z), or None.
+            stem: boxes that are to change in what goes into the first block.
+            modulated: per size, boxes of pixels that have another modulation.
+        """
+        canvas, changed = self._canvas, stem
+        assert canvas is not None  # since the drawing began
+        if stem:
+            canvas.start(self.engine.start(pyramid, drawing.stem, style))
+        drawing.style = style
+        upsamples = self.engine.generator.upsample
+        for block, (size, upsample) in enumerate(zip(self._sizes[1:], upsamples)):
+            boxes = [box.scaled(2) if upsample else box for box in changed] + modulated.get(size, [])
+            boxes = merged(boxes, GROWTH + 1, size)
+            if boxes:
+                level = drawing.levels[size]
+                canvas.repaint(block, boxes, level, level.tables[drawing.tables[block]], style)
+            changed = [box.grown(GROWTH, size) for box in boxes]
+        return canvas.picture([box.grown(1, self._sizes[-1]) for box in changed])
+
+
+def follow(engine: Engine) -> Engine:
+    """The same engine, drawing each picture from the one before where it can."""
+    return IncrementalEngine(engine) if isinstance(engine, SpadeEngine) else engine
+
+
+def _area(boxes: list[Box]) -> int:
+    return sum(box.area for box in boxes)
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    return a is b if a is None or b is None else torch.equal(a, b)

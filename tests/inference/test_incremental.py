@@ -1,0 +1,140 @@
+"""Stroke after stroke, the picture is the one drawn from nothing."""
+
+import copy
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from semsynth.inference.engine import SpadeEngine, engine_for
+from semsynth.inference.incremental import IncrementalEngine
+from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import native
+from tests.inference.test_engine import CASES, CLASSES, STYLE, network
+from tests.ops.test_native import blobs
+
+
+def engines(generator: SpadeGenerator, precision: str = "float32") -> tuple[IncrementalEngine, SpadeEngine]:
+    """One that edits, and one to compare with."""
+    one, other = (engine_for(copy.deepcopy(generator), precision) for _ in range(2))  # type: ignore[arg-type]
+    assert isinstance(one, SpadeEngine)
+    assert isinstance(other, SpadeEngine)
+    return IncrementalEngine(one), other
+
+
+def strokes(labels: Tensor, count: int, seed: int = 0, classes: int = CLASSES) -> Iterator[Tensor]:
+    """The map (1, H, W) after each of many strokes: dots, lines, far pairs, borders, undone and nothing."""
+    draws = torch.Generator().manual_seed(seed)
+    height, width = labels.shape[1:]
+    y, x = torch.arange(height)[:, None], torch.arange(width)
+    before = labels
+
+    def some(most: int) -> int:
+        return int(torch.randint(0, most, (1,), generator=draws))
+
+    def dot(radius: int, inside: bool = True) -> Tensor:
+        row, column = some(height), some(width if inside else 2)
+        return (y - row) ** 2 + (x - column) ** 2 <= radius**2
+
+    for number in range(count):
+        now, kind = labels.clone(), number % 8
+        if kind < 4:
+            now[0][dot((0, 2, 4, 9)[kind])] = some(classes)
+        elif kind == 4:
+            now[0][(y * width - x * height + some(height * width) // 2).abs() < width] = some(classes)
+        elif kind == 5:
+            now[0][dot(3) | dot(3, inside=False)] = some(classes)
+        elif kind == 6:
+            now = before  # undone
+        before, labels = labels, now
+        yield labels
+
+
+def check(
+    pair: tuple[IncrementalEngine, SpadeEngine], maps: Iterator[Tensor], limit: float = 2e-5, **given: Tensor
+) -> None:
+    edited, fresh = pair
+    for number, labels in enumerate(maps):
+        expected = fresh(labels, **given)
+        assert (edited(labels, **given) - expected).abs().max() <= limit, number
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_strokes_in_float32(case: str) -> None:
+    generator = network(**CASES[case])
+    style = {} if generator.style_dim is None else {"style": torch.randn(1, STYLE)}
+    check(engines(generator), strokes(blobs(1, 128, 192, CLASSES), 16), **style)
+
+
+def test_hundreds_of_strokes() -> None:
+    """Long enough for tables to be full and cleared, again and again."""
+    check(engines(network(instances=True)), strokes(blobs(1, 64, 128, CLASSES), 250, seed=1))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_strokes_in_bfloat16(case: str) -> None:
+    generator = network(**CASES[case])
+    style = {} if generator.style_dim is None else {"style": torch.randn(1, STYLE)}
+    pair = engines(generator, "bfloat16")
+    limit = 0.0 if pair[1].planes else 0.05
+    check(pair, strokes(blobs(1, 128, 192, CLASSES), 32), limit, **style)
+
+
+def test_public_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "available", lambda: False)
+    check(engines(network()), strokes(blobs(1, 64, 96, CLASSES), 12))
+
+
+def test_a_class_never_seen_before() -> None:
+    labels = blobs(1, 128, 128, CLASSES - 1)
+    edited = labels.clone()
+    edited[0, 60:66, 70:75] = CLASSES - 1
+    check(engines(network()), iter([labels, edited, labels]))
+
+
+def test_instances_and_their_boundaries() -> None:
+    edited, fresh = engines(network(instances=True))
+    labels = blobs(1, 128, 128, CLASSES)
+    for instances in strokes(labels, 16, classes=50):
+        expected = fresh(labels, instances=instances)
+        assert (edited(labels, instances=instances) - expected).abs().max() <= 2e-5
+
+
+@pytest.mark.parametrize("case", ["style", "labels+style"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_styles_and_strokes_mixed(case: str, precision: str) -> None:
+    edited, fresh = engines(network(**CASES[case]), precision)
+    limit = 2e-5 if precision == "float32" else 0.0 if fresh.planes else 0.05
+    draws = torch.Generator().manual_seed(0)
+    style = torch.randn(1, STYLE, generator=draws)
+    for number, labels in enumerate(strokes(blobs(1, 128, 128, CLASSES), 24)):
+        if number % 3 == 1:
+            style = torch.randn(1, STYLE, generator=draws)
+        assert (edited(labels, style=style) - fresh(labels, style=style)).abs().max() <= limit, number
+
+
+def test_other_maps_sizes_and_batches_in_between() -> None:
+    pair = engines(network())
+    one, other = blobs(1, 128, 128, CLASSES), blobs(1, 128, 128, CLASSES, 1)
+    check(pair, iter([one, other, one[:, :64], blobs(2, 64, 96, CLASSES), one[:, :64], one]))
+
+
+def test_pictures_given_away_stay_as_they_are() -> None:
+    edited, _ = engines(network())
+    labels, changed = blobs(1, 64, 64, CLASSES), blobs(1, 64, 64, CLASSES).clone()
+    changed[0, :20] = 0
+    first = edited(labels)
+    kept = first.clone()
+    assert not torch.equal(edited(changed), first)
+    assert torch.equal(first, kept)
+
+
+def test_after_an_error_the_next_picture_is_right() -> None:
+    edited, fresh = engines(network(**CASES["labels+style"]))
+    maps = list(strokes(blobs(1, 64, 64, CLASSES), 3))
+    style = torch.randn(1, STYLE)
+    edited(maps[0], style=style)
+    with pytest.raises(Exception, match="style"):
+        edited(maps[1])
+    assert (edited(maps[2], style=style) - fresh(maps[2], style=style)).abs().max() <= 2e-5
