@@ -43,8 +43,9 @@ class _Drawing:
 
 
 class IncrementalEngine:
-    """A `SpadeEngine` that keeps its features: after a change of the map or of the style, only what depends on
-    that is computed. The picture is the one drawn from nothing, to rounding; on the matrix unit to the bit.
+    """A `SpadeEngine` that keeps its features: after a change, what depends on that alone is computed.
+
+    The picture is the one drawn from nothing, to rounding; on the matrix unit to the bit.
 
     Args:
         engine: computes; its weights are shared.
