@@ -92,15 +92,14 @@ async def load(served: Served, clients: int, seconds: float, side: int) -> tuple
 
 
 def abuse(served: Served, count: int) -> Counter[str]:
-    """Malformed requests: by chance, by the description of the API, and on the socket, a third each."""
-    third = -(-count // 3)
-    found = asyncio.run(app_abuse.by_chance(served.url, KEY, third))
-    found += asyncio.run(app_abuse.on_the_socket(served.url, KEY, third))
+    """Malformed requests: by the description of the API, on the socket, and the rest of them by chance."""
+    third = count // 3
+    found = asyncio.run(app_abuse.on_the_socket(served.url, KEY, third))
     try:
         found += app_abuse.by_description(served.url, KEY, third)
     except ImportError as error:
         print(f"  {error.name} is missing: nothing was invented from the description of the API")
-    return found
+    return found + asyncio.run(app_abuse.by_chance(served.url, KEY, count - found.total()))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
-"""The page with the bundled model: what a visitor sees first."""
+"""The page with the bundled model, or the one that SEMSYNTH_MODEL names: what a visitor sees first."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,15 @@ from tests.app.test_page import _near, at, choose, drag, ids, picture
 
 pytestmark = pytest.mark.browser
 SPACE = LabelSpace.named("siftflow")
-PRETRAINED = ROOT / "src" / "semsynth" / "pretrained"
+BUNDLED = ROOT / "src" / "semsynth" / "pretrained" / "landscape"
+MODEL = Path(os.environ.get("SEMSYNTH_MODEL", BUNDLED))
 
 
 @pytest.fixture(scope="module")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    if not (PRETRAINED / "landscape" / "config.json").is_file():
+    if not (MODEL / "config.json").is_file():
         pytest.skip("this checkout holds no bundled model")
-    found = Served(free_port(), tmp_path_factory.mktemp("bundled"), model="landscape")
+    found = Served(free_port(), tmp_path_factory.mktemp("bundled"), model=str(MODEL))
     found.start()
     yield found
     found.stop()
