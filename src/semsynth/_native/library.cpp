@@ -183,12 +183,12 @@ void semsynth_product(const Product* p) {
     parallel(tasks, [&](int64_t task) { product(*p, task, tasks); });
 }
 
-void semsynth_modulate_planes(const PlaneModulation* m) {
-    parallel_ranges(m->num_rows, 1, [&](int64_t begin, int64_t end) { modulate_planes(*m, begin, end); });
-}
-
-void semsynth_gather_windows(const Windows* w) {
-    parallel_ranges(w->count, 64, [&](int64_t begin, int64_t end) { gather_windows(*w, begin, end); });
+void semsynth_chain(const Chain* c) {
+    const int64_t bands = chain_bands(*c);
+    if (bands >= thread_count) return parallel(bands, [&](int64_t band) { chain(*c, band); });
+    const PlaneModulation& m = *c->modulation;
+    parallel_ranges(m.num_rows, 1, [&](int64_t begin, int64_t end) { modulate_planes(m, begin, end); });
+    for (int64_t i = 0; i < c->count; i++) semsynth_product(c->products[i]);
 }
 
 #else

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cstdlib>
 
 namespace semsynth {
 namespace {
@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t TILE = 16;                  // pixels of a tile, and outputs of half a block
 constexpr int64_t STEP_VALUES = PLANE * 2 * TILE;  // weights of one step: two tiles
 constexpr int64_t LINE = 32;                  // bfloat16 values of a cache line
+constexpr int64_t FEW_PAIRS = 64;             // of tiles a block's weights are used for
+constexpr int64_t BAND = 64;                  // rows of a map that a thread goes down
 
 using bfloat16 = uint16_t;
 
@@ -99,14 +101,14 @@ class Runs {
 };
 
 // The sums of 2 runs x 32 outputs, in `sums` as four tiles: run 0 low and high outputs, run 1 likewise.
-inline void multiply(const Product& p, const bfloat16* a0, const bfloat16* a1, const bfloat16* weight,
-                     const bfloat16* ahead, int64_t ahead_lines, float* sums) {
+inline void multiply(const int64_t* steps, int64_t num_steps, const bfloat16* a0, const bfloat16* a1,
+                     const bfloat16* weight, const bfloat16* ahead, int64_t ahead_lines, float* sums) {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (int64_t k = 0; k < p.num_steps; k++, weight += STEP_VALUES) {
-        const int64_t step = p.steps[k];
+    for (int64_t k = 0; k < num_steps; k++, weight += STEP_VALUES) {
+        const int64_t step = steps[k];
         _tile_loadd(4, a0 + step, 64);
         _tile_loadd(6, weight, 64);
         _tile_loadd(7, weight + STEP_VALUES / 2, 64);
@@ -152,6 +154,83 @@ void finish_image(const Product& p, Run run, const float* sums) {
     }
 }
 
+// Memory of a thread, kept from call to call.
+class Scratch {
+  public:
+    ~Scratch() { std::free(values_); }
+    void* get(size_t bytes) {
+        if (bytes > size_) {
+            std::free(values_);
+            size_ = (bytes + 4095) / 4096 * 4096;
+            values_ = std::aligned_alloc(4096, size_);
+        }
+        return values_;
+    }
+
+  private:
+    void* values_ = nullptr;
+    size_t size_ = 0;
+};
+thread_local Scratch scratch;
+
+// What a strip of positions multiplies: planes as they are, or gathered rows laid out as planes.
+struct Source {
+    const bfloat16* x;     // of position 0
+    const int64_t* steps;
+};
+
+Source gather(const Product& p, int64_t first, int64_t count) {
+    const int64_t blocks = p.num_steps / p.taps, values = (p.num_steps * count + TILE) * PLANE;
+    auto* planes = static_cast<bfloat16*>(scratch.get(values * sizeof(bfloat16) + p.num_steps * sizeof(int64_t)));
+    auto* steps = reinterpret_cast<int64_t*>(planes + values);
+    for (int64_t k = 0; k < p.num_steps; k++) steps[k] = k * count * PLANE;
+    const bfloat16* x = static_cast<const bfloat16*>(p.x);
+    for (int64_t t = 0; t < p.taps; t++) {
+        for (int64_t i = 0; i < count; i++) {
+            const bfloat16* from = x + int64_t(p.windows[(first + i) * p.taps + t]) * blocks * PLANE;
+            bfloat16* to = planes + (t * blocks * count + i) * PLANE;
+            for (int64_t b = 0; b < blocks; b++, to += count * PLANE)
+                _mm512_storeu_si512(to, _mm512_loadu_si512(from + b * PLANE));
+        }
+    }
+    return {planes - first * PLANE, steps};
+}
+
+// The listed rows begin .. end, for the outputs of blocks first .. last.
+void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t first, int64_t last) {
+    if (begin >= end) return;
+    const int32_t* tail = p.rows + 2 * (end - 1);
+    const int64_t start = p.rows[2 * begin];
+    const Source source = p.windows ? gather(p, start, tail[0] + tail[1] - start)
+                                    : Source{static_cast<const bfloat16*>(p.x), p.steps};
+    int64_t runs_of_rows = 0;
+    for (int64_t i = begin; i < end; i++) runs_of_rows += (p.rows[2 * i + 1] + TILE - 1) / TILE;
+    const int64_t pairs = (runs_of_rows + 1) / 2;
+    // With few pixels the next block's weights would be waited for: bring them near meanwhile.
+    const int64_t ahead_lines = pairs <= FEW_PAIRS ? (STEP_VALUES / LINE + pairs - 1) / pairs : 0;
+    alignas(64) float sums[4 * TILE * TILE];
+    for (int64_t block = first; block < last; block++) {
+        const bfloat16* weight = static_cast<const bfloat16*>(p.weight) + block * p.num_steps * STEP_VALUES;
+        const bfloat16* ahead = weight + p.num_steps * STEP_VALUES;
+        const int64_t lines = block + 1 < last ? ahead_lines : 0;
+        Runs runs(p.rows, begin, end);
+        for (Run a, b; runs.next(a);) {
+            const bool two = runs.next(b);
+            if (!two) b = a;
+            multiply(source.steps, p.num_steps, source.x + a.position * PLANE, source.x + b.position * PLANE, weight,
+                     ahead, lines, sums);
+            ahead += p.num_steps * lines * LINE;
+            if (p.image) {
+                finish_image(p, a, sums);
+                if (two) finish_image(p, b, sums + 2 * TILE * TILE);
+            } else {
+                finish(p, block, a, sums);
+                if (two) finish(p, block, b, sums + 2 * TILE * TILE);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 bool matrix_unit() {
@@ -173,35 +252,10 @@ int64_t product_tasks(const Product& p, int threads) {
 
 void product(const Product& p, int64_t task, int64_t tasks) {
     const int64_t strips = (p.num_rows + p.strip - 1) / p.strip, parts = tasks / strips;
-    const int64_t strip = task / parts, part = task % parts;
-    const int64_t row = strip * p.strip, end = row + p.strip < p.num_rows ? row + p.strip : p.num_rows;
-    const int64_t first = p.out_blocks * part / parts, last = p.out_blocks * (part + 1) / parts;
-    const bfloat16* x = static_cast<const bfloat16*>(p.x);
-    alignas(64) float sums[4 * TILE * TILE];
-    int64_t pairs = 0;
-    for (int64_t i = row; i < end; i++) pairs += (p.rows[2 * i + 1] + 2 * TILE - 1) / (2 * TILE);
-    // With few pixels the next block's weights would be waited for: bring them near meanwhile.
-    const int64_t ahead_lines = pairs <= 64 ? (STEP_VALUES / LINE + pairs - 1) / pairs : 0;
+    const int64_t begin = task / parts * p.strip, part = task % parts;
+    const int64_t end = begin + p.strip < p.num_rows ? begin + p.strip : p.num_rows;
     _tile_loadconfig(&CONFIGURATION);
-    for (int64_t block = first; block < last; block++) {
-        const bfloat16* weight = static_cast<const bfloat16*>(p.weight) + block * p.num_steps * STEP_VALUES;
-        const bfloat16* ahead = weight + p.num_steps * STEP_VALUES;
-        const int64_t lines = block + 1 < last ? ahead_lines : 0;
-        Runs runs(p.rows, row, end);
-        for (Run a, b; runs.next(a);) {
-            const bool two = runs.next(b);
-            if (!two) b = a;
-            multiply(p, x + a.position * PLANE, x + b.position * PLANE, weight, ahead, lines, sums);
-            ahead += p.num_steps * lines * LINE;
-            if (p.image) {
-                finish_image(p, a, sums);
-                if (two) finish_image(p, b, sums + 512);
-            } else {
-                finish(p, block, a, sums);
-                if (two) finish(p, block, b, sums + 512);
-            }
-        }
-    }
+    multiply_rows(p, begin, end, p.out_blocks * part / parts, p.out_blocks * (part + 1) / parts);
     _tile_release();
 }
 
@@ -225,18 +279,35 @@ void modulate_planes(const PlaneModulation& m, int64_t begin, int64_t end) {
     }
 }
 
-void gather_windows(const Windows& w, int64_t begin, int64_t end) {
-    const bfloat16* hidden = static_cast<const bfloat16*>(w.hidden);
-    bfloat16* planes = static_cast<bfloat16*>(w.planes);
-    for (int64_t t = 0; t < w.taps; t++) {
-        for (int64_t u = begin; u < end; u++) {
-            const bfloat16* from = hidden + int64_t(w.windows[u * w.taps + t]) * w.blocks * PLANE;
-            for (int64_t b = 0; b < w.blocks; b++) {
-                bfloat16* to = planes + ((t * w.blocks + b) * w.positions + u) * PLANE;
-                _mm512_storeu_si512(to, _mm512_loadu_si512(from + b * PLANE));
-            }
+// The bands of a map are its rows, BAND at a time.
+int64_t chain_bands(const Chain& c) {
+    const PlaneModulation& m = *c.modulation;
+    return c.whole ? m.num_rows / m.height * ((m.height + BAND - 1) / BAND) : 0;
+}
+
+// Go down a band strip by strip, through all stages: what a stage reads is still near when it was just written.
+// A product sees one row more than it makes, so the earlier stages begin and end the earlier and later; rows at
+// the edge of a band are made by the neighbour too.
+void chain(const Chain& c, int64_t band) {
+    const PlaneModulation& m = *c.modulation;
+    const int64_t bands = (m.height + BAND - 1) / BAND, sample = band / bands * m.height;
+    const int64_t top = band % bands * BAND, bottom = top + BAND < m.height ? top + BAND : m.height;
+    int64_t done[MOST_PRODUCTS + 1];
+    for (int64_t i = 0; i <= c.count; i++) {
+        const int64_t first = top - (c.count - i);
+        done[i] = first > 0 ? first : 0;
+    }
+    _tile_loadconfig(&CONFIGURATION);
+    for (int64_t row = top; row < bottom;) {
+        row = row + c.strip < bottom ? row + c.strip : bottom;
+        for (int64_t i = 0; i <= c.count; i++) {
+            const int64_t until = row + c.count - i < m.height ? row + c.count - i : m.height;
+            if (i == 0) modulate_planes(m, sample + done[0], sample + until);
+            else multiply_rows(*c.products[i - 1], sample + done[i], sample + until, 0, c.products[i - 1]->out_blocks);
+            if (until > done[i]) done[i] = until;
         }
     }
+    _tile_release();
 }
 
 }  // namespace semsynth

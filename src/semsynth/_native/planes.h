@@ -23,7 +23,8 @@ struct Affine {
 
 // out = affine(bias + weight * x + add), for every listed row of pixels.
 struct Product {
-    const void* x;           // planes
+    const void* x;           // planes; or rows (any, blocks * 32), of which every position takes `taps`
+    const int32_t* windows;  // (positions, taps) which, or null: x is planes
     const int64_t* steps;    // (num_steps): values from a position to what that step multiplies
     const void* weight;      // (out_blocks, num_steps, 2, 16, 16, 2) bfloat16: halves, pairs of inputs, outputs
     const float* bias;       // (out_blocks * 32)
@@ -33,7 +34,7 @@ struct Product {
     const void* add;         // planes of add_positions, or null
     const int32_t* source;   // (positions): the position of `add` to take, or null: the same
     Affine affine;
-    int64_t num_steps, out_blocks, num_rows, strip, out_period, out_plane, out_stride, add_positions;
+    int64_t taps, num_steps, out_blocks, num_rows, strip, out_period, out_plane, out_stride, add_positions;
     int64_t height, width;   // of a sample, without the frame
 };
 
@@ -47,18 +48,21 @@ struct PlaneModulation {
     int64_t blocks, num_rows, x_positions, positions, height, width;
 };
 
-// planes[t * blocks + b][u] = hidden[windows[u][t]][b]: the hidden rows that each window sees, side by side.
-struct Windows {
-    const void* hidden;      // (any, blocks * 32) bfloat16
-    const int32_t* windows;  // (count, taps)
-    void* planes;            // (taps * blocks, positions, 32)
-    int64_t count, taps, blocks, positions;
+// A modulation, and products of which each reads the one before (the second reads the modulation too).
+constexpr int64_t MOST_PRODUCTS = 3;
+struct Chain {
+    const PlaneModulation* modulation;
+    const Product* products[MOST_PRODUCTS];
+    int64_t count, strip;
+    int32_t whole;  // every stage's rows are those of whole maps
 };
 
 bool matrix_unit();  // whether this processor and system have one; asks the system for it
 int64_t product_tasks(const Product&, int threads);
 void product(const Product&, int64_t task, int64_t tasks);
 void modulate_planes(const PlaneModulation&, int64_t begin, int64_t end);  // listed rows
-void gather_windows(const Windows&, int64_t begin, int64_t end);           // windows
+
+int64_t chain_bands(const Chain&);  // 0 where the stages must be computed one after the other
+void chain(const Chain&, int64_t band);
 
 }  // namespace semsynth

@@ -24,17 +24,15 @@ from semsynth.ops.planes import (
     PLANE,
     Frame,
     PlaneProduct,
+    Product,
     Scaling,
-    gather_windows,
-    modulate,
+    chain,
+    modulation,
     num_blocks,
     pack_weight,
 )
 from semsynth.ops.pyramid import LabelPyramid, PatchPlan
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
-
-_WINDOWS = 64  # windows of a table that are computed together; they stand for the pixels of a row
-_AT_ONCE = 1 << 14  # windows whose hidden rows are laid out at a time
 
 
 @dataclass(frozen=True)
@@ -131,16 +129,7 @@ class PlaneTable:
         """(C/32, U, 2, 32) for the distinct windows of a plan."""
         hidden = lookup_sum(self.table, self.bias, plan.patches, dtype=torch.bfloat16, relu=True)
         hidden = F.pad(hidden, (0, 0, 1, 0))  # (V+1,H); row 0: outside the picture
-        windows = plan.neighbours
-        table = torch.empty(len(self.product.weight) // 2, len(windows), 2, PLANE, dtype=torch.bfloat16)
-        for first in range(0, len(windows), _AT_ONCE):
-            part = windows[first : first + _AT_ONCE]
-            x = gather_windows(hidden, part)
-            steps = torch.arange(len(x)) * (len(part) * PLANE)
-            begin = torch.arange(0, len(part), _WINDOWS)
-            rows = torch.stack([begin, (len(part) - begin).clamp(max=_WINDOWS)], 1).int()
-            self.product(x, steps, rows, table[:, first:])
-        return table
+        return self.product.on_windows(hidden, plan.neighbours)
 
     def scaling(self, table: Tensor, index: Tensor, style: Tensor | None, slope: float = SLOPE) -> Scaling:
         """How a pixel is scaled and shifted in a style (B, Z), which only some networks have."""
@@ -209,6 +198,7 @@ class PlaneBlock:
         *,
         rows: Rows | None = None,
         slope: float = 1.0,
+        picture: Product | None = None,
     ) -> Tensor:
         """Fill the planes from the input planes `x`.
 
@@ -219,32 +209,40 @@ class PlaneBlock:
             style: (B, Z) or None.
             rows: the pixels to compute; None is all.
             slope: of a leaky ReLU after the block; 1 is none.
+            picture: a convolution of the result to compute too, by `PlaneProduct.on_planes`.
 
         Returns:
             `planes.outputs`.
         """
         frame, tables, index = planes.frame, labels.tables, labels.index
-        rows = rows or Rows(frame.rows, frame.rows, frame.rows)
         between = num_blocks(self.channels)
-        outputs = [(planes.inputs, self.tables[0].scaling(tables[0], index, style))]
+        before, middle, after = (rows.inputs, rows.middle, rows.outputs) if rows else [frame.rows] * 3
+        scalings = [
+            table.scaling(found, index, style, slope=slope)
+            for table, found, slope in zip(self.tables, tables, (SLOPE, SLOPE, 1.0))
+        ]
+        outputs = [(planes.inputs, scalings[0])]
         if self.learned_shortcut:
-            scaling = self.tables[2].scaling(tables[2], index, style, slope=1.0)
-            outputs.append((planes.middle[between:], scaling))
-        modulate(x, frame, rows.inputs, outputs, upsample=self.upsample)
-        scaling = self.tables[1].scaling(tables[1], index, style)
-        self.first(
-            planes.inputs, planes.steps[0], rows.middle, planes.middle[:between], frame=frame, scaling=scaling
-        )
-        self.second(
-            planes.middle,
-            planes.steps[1],
-            rows.outputs,
-            planes.outputs,
-            frame=frame,
-            slope=slope,
-            add=None if self.learned_shortcut else x,
-            upsample=self.upsample,
-        )
+            outputs.append((planes.middle[between:], scalings[2]))
+        products = [
+            self.first.on_planes(
+                planes.inputs, planes.steps[0], middle, planes.middle, frame, scaling=scalings[1]
+            ),
+            self.second.on_planes(
+                planes.middle,
+                planes.steps[1],
+                after,
+                planes.outputs,
+                frame,
+                slope=slope,
+                add=None if self.learned_shortcut else x,
+                upsample=self.upsample,
+            ),
+        ]
+        if picture is not None:
+            products.append(picture)
+        first = modulation(x, frame, before, outputs, upsample=self.upsample)
+        chain(first, products, whole=rows is None)
         return planes.outputs
 
 
@@ -308,13 +306,15 @@ class PlaneNetwork:
     def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""
         room.frames[0].write(room.stem, stem.permute(0, 2, 3, 1))
-        x = room.stem
-        for i, (block, kept, found) in enumerate(zip(self.blocks, room.blocks, tables)):
-            slope = SLOPE if i + 1 == len(self.blocks) else 1.0
-            x = block.run(x, kept, found, style, slope=slope)
         frame = room.frames[-1]
         image = torch.empty(frame.batch, 3, frame.height, frame.width)
-        self.to_image(x, room.image_steps, frame.rows, image, frame=frame)
+        picture = self.to_image.on_planes(room.blocks[-1].outputs, room.image_steps, frame.rows, image, frame)
+        x = room.stem
+        for block, kept, found in zip(self.blocks, room.blocks, tables):
+            if block is self.blocks[-1]:
+                block.run(x, kept, found, style, slope=SLOPE, picture=picture)
+            else:
+                x = block.run(x, kept, found, style)
         return image.tanh_()
 
 

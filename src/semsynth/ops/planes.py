@@ -5,7 +5,7 @@ the modulation and the activation. All of it is bfloat16 with float32 sums.
 """
 
 import ctypes
-from ctypes import byref, c_float, c_int64, c_void_p
+from ctypes import POINTER, byref, c_float, c_int32, c_int64, c_void_p, pointer
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -17,6 +17,8 @@ from semsynth.ops import native
 
 PLANE = 32
 _STRIP_VALUES = 400_000  # inputs that a thread goes through at a time: they stay in its second cache
+_CHAIN_VALUES = 400_000  # results of all stages that a thread makes before it goes on with the first stage
+_WINDOWS = 64  # windows that a table's kernel takes for a row of pixels
 _TAIL = 16 + 1  # a tile that begins at the last pixel of a narrow map reads so far beyond it
 
 
@@ -28,17 +30,21 @@ class _Affine(ctypes.Structure):
     ]
 
 
-class _Product(ctypes.Structure):
+class Product(ctypes.Structure):
+    """The arguments of a convolution, made by `PlaneProduct`; see `_native/planes.h`."""
+
     _fields_ = [
-        *((name, c_void_p) for name in ("x", "steps", "weight", "bias", "rows", "out", "image")),
+        *((name, c_void_p) for name in ("x", "windows", "steps", "weight", "bias", "rows", "out", "image")),
         *((name, c_void_p) for name in ("add", "source")),
         ("affine", _Affine),
-        *((name, c_int64) for name in ("num_steps", "out_blocks", "num_rows", "strip", "out_period")),
+        *((name, c_int64) for name in ("taps", "num_steps", "out_blocks", "num_rows", "strip", "out_period")),
         *((name, c_int64) for name in ("out_plane", "out_stride", "add_positions", "height", "width")),
     ]
 
 
-class _PlaneModulation(ctypes.Structure):
+class PlaneModulation(ctypes.Structure):
+    """The arguments of a modulation of planes, made by `modulation`; see `_native/planes.h`."""
+
     _fields_ = [
         *((name, c_void_p) for name in ("x", "source", "rows")),
         ("y", c_void_p * 2),
@@ -47,10 +53,13 @@ class _PlaneModulation(ctypes.Structure):
     ]
 
 
-class _Windows(ctypes.Structure):
+class _Chain(ctypes.Structure):
     _fields_ = [
-        *((name, c_void_p) for name in ("hidden", "windows", "planes")),
-        *((name, c_int64) for name in ("count", "taps", "blocks", "positions")),
+        ("modulation", POINTER(PlaneModulation)),
+        ("products", POINTER(Product) * 3),
+        ("count", c_int64),
+        ("strip", c_int64),
+        ("whole", c_int32),
     ]
 
 
@@ -154,41 +163,6 @@ class Scaling:
         )  # fmt: skip
 
 
-def modulate(
-    x: Tensor, frame: Frame, rows: Tensor, outputs: list[tuple[Tensor, Scaling]], *, upsample: bool
-) -> None:
-    """Fill one or two sets of planes from one.
-
-    Args:
-        x: planes; of maps half as large with `upsample`.
-        frame: of the results.
-        rows: which pixels, see `Frame.rows`.
-        outputs: the planes to fill and how.
-        upsample: double by nearest sampling.
-    """
-    affine, y = (_Affine * 2)(), (c_void_p * 2)()
-    for i, (planes, scaling) in enumerate(outputs):
-        affine[i], y[i] = scaling.arguments(), planes.data_ptr()
-    source = frame.halved if upsample else None
-    native.library().semsynth_modulate_planes(byref(
-        _PlaneModulation(
-            x.data_ptr(), None if source is None else source.data_ptr(), rows.data_ptr(), y, affine,
-            x.shape[0], len(rows), x.shape[1], frame.positions, frame.height, frame.width,
-        )
-    ))  # fmt: skip
-
-
-def gather_windows(hidden: Tensor, windows: Tensor) -> Tensor:
-    """(V, H) hidden rows, (U, T) int32 rows of it → planes (T * H/32, U, 32)."""
-    count, taps = windows.shape
-    blocks = num_blocks(hidden.shape[1])
-    values = torch.empty(taps * blocks * count + _TAIL, PLANE, dtype=torch.bfloat16)
-    planes = values[: taps * blocks * count].view(taps * blocks, count, PLANE)
-    arguments = _Windows(hidden.data_ptr(), windows.data_ptr(), planes.data_ptr(), count, taps, blocks, count)
-    native.library().semsynth_gather_windows(byref(arguments))
-    return planes
-
-
 def pack_weight(weight: Tensor) -> Tensor:
     """(O, C, T) → (O/32, C/32 * T, 2, 16, 16, 2) bfloat16: per step output halves, input pairs, outputs.
 
@@ -213,44 +187,114 @@ class PlaneProduct:
         self.weight = weight
         self.bias = F.pad(bias.float(), (0, len(weight) * PLANE - len(bias))).contiguous()
 
-    def __call__(
+    def on_windows(self, hidden: Tensor, windows: Tensor) -> Tensor:
+        """A table: the outputs for rows that lie side by side.
+
+        Args:
+            hidden: (V, H) bfloat16; H is a multiple of 32.
+            windows: (U, T) int32: which T rows make the T * H inputs.
+
+        Returns:
+            (out_blocks/2, U, 2, 32): the first half of the outputs, then the second.
+        """
+        table = torch.empty(len(self.weight) // 2, len(windows), 2, PLANE, dtype=torch.bfloat16)
+        begin = torch.arange(0, len(windows), _WINDOWS)
+        rows = torch.stack([begin, (len(windows) - begin).clamp(max=_WINDOWS)], 1).int()
+        steps = windows.shape[1] * hidden.shape[1] // PLANE
+        arguments = Product(
+            x=hidden.data_ptr(), windows=windows.data_ptr(), weight=self.weight.data_ptr(),
+            bias=self.bias.data_ptr(), rows=rows.data_ptr(), out=table.data_ptr(), affine=_Affine(slope=1.0),
+            taps=windows.shape[1], num_steps=steps, out_blocks=len(self.weight), num_rows=len(rows),
+            strip=max(1, _STRIP_VALUES // (_WINDOWS * steps * PLANE)), out_period=len(table),
+            out_plane=table.stride(0), out_stride=table.stride(1), height=0, width=2**31,  # all one sample
+        )  # fmt: skip
+        native.library().semsynth_product(byref(arguments))
+        return table
+
+    def on_planes(
         self,
         x: Tensor,
         steps: Tensor,
         rows: Tensor,
         out: Tensor,
+        frame: Frame,
         *,
-        frame: Frame | None = None,
         scaling: Scaling | None = None,
         slope: float = 1.0,
         add: Tensor | None = None,
         upsample: bool = False,
-    ) -> None:
-        """Fill `out` at the listed pixels.
+    ) -> Product:
+        """The arguments of the kernel for one convolution.
 
         Args:
             x: planes.
             steps: (steps) int64 values between a position and what each step multiplies.
             rows: which pixels, see `Frame.rows`.
-            out: what to fill: planes (out_blocks, positions, 32), a table (out_blocks/2, positions, 2, 32),
-                or a picture (B, 3, h, w) float32 of the first three outputs.
-            frame: of the result, where that matters.
+            out: what to fill: planes, or a picture (B, 3, h, w) float32 of the first three outputs.
+            frame: of the result.
             scaling: what follows.
             slope: of the leaky ReLU that follows where there is no scaling.
             add: planes to add before that; of maps half as large with `upsample`.
             upsample: double `add` by nearest sampling.
+
+        Returns:
+            what `chain` takes; the tensors must outlive that.
         """
-        frame = frame or Frame(1, 0, 2**31)  # all one sample
-        affine = _Affine(None, None, None, 0, slope) if scaling is None else scaling.arguments()
-        width = max(1, int(rows[0, 1]))
-        strip = max(1, _STRIP_VALUES // (width * x.shape[0] * PLANE))
         to_image = out.dtype == torch.float32
         source = frame.halved if add is not None and upsample else None
-        arguments = _Product(
-            x.data_ptr(), steps.data_ptr(), self.weight.data_ptr(), self.bias.data_ptr(), rows.data_ptr(),
-            None if to_image else out.data_ptr(), out.data_ptr() if to_image else None,
-            None if add is None else add.data_ptr(), None if source is None else source.data_ptr(), affine,
-            len(steps), len(self.weight), len(rows), strip, len(out), out.stride(0), out.stride(1),
-            0 if add is None else add.shape[1], frame.height, frame.width,
+        return Product(
+            x=x.data_ptr(), steps=steps.data_ptr(), weight=self.weight.data_ptr(), bias=self.bias.data_ptr(),
+            rows=rows.data_ptr(), out=None if to_image else out.data_ptr(),
+            image=out.data_ptr() if to_image else None, add=None if add is None else add.data_ptr(),
+            source=None if source is None else source.data_ptr(),
+            affine=_Affine(slope=slope) if scaling is None else scaling.arguments(),
+            num_steps=len(steps), out_blocks=len(self.weight), num_rows=len(rows),
+            strip=max(1, _STRIP_VALUES // (max(1, int(rows[0, 1])) * x.shape[0] * PLANE)),
+            out_period=len(self.weight), out_plane=out.stride(0), out_stride=PLANE,
+            add_positions=0 if add is None else add.shape[1], height=frame.height, width=frame.width,
         )  # fmt: skip
-        native.library().semsynth_product(byref(arguments))
+
+    def __call__(self, x: Tensor, steps: Tensor, rows: Tensor, out: Tensor, frame: Frame) -> None:
+        """One convolution by itself, see `on_planes`."""
+        native.library().semsynth_product(byref(self.on_planes(x, steps, rows, out, frame)))
+
+
+def modulation(
+    x: Tensor, frame: Frame, rows: Tensor, outputs: list[tuple[Tensor, Scaling]], *, upsample: bool
+) -> PlaneModulation:
+    """The arguments of the kernel that fills one or two sets of planes from one.
+
+    Args:
+        x: planes; of maps half as large with `upsample`.
+        frame: of the results.
+        rows: which pixels, see `Frame.rows`.
+        outputs: the planes to fill and how.
+        upsample: double by nearest sampling.
+    """
+    affine, y = (_Affine * 2)(), (c_void_p * 2)()
+    for i, (planes, scaling) in enumerate(outputs):
+        affine[i], y[i] = scaling.arguments(), planes.data_ptr()
+    source = frame.halved if upsample else None
+    return PlaneModulation(
+        x.data_ptr(), None if source is None else source.data_ptr(), rows.data_ptr(), y, affine,
+        x.shape[0], len(rows), x.shape[1], frame.positions, frame.height, frame.width,
+    )  # fmt: skip
+
+
+def chain(modulation: PlaneModulation, products: list[Product], *, whole: bool) -> None:
+    """Compute a modulation, and up to three products of which each reads the one before.
+
+    Args:
+        modulation: by `modulation`.
+        products: by `PlaneProduct.on_planes`.
+        whole: every stage's rows are those of whole maps: they may be computed strip by strip.
+    """
+    planes = modulation.blocks * (2 if modulation.affine[1].table else 1)
+    planes += sum(product.out_blocks for product in products)
+    arguments = _Chain(
+        modulation=pointer(modulation), count=len(products),
+        strip=max(2, _CHAIN_VALUES // (planes * PLANE * modulation.width)), whole=whole,
+    )  # fmt: skip
+    for i, product in enumerate(products):
+        arguments.products[i] = pointer(product)
+    native.library().semsynth_chain(byref(arguments))
