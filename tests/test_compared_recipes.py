@@ -6,6 +6,7 @@ import pytest
 
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.protocol import load_protocol
 from semsynth.training.recipe import load_recipe
 from tests.test_recipes import RECIPES, networks_of, parameters
 
@@ -69,6 +70,25 @@ def test_an_ablation_builds_on_every_data_set(path: Path) -> None:
         assert recipe.run == plain.run
         assert recipe != plain
     networks_of(recipe)  # the one with instances and its own number of doublings
+
+
+def test_the_comparison_is_of_equals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RECIPES.parent / "tools"))
+    import compare
+
+    files = {path.stem for path in (RECIPES / "comparison").glob("*.toml")}
+    assert files == {"64px", "protocol", *compare.ROWS}
+    budgets = set()
+    for name in compare.ROWS:
+        train, evaluate = compare.commands(name, Path("data"), Path("runs"))
+        base, *variants = (RECIPES.parent / file for file in train[1 : train.index("--data.root")])
+        recipe = load_recipe(base, variants=variants)
+        networks_of(recipe)
+        assert recipe.method == name
+        assert recipe.style_encoder is None
+        budgets.add((recipe.run.images, recipe.run.batch_size, recipe.data.crop_size))
+        assert load_protocol(RECIPES.parent / evaluate[evaluate.index("--protocol") + 1]).height == 64
+    assert len(budgets) == 1
 
 
 def test_later_variants_win_and_flags_over_all(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ from torch import Tensor
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 
+LEAST_SIDE = 256
+"""Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
+
 
 class Segmenter(Protocol):
     """Evaluation's judge."""
@@ -122,7 +125,14 @@ def own_judge(folder: Path) -> Segmenter:
         "network": model.encoder_name,
         "weights": sha256(folder / "model.safetensors"),
     }
-    return LogitJudge(model.names, about, model.read)
+
+    def read(images: Tensor) -> Tensor:
+        least = min(images.shape[-2:])
+        if least < LEAST_SIDE:
+            images = F.interpolate(images, scale_factor=LEAST_SIDE / least, mode="bicubic").clamp(-1, 1)
+        return model.read(images)
+
+    return LogitJudge(model.names, about, read)
 
 
 def transformers_judge(folder: Path) -> Segmenter:
