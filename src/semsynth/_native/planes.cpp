@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t TILE = 16;                  // pixels of a tile, and outputs of half a block
 constexpr int64_t STEP_VALUES = PLANE * 2 * TILE;  // weights of one step: two tiles
 constexpr int64_t LINE = 32;                  // bfloat16 values of a cache line
+constexpr int64_t NEAR = 9;                   // steps ahead of which pixels are fetched into the first cache
 constexpr int64_t FEW_PAIRS = 64;             // of tiles a block's weights are used for
 constexpr int64_t BAND = 64;                  // rows of a map that a thread goes down
 
@@ -50,6 +51,7 @@ inline Pair leaky(Pair v, __m512 slope) {  // slopes are at most 1
 // One plane of an affine map, for the positions of one sample.
 class PlaneAffine {
   public:
+    PlaneAffine() = default;
     PlaneAffine(const Affine& a, int64_t block, int64_t blocks, int64_t sample)
         : table_(static_cast<const bfloat16*>(a.table)), index_(a.index), slope_(_mm512_set1_ps(a.slope)) {
         if (table_) table_ += block * a.rows * 2 * PLANE;
@@ -69,15 +71,15 @@ class PlaneAffine {
     }
 
   private:
-    const bfloat16* table_;
-    const int32_t* index_;
-    __m512 slope_;
-    Pair scale_, shift_;
+    const bfloat16* table_ = nullptr;
+    const int32_t* index_ = nullptr;
+    __m512 slope_{};
+    Pair scale_{}, shift_{};
     bool styled_ = false;
 };
 
 struct Run {  // up to 16 pixels of a row
-    int64_t position, count;
+    int64_t position = 0, count = 0;
 };
 
 // Walks the runs of rows begin .. end. The last run of a long row overlaps the one before: tiles stay whole.
@@ -100,9 +102,67 @@ class Runs {
     int64_t row_, end_, x_ = 0;
 };
 
+inline int64_t sample_of(int64_t position, int64_t height, int64_t width) {
+    return position / ((height + 2) * (width + 2));
+}
+
+// What is left to do with the sums of two runs: from float32 sums to features, a pixel at a time, so that it can
+// be done while the matrix unit works on the next two.
+class Finish {
+  public:
+    void begin(const Product& p, int64_t block, const Run* runs, int64_t count, const float* sums) {
+        bias_ = load(p.bias + block * PLANE);
+        out_ = static_cast<bfloat16*>(p.out) + block % p.out_period * p.out_plane + block / p.out_period * PLANE;
+        out_stride_ = p.out_stride;
+        add_ = p.add ? static_cast<const bfloat16*>(p.add) + block * p.add_positions * PLANE : nullptr;
+        source_ = p.source;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t sample = sample_of(runs[i].position, p.height, p.width);
+            parts_[i] = {PlaneAffine(p.affine, block, p.out_blocks, sample), runs[i], sums + i * 2 * TILE * TILE};
+        }
+        count_ = count, part_ = at_ = 0;
+    }
+    void pixels(int64_t count) {
+        for (; part_ < count_ && count; count--) {
+            pixel(parts_[part_]);
+            if (++at_ == parts_[part_].run.count) at_ = 0, part_++;
+        }
+    }
+    void rest() { pixels(2 * TILE); }
+
+  private:
+    struct Part {
+        PlaneAffine affine;
+        Run run;
+        const float* sums = nullptr;
+    };
+    inline void pixel(const Part& part) {
+        const int64_t position = part.run.position + at_;
+        const float* sums = part.sums + at_ * TILE;
+        Pair v = Pair{_mm512_load_ps(sums), _mm512_load_ps(sums + TILE * TILE)} + bias_;
+        if (add_) v = v + load(add_ + (source_ ? source_[position] : position) * PLANE);
+        store(out_ + position * out_stride_, part.affine(v, position));
+    }
+
+    Part parts_[2];
+    int64_t count_ = 0, part_ = 0, at_ = 0;  // of the parts, which one, and the pixel of it
+    Pair bias_{};
+    bfloat16* out_ = nullptr;
+    const bfloat16* add_ = nullptr;
+    const int32_t* source_ = nullptr;
+    int64_t out_stride_ = 0;
+};
+
+// Bring the tile that begins here near. Where the tile before is one pixel to the left, one line is new.
+inline void fetch(const bfloat16* tile, bool one_line) {
+    if (one_line) return _mm_prefetch((const char*)(tile + (TILE - 1) * PLANE), _MM_HINT_T0);
+    for (int64_t line = 0; line < TILE; line++) _mm_prefetch((const char*)(tile + line * PLANE), _MM_HINT_T0);
+}
+
 // The sums of 2 runs x 32 outputs, in `sums` as four tiles: run 0 low and high outputs, run 1 likewise.
 inline void multiply(const int64_t* steps, int64_t num_steps, const bfloat16* a0, const bfloat16* a1,
-                     const bfloat16* weight, const bfloat16* ahead, int64_t ahead_lines, float* sums) {
+                     const bfloat16* weight, const bfloat16* ahead, int64_t ahead_lines, float* sums, Finish& before) {
+    const int64_t pixels = (2 * TILE + num_steps - 1) / num_steps;
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -113,35 +173,22 @@ inline void multiply(const int64_t* steps, int64_t num_steps, const bfloat16* a0
         _tile_loadd(6, weight, 64);
         _tile_loadd(7, weight + STEP_VALUES / 2, 64);
         _tile_loadd(5, a1 + step, 64);
+        if (k + NEAR < num_steps) {
+            const int64_t next = steps[k + NEAR];
+            const bool one_line = next - steps[k + NEAR - 1] == PLANE;
+            fetch(a0 + next, one_line), fetch(a1 + next, one_line);
+        }
         for (int64_t line = 0; line < ahead_lines; line++, ahead += LINE) _mm_prefetch((const char*)ahead, _MM_HINT_T1);
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
+        before.pixels(pixels);
     }
     _tile_stored(0, sums, 64);
     _tile_stored(1, sums + 256, 64);
     _tile_stored(2, sums + 512, 64);
     _tile_stored(3, sums + 768, 64);
-}
-
-inline int64_t sample_of(int64_t position, int64_t height, int64_t width) {
-    return position / ((height + 2) * (width + 2));
-}
-
-void finish(const Product& p, int64_t block, Run run, const float* sums) {
-    const PlaneAffine affine(p.affine, block, p.out_blocks, sample_of(run.position, p.height, p.width));
-    const Pair bias = load(p.bias + block * PLANE);
-    bfloat16* out = static_cast<bfloat16*>(p.out) + block % p.out_period * p.out_plane +
-                    block / p.out_period * PLANE + run.position * p.out_stride;
-    const bfloat16* add = static_cast<const bfloat16*>(p.add);
-    if (add) add += block * p.add_positions * PLANE;
-    for (int64_t r = 0; r < run.count; r++, out += p.out_stride) {
-        const int64_t position = run.position + r;
-        Pair v = Pair{_mm512_load_ps(sums + r * TILE), _mm512_load_ps(sums + 256 + r * TILE)} + bias;
-        if (add) v = v + load(add + (p.source ? p.source[position] : position) * PLANE);
-        store(out, affine(v, position));
-    }
 }
 
 void finish_image(const Product& p, Run run, const float* sums) {
@@ -208,27 +255,29 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t first, 
     const int64_t pairs = (runs_of_rows + 1) / 2;
     // With few pixels the next block's weights would be waited for: bring them near meanwhile.
     const int64_t ahead_lines = pairs <= FEW_PAIRS ? (STEP_VALUES / LINE + pairs - 1) / pairs : 0;
-    alignas(64) float sums[4 * TILE * TILE];
+    alignas(64) float sums[2][4 * TILE * TILE];
+    int64_t turn = 0;
+    Finish before;
     for (int64_t block = first; block < last; block++) {
         const bfloat16* weight = static_cast<const bfloat16*>(p.weight) + block * p.num_steps * STEP_VALUES;
         const bfloat16* ahead = weight + p.num_steps * STEP_VALUES;
         const int64_t lines = block + 1 < last ? ahead_lines : 0;
         Runs runs(p.rows, begin, end);
-        for (Run a, b; runs.next(a);) {
-            const bool two = runs.next(b);
-            if (!two) b = a;
-            multiply(source.steps, p.num_steps, source.x + a.position * PLANE, source.x + b.position * PLANE, weight,
-                     ahead, lines, sums);
+        for (Run pair[2]; runs.next(pair[0]); turn ^= 1) {
+            const int64_t count = runs.next(pair[1]) ? 2 : 1;
+            if (count == 1) pair[1] = pair[0];
+            multiply(source.steps, p.num_steps, source.x + pair[0].position * PLANE,
+                     source.x + pair[1].position * PLANE, weight, ahead, lines, sums[turn], before);
             ahead += p.num_steps * lines * LINE;
             if (p.image) {
-                finish_image(p, a, sums);
-                if (two) finish_image(p, b, sums + 2 * TILE * TILE);
+                for (int64_t i = 0; i < count; i++) finish_image(p, pair[i], sums[turn] + i * 2 * TILE * TILE);
             } else {
-                finish(p, block, a, sums);
-                if (two) finish(p, block, b, sums + 2 * TILE * TILE);
+                before.rest();
+                before.begin(p, block, pair, count, sums[turn]);
             }
         }
     }
+    before.rest();
 }
 
 }  // namespace

@@ -205,7 +205,7 @@ class PlaneProduct:
             x=hidden.data_ptr(), windows=windows.data_ptr(), weight=self.weight.data_ptr(),
             bias=self.bias.data_ptr(), rows=rows.data_ptr(), out=table.data_ptr(), affine=_Affine(slope=1.0),
             taps=windows.shape[1], num_steps=steps, out_blocks=len(self.weight), num_rows=len(rows),
-            strip=max(1, _STRIP_VALUES // (_WINDOWS * steps * PLANE)), out_period=len(table),
+            strip=_strip(rows, steps), out_period=len(table),
             out_plane=table.stride(0), out_stride=table.stride(1), height=0, width=2**31,  # all one sample
         )  # fmt: skip
         native.library().semsynth_product(byref(arguments))
@@ -249,7 +249,7 @@ class PlaneProduct:
             source=None if source is None else source.data_ptr(),
             affine=_Affine(slope=slope) if scaling is None else scaling.arguments(),
             num_steps=len(steps), out_blocks=len(self.weight), num_rows=len(rows),
-            strip=max(1, _STRIP_VALUES // (max(1, int(rows[0, 1])) * x.shape[0] * PLANE)),
+            strip=_strip(rows, x.shape[0]),
             out_period=len(self.weight), out_plane=out.stride(0), out_stride=PLANE,
             add_positions=0 if add is None else add.shape[1], height=frame.height, width=frame.width,
         )  # fmt: skip
@@ -257,6 +257,12 @@ class PlaneProduct:
     def __call__(self, x: Tensor, steps: Tensor, rows: Tensor, out: Tensor, frame: Frame) -> None:
         """One convolution by itself, see `on_planes`."""
         native.library().semsynth_product(byref(self.on_planes(x, steps, rows, out, frame)))
+
+
+def _strip(rows: Tensor, blocks: int) -> int:
+    """How many rows to go through at a time, so many that all strips are alike."""
+    most = max(1, _STRIP_VALUES // (max(1, int(rows[0, 1])) * blocks * PLANE))
+    return -(-len(rows) // -(-len(rows) // most))
 
 
 def modulation(
