@@ -10,7 +10,7 @@ from semsynth.errors import SemsynthError
 from semsynth.inference.engine import SpadeEngine, engine_for
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
-from semsynth.ops import native
+from semsynth.ops import native, planes
 from tests.ops.test_native import blobs
 
 CLASSES, STYLE = 6, 9
@@ -38,7 +38,7 @@ CASES = {
     "labels": {},
     "instances": {"instances": True},
     "style": {"stem": "style", "style_dim": STYLE, "latent_size": (2, 4)},
-    "labels+style": {"stem": "labels+style", "style_dim": STYLE, "style_modulation": True},
+    "labels+style": {"stem": "labels+style", "style_dim": STYLE, "style_modulation": True, "positions": 3},
     "instance norm": {"norm": "instance"},
     "larger kernels": {"kernel_size": 5},
     "six doublings": {"upsamplings": 6},
@@ -73,6 +73,54 @@ def test_bfloat16_is_close() -> None:
     expected = engine_for(copy.deepcopy(generator))(labels)
     found = engine_for(generator, "bfloat16")(labels)
     assert found.dtype == torch.float32
+    assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
+
+
+needs_matrix_unit = pytest.mark.skipif(not planes.available(), reason=f"no matrix unit: {native.describe()}")
+
+
+@needs_matrix_unit
+@pytest.mark.parametrize("case", [case for case in CASES if case != "instance norm"])
+def test_the_matrix_unit_draws_the_same_in_bfloat16(case: str) -> None:
+    generator = network(**CASES[case])
+    labels, style = inputs(generator)
+    expected = engine_for(copy.deepcopy(generator))(labels, style=style)
+    engine = engine_for(generator, "bfloat16")
+    assert isinstance(engine, SpadeEngine)
+    assert engine.planes is not None
+    for rows in (slice(0, 1), slice(0, 2), slice(0, 2)):  # one map, two, and two from kept tables
+        found = engine(labels[rows], style=None if style is None else style[rows])
+        assert (found - expected[rows]).square().mean() < 1e-3 * expected.square().mean()
+
+
+@needs_matrix_unit
+@pytest.mark.parametrize("size", [(32, 32), (32, 96), (96, 160), (160, 32)])
+def test_the_matrix_unit_draws_any_size(size: tuple[int, int]) -> None:
+    generator = network()
+    labels = blobs(1, *size, CLASSES)
+    expected = engine_for(copy.deepcopy(generator))(labels)
+    found = engine_for(generator, "bfloat16")(labels)
+    assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
+
+
+@needs_matrix_unit
+def test_large_maps_go_strip_by_strip_to_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = network(stem="labels")
+    labels = blobs(2, 160, 192, CLASSES)
+    engine = engine_for(generator, "bfloat16")
+    found = engine(labels)
+    chain = planes.chain
+    monkeypatch.setattr(
+        "semsynth.inference.planes.chain", lambda first, products, whole: chain(first, products, whole=False)
+    )
+    assert torch.equal(engine(labels), found)
+
+
+def test_instance_norm_is_drawn_without_the_matrix_unit() -> None:
+    generator = network(norm="instance")
+    labels, _ = inputs(generator)
+    expected = engine_for(copy.deepcopy(generator))(labels)
+    found = engine_for(generator, "bfloat16")(labels)
     assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
 
 

@@ -270,3 +270,20 @@ def test_latent_sizes_are_the_published_ones() -> None:
     assert latent_size(4, 4 / 3) == (2, 2)
     with pytest.raises(SemsynthError, match="--aspect-ratio"):
         latent_size(32, 1.0)
+
+
+def test_positions_tell_places_apart_and_start_at_zero() -> None:
+    keywords = {"num_classes": 3, "width": 2, "hidden": 2, "stem": "labels+style", "style_dim": 4}
+    torch.manual_seed(0)
+    without = create_model("spade", **keywords).eval()
+    generator = create_model("spade", **keywords, positions=5).eval()
+    assert isinstance(generator, SpadeGenerator)
+    torch.nn.init.zeros_(generator.stem_positions.weight)
+    generator.start_from(without)
+    labels, style = torch.ones(1, 128, 128, dtype=torch.int64), torch.randn(1, 4)
+    assert torch.equal(generator(labels, style=style), without(labels, style=style))
+    torch.nn.init.normal_(generator.stem_positions.weight)
+    inner = generator.stem(generator.pyramid(labels), style)[0, :, 1:3, 1:3].flatten(1)
+    assert all(not torch.equal(inner[:, 0], inner[:, i]) for i in (1, 2, 3))
+    with pytest.raises(ValueError, match=r"labels\+style"):
+        create_model("spade", num_classes=3, positions=2)

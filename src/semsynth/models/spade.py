@@ -25,6 +25,9 @@ _UPSAMPLE = {
     6: (False, True, True, True, True, True, True),
     7: (False, True, True, True, True, True, True, True),
 }
+CODE = 64
+"""Sides of the code of positions, in cells; it repeats beyond."""
+
 # Width of the stem and of every block's output, in multiples of the base width.
 PUBLISHED_MULTIPLIERS = (16.0, 16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
 
@@ -48,6 +51,9 @@ class SpadeGenerator(GeneratorModule):
         spectral: spectral norm on the convolutions of the blocks.
         multipliers: widths of the stem's output and of each block's in units of `width`.
         style_modulation: let the style shift and scale every SPADE layer per channel too (ours).
+        positions: channels of a fixed random code, another at every cell of the latent grid, that the
+            "labels+style" stem sees too (ours). Without it nothing tells two places within a large area of
+            one class apart, and a network fills such areas with a repeated pattern. 0 is none.
     """
 
     def __init__(
@@ -66,10 +72,13 @@ class SpadeGenerator(GeneratorModule):
         spectral: bool = True,
         multipliers: tuple[float, ...] = PUBLISHED_MULTIPLIERS,
         style_modulation: bool = False,
+        positions: int = 0,
     ) -> None:
         config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         if (style_dim is None) == (stem != "labels") or (style_modulation and not style_dim):
             raise ValueError(f"stem {stem!r} with style_dim {style_dim}: a stem with a style needs its width")
+        if positions and stem != "labels+style":
+            raise ValueError(f"positions are for the stem labels+style; it is {stem!r}")
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
@@ -87,6 +96,13 @@ class SpadeGenerator(GeneratorModule):
             cells = self.latent_size[0] * self.latent_size[1] if stem == "style" else 1
             self.stem_style = nn.Linear(style_dim, widths[0] * cells)
             self.stem_style.init_zero = stem != "style"  # type: ignore[assignment]
+        self.stem_positions: nn.Conv2d | None = None
+        if positions:
+            self.stem_positions = nn.Conv2d(positions, widths[0], 1, bias=False)
+            self.stem_positions.init_zero = True  # type: ignore[assignment]
+            code = torch.randn(1, positions, CODE, CODE, generator=torch.Generator().manual_seed(0))
+            self.position_code: Tensor
+            self.register_buffer("position_code", code)
         self.blocks = nn.ModuleList(
             SpadeResBlock(
                 before,
@@ -101,6 +117,14 @@ class SpadeGenerator(GeneratorModule):
             for before, after in pairwise(widths)
         )
         self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
+
+    def start_from(self, smaller: GeneratorModule) -> None:
+        """Take over a trained network of the same shape; positions that it lacks begin at zero."""
+        state = dict(smaller.state_dict())
+        for name, value in self.state_dict().items():
+            if "position" in name:
+                state.setdefault(name, value)
+        self.load_state_dict(state)
 
     def forward(
         self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
@@ -141,15 +165,20 @@ class SpadeGenerator(GeneratorModule):
         return grid if x is None else x + grid
 
     def style_grid(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
-        """The style's part of the stem: (B, 16w, h, w), or (B, 16w, 1, 1) beside labels."""
+        """What the stem sees beside labels, the style and positions: (B, 16w, h, w), or (B, 16w, 1, 1)."""
         assert self.stem_style is not None
         wanted = (pyramid.full.labels.shape[0], self.style_dim)
         if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
             raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
         grid: Tensor = self.stem_style(style)
+        size = tuple(side // self.stride for side in pyramid.full.size)
+        if self.stem_positions is not None:
+            rows, columns = (torch.arange(side, device=grid.device) % CODE for side in size)
+            code = self.position_code[:, :, rows[:, None], columns]  # (1,positions,h,w)
+            placed: Tensor = self.stem_positions(code)
+            return grid[:, :, None, None] + placed
         if self.stem_labels is not None:
             return grid[:, :, None, None]
         grid = grid.unflatten(1, (-1, *self.latent_size))
-        size = tuple(side // self.stride for side in pyramid.full.size)
         return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
