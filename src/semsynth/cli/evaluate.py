@@ -76,15 +76,19 @@ def build(args: argparse.Namespace) -> "Evaluation":
         lite2_extractor,
         lite2_stages,
     )
-    from semsynth.evaluation.frechet import Statistics
+    from semsynth.evaluation.frechet import FEWEST, Statistics, refuse_few
     from semsynth.evaluation.judges import load_judge
     from semsynth.evaluation.protocol import load_protocol
     from semsynth.evaluation.run import Evaluation
     from semsynth.evaluation.subjects import Subjects
 
-    split = load_protocol(args.protocol).split if args.protocol else "val"
-    data = load_dataset(args.data, split=split)
-    protocol = load_protocol(args.protocol or data.label_space.name)
+    if args.protocol:
+        protocol = load_protocol(args.protocol)
+        where = {"root": args.data} if protocol.dataset else {}
+        data = load_dataset(protocol.dataset or args.data, split=protocol.split, **where)
+    else:
+        data = load_dataset(args.data, split="val")
+        protocol = load_protocol(data.label_space.name)
     judge = args.judge or protocol.judge
     if not judge:
         source = " ".join(protocol.judge_source.split())
@@ -92,9 +96,12 @@ def build(args: argparse.Namespace) -> "Evaluation":
             f"Protocol {protocol.name!r} has no judge of its own: give one with --judge. {source}"
         )
     inception = args.inception or find_inception()
+    subjects = Subjects(data, protocol, args.limit)
+    if args.inception or args.reference or args.save_reference:
+        refuse_few(len(subjects), 2 * FEWEST)  # distances are also taken at half of the count
     return Evaluation(
         method=method_of(args, protocol, data),
-        subjects=Subjects(data, protocol, args.limit),
+        subjects=subjects,
         folder=args.output,
         judge=load_judge(judge),
         inception=inception_extractor(inception, protocol.fid_resize) if inception else None,

@@ -27,6 +27,7 @@ class Protocol:
     Attributes:
         name: What ``--protocol`` calls it.
         label_set: The label set the data must have, as ``LabelSpace.named`` knows it.
+        dataset: The layout the data is read as, where the folder alone does not tell (ADE20K's outdoor part).
         split: Which part of the data set.
         height: Of the pictures that are judged, in pixels. Photographs come to it by antialiased bicubic
             resizing, label maps by nearest.
@@ -44,12 +45,12 @@ class Protocol:
         styles_per_map: How many styles each of them is drawn in.
         published: Which column of the published figures belongs beside ours; empty for none.
         keys: If not empty, only pictures with these keys take part.
-        scenes: If not empty, only pictures of these scene categories (ADE20K's sceneCategories.txt).
         note: What a reader must know before comparing numbers.
     """
 
     name: str
     label_set: str
+    dataset: str = ""
     split: str = "val"
     height: int = 256
     width: int = 256
@@ -64,7 +65,6 @@ class Protocol:
     styles_per_map: int = 4
     published: str = ""
     keys: tuple[str, ...] = ()
-    scenes: tuple[str, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
