@@ -17,6 +17,7 @@ from semsynth.evaluation.frechet import (
     at_half_count,
     frechet_distance,
     kernel_distance,
+    kernel_floor,
     warn_few,
 )
 
@@ -84,6 +85,12 @@ def test_floor_and_distance_agree_where_pictures_are_as_good_as_photographs() ->
     worse, same_floor = at_half_count(features(1, 400), features(2, 400, shift=1.0))
     assert same_floor == floor
     assert worse > 2 * floor
+
+
+def test_the_kernel_floor_is_nothing_but_chance() -> None:
+    mean, deviation = kernel_floor(features(1, 200))
+    assert abs(mean) < deviation
+    assert kernel_distance(features(1, 200), features(2, 200, shift=1.0))[0] > 5 * deviation
 
 
 def test_statistics_come_back_from_their_file_with_their_provenance(tmp_path: Path) -> None:

@@ -136,13 +136,12 @@ def refuse_unlike(first: FeatureSpace, second: FeatureSpace) -> None:
         )
 
 
-def refuse_few(count: int) -> None:
+def refuse_few(count: int, least: int = FEWEST) -> None:
     """Raise a SemsynthError if a set is too small for any distance."""
-    if count < FEWEST:
+    if count < least:
         raise SemsynthError(
-            f"{count} pictures are too few for a distance between distributions: at least {FEWEST} are "
-            "needed, "
-            "and a Fréchet distance wants more pictures than features."
+            f"{count} pictures are too few for a distance between distributions: at least {least} are "
+            "needed, and a Fréchet distance wants more pictures than features."
         )
 
 
@@ -228,6 +227,23 @@ def _squared_mmd(x: Array, y: Array) -> float:
     xx, yy = kernel(x, x), kernel(y, y)
     within = (xx.sum() - np.trace(xx)) / (m * (m - 1)) + (yy.sum() - np.trace(yy)) / (n * (n - 1))
     return float(within - 2.0 * kernel(x, y).mean())
+
+
+def kernel_floor(real: Features, *, splits: int = 100, seed: int = 0) -> tuple[float, float]:
+    """Kernel distance of two random halves of one set: mean, and what chance alone does to it.
+
+    Args:
+        real: One set, of the photographs.
+        splits: How many random halvings the mean and the deviation run over.
+        seed: Of the halvings.
+    """
+    refuse_few(len(real))
+    rng = np.random.default_rng(seed)
+    half, values = len(real) // 2, []
+    for _ in range(splits):
+        order = rng.permutation(len(real))
+        values.append(_squared_mmd(real.values[order[:half]], real.values[order[half : 2 * half]]))
+    return float(np.mean(values)), float(np.std(values))
 
 
 def at_half_count(real: Features, made: Features, *, splits: int = 10, seed: int = 0) -> tuple[float, float]:

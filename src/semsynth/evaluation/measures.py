@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from semsynth.evaluation.frechet import Features, Statistics, at_half_count, frechet_distance, kernel_distance
+from semsynth.evaluation.frechet import (
+    Features,
+    Statistics,
+    at_half_count,
+    frechet_distance,
+    kernel_distance,
+    kernel_floor,
+)
 from semsynth.evaluation.judges import Segmenter
 from semsynth.evaluation.protocol import JudgedClasses, Protocol
 from semsynth.evaluation.report import Row, score_entries
@@ -51,7 +58,7 @@ def distances(
         reference: What the Fréchet distance is taken to; the photographs themselves by default.
 
     Returns:
-        Entries of the method's row, and the floor for the photographs' row.
+        Entries of the method's row, and the floors for the photographs' row.
     """
     frechet, half, kernel = names
     mean, deviation = kernel_distance(made, real)
@@ -61,7 +68,8 @@ def distances(
         half: halves,
         kernel: {"mean": mean, "std": deviation},
     }
-    return row, {half: floor}
+    mean, deviation = kernel_floor(real)
+    return row, {half: floor, kernel: {"mean": mean, "std": deviation}}
 
 
 def style_worth(method: Method, subjects: Subjects, stages: Stages, track: Track) -> dict[str, float]:

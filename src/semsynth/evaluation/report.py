@@ -30,10 +30,11 @@ class Row:
         per_class_iou: By class name, under the headline convention.
         fid: Fréchet distance to the real photographs in the published Inception's space.
         fid_half: The same at half of the count; in the row of the photographs, its floor.
-        kid: Kernel distance in that space: {"mean", "std"} over subsets.
+        kid: Kernel distance in that space: {"mean", "std"} over subsets; in the row of the photographs, of
+            two random halves of them: 0 but for chance.
         lite2_frechet: Fréchet distance in EfficientNet-Lite2's space. Not FID.
         lite2_frechet_half: At half of the count; in the row of the photographs, its floor.
-        lite2_kernel: Kernel distance in that space. Not KID.
+        lite2_kernel: Kernel distance in that space, its floor likewise. Not KID.
         diversity: Mean perceptual distance between styles of one map.
         style_colour: How far guided pictures move to the style photograph's colours, 0..1.
         style_texture: Likewise its texture.

@@ -79,6 +79,12 @@ class Evaluation:
         if optimised is None:
             self.warnings.append(f"{self.method.name} does not record which networks its training loss used.")
         refuse_optimised(optimised or (), [self.judge.about["network"], *(s.network for s in spaces)])
+        if self.reference is not None and self.reference.space.network not in [s.network for s in spaces]:
+            raise SemsynthError(
+                f"The reference statistics are of {self.reference.space.network}, but the networks at hand "
+                f"are {', '.join(s.network for s in spaces) or 'none'}: give that network's file, or other "
+                "statistics."
+            )
 
     def run(self) -> Report:
         """Do every step that has not been done, and write the report."""

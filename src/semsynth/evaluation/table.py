@@ -31,7 +31,7 @@ def table(reports: Sequence[Report]) -> str:
             refuse_unlike_reports(other, report)
             _refuse_same_name(other, report)
         group.append(report)
-    parts = [_measured(groups), _remarks(groups)]
+    parts = [_measured(groups), _styles(groups), _remarks(groups)]
     columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
     return "\n".join([*parts, *(_published(column) for column in columns if column)])
 
@@ -58,6 +58,20 @@ def _measured(groups: dict[str, list[Report]]) -> str:
             cells += _cells(real if name is None else found.get(name), real, columns[group_name])
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
+
+
+def _styles(groups: dict[str, list[Report]]) -> str:
+    """What styles are worth, for the methods that have them; empty where none has."""
+    lines = []
+    for name, group in groups.items():
+        for row in (row for report in group for row in report.methods):
+            values = (row.diversity, row.style_colour, row.style_texture)
+            if values != (None, None, None):
+                lines.append(_line([f"{name}: {row.name}", *(_number(value, digits=3) for value in values)]))
+    if not lines:
+        return ""
+    head = [_line(["styles", "diversity", "to a photograph's colours", "to its texture"])]
+    return "\n".join(["", *head, _line(["---", *["---:"] * 3]), *lines]) + "\n"
 
 
 def _columns_in_use(group: Sequence[Report]) -> list[str]:
