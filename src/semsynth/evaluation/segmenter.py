@@ -20,6 +20,7 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenter_recipe import ENCODERS
 from semsynth.imagefile import write_atomically
 from semsynth.models.features import EfficientNetLite
+from semsynth.models.features.efficientnet_lite import pointwise
 
 SEGMENTER_FILE = "segmenter.json"
 
@@ -115,8 +116,8 @@ class PyramidSegmenter(nn.Module):
         channels, width = self.encoder.channels, config.width
         self.lateral = nn.ModuleList(_project(c, width) for c in channels)
         self.scene = _project(channels[3], width)
-        self.fuse = nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU())
-        self.head = nn.Conv2d(width, len(config.names), 1)
+        self.fuse = nn.Sequential(nn.ReLU(), _Pointwise(width, width), nn.ReLU())
+        self.head = _Pointwise(width, len(config.names))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -207,6 +208,14 @@ class PyramidSegmenter(nn.Module):
         return model.to(memory_format=torch.channels_last)
 
 
+class _Pointwise(nn.Conv2d):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pointwise(x, self.weight, self.bias)
+
+
 def _plain_steps(widths: tuple[int, ...] = (32, 48, 96, 160, 256)) -> nn.ModuleList:
     """Five strided steps with a residual block each: an encoder that shares nothing with anyone's losses."""
     return nn.ModuleList(
@@ -231,4 +240,4 @@ def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 
 def _project(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.BatchNorm2d(before), nn.Conv2d(before, after, 1))
+    return nn.Sequential(nn.BatchNorm2d(before), _Pointwise(before, after))

@@ -43,6 +43,17 @@ VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 STEM, HEAD, CLASSES = 32, 1280, 1000
 
 
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 1x1 convolution as a product of matrices: its gradients come several times sooner on processors.
+
+    Args:
+        x: (B,C,H,W), best in channels-last order.
+        weight: (C',C,1,1).
+        bias: (C',), or None.
+    """
+    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+
+
 class SameConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow's "SAME": with a stride, more below and to the right than above."""
 
@@ -53,6 +64,8 @@ class SameConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B,C,H,W) → (B,C',ceil(H/stride),ceil(W/stride))."""
         kernel, stride = self.kernel_size[0], self.stride[0]
+        if kernel == 1 and self.weight.requires_grad:
+            return pointwise(x, self.weight, self.bias)
         if stride > 1:
             pads = []
             for side in (x.shape[3], x.shape[2]):  # F.pad wants the last axis first
