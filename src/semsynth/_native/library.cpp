@@ -174,8 +174,8 @@ void semsynth_sum_groups(const Groups* g) {
 #if defined(SEMSYNTH_MATRIX_UNIT)
 
 int semsynth_matrix_unit() {
-    static const bool here = kernels == &avx512 && matrix_unit();
-    return here;
+    static const bool here = matrix_unit();
+    return here && kernels == &avx512;
 }
 
 void semsynth_product(const Product* p) {

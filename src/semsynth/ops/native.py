@@ -76,7 +76,8 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     for name in ("lookup", "lookup_backward"):
         getattr(library, f"semsynth_{name}").argtypes = [POINTER(_Lookup)]
     library.semsynth_sum_groups.argtypes = [POINTER(_Groups)]
-    return library, f"{library.semsynth_kernels().decode()} kernels"
+    unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
+    return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
 
 
 @cache

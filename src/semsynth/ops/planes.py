@@ -7,7 +7,7 @@ the modulation and the activation. All of it is bfloat16 with float32 sums.
 import ctypes
 from ctypes import POINTER, byref, c_float, c_int32, c_int64, c_void_p, pointer
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,6 @@ class _Chain(ctypes.Structure):
     ]
 
 
-@cache
 def available() -> bool:
     """Whether this processor has a matrix unit for bfloat16 and the native kernels drive it."""
     return native.available() and bool(native.library().semsynth_matrix_unit())
