@@ -29,6 +29,7 @@ Engine = Callable[..., Tensor]
 """labels (B, H, W), style=, instances= → images (B, 3, H, W) float32, as a generator's `forward`."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_AT_ONCE = 1 << 14  # windows whose hidden rows are laid side by side at a time
 _TWO_STEPS = 1.5  # distinct large windows per small one from which it pays to multiply the small ones
 
 
@@ -196,8 +197,12 @@ class Table:
         if native.supports(hidden) and len(plan.neighbours) > _TWO_STEPS * len(hidden):
             products = torch.matmul(hidden, self.weight)  # (k*k,V+1,2C)
             return plan, lookup_sum(products, self.bias, plan.neighbours, dtype=hidden.dtype)
-        windows = hidden.index_select(0, plan.neighbours.flatten()).view(len(plan.neighbours), -1)
-        return plan, torch.addmm(self.bias.to(hidden.dtype), windows, self.weight.flatten(0, 1))
+        bias, weight = self.bias.to(hidden.dtype), self.weight.flatten(0, 1)
+        table = hidden.new_empty(len(plan.neighbours), weight.shape[1])
+        for part, windows in zip(table.split(_AT_ONCE), plan.neighbours.split(_AT_ONCE)):
+            rows = hidden.index_select(0, windows.flatten()).view(len(windows), -1)
+            torch.addmm(bias, rows, weight, out=part)
+        return plan, table
 
 
 class Block:
