@@ -60,7 +60,8 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="SET", help=f"label set: {', '.join(NAMED)}, or a labels.json")
 
 
-def _label_space(name: str | None) -> LabelSpace | None:
+def label_space_of(name: str | None) -> LabelSpace | None:
+    """The label set that `--labels` names, or whose file it is; None without it."""
     if name is None:
         return None
     return LabelSpace.named(name) if name in NAMED else LabelSpace.from_file(name)
@@ -83,7 +84,7 @@ def run_check(args: argparse.Namespace) -> int:
 
         splits = (args.split,) if args.split else None
         result = check(
-            args.root, format=args.format, splits=splits, label_space=_label_space(args.labels), report=show
+            args.root, format=args.format, splits=splits, label_space=label_space_of(args.labels), report=show
         )
     if args.write_labels is not None:
         result.label_space.save(args.write_labels)
@@ -153,7 +154,7 @@ def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
 def run_preview(args: argparse.Namespace) -> int:
     """Write a contact sheet."""
     split = args.split or "train"
-    space = _label_space(args.labels)
+    space = label_space_of(args.labels)
     name = args.format
     if name is None:
         data = load_dataset(args.root, split=split, label_space=space)

@@ -31,6 +31,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--protocol", metavar="NAME", help="name or .toml file (default: the one of the label set)"
     )
+    parser.add_argument(
+        "--labels", metavar="SET", help="label set of DATA, or a labels.json (default: the one it has)"
+    )
     parser.add_argument("--name", help="what tables call the method (default: MODEL)")
     parser.add_argument(
         "--judge", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
@@ -69,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def build(args: argparse.Namespace) -> "Evaluation":
     """Load the data, the judge, the networks and the method."""
+    from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
     from semsynth.evaluation.features import (
         find_inception,
@@ -82,12 +86,13 @@ def build(args: argparse.Namespace) -> "Evaluation":
     from semsynth.evaluation.run import Evaluation
     from semsynth.evaluation.subjects import Subjects
 
+    space = label_space_of(args.labels)
     if args.protocol:
         protocol = load_protocol(args.protocol)
         where = {"root": args.data} if protocol.dataset else {}
-        data = load_dataset(protocol.dataset or args.data, split=protocol.split, **where)
+        data = load_dataset(protocol.dataset or args.data, split=protocol.split, label_space=space, **where)
     else:
-        data = load_dataset(args.data, split="val")
+        data = load_dataset(args.data, split="val", label_space=space)
         protocol = load_protocol(data.label_space.name)
     judge = args.judge or protocol.judge
     if not judge:

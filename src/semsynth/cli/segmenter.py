@@ -26,6 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     train.add_argument("--start", type=Path, metavar="SEGMENTER", help="begin with the weights of another")
     train.add_argument("--split", default="train", help="what it learns from (default: train)")
     train.add_argument("--val-split", default="val", help="what it is scored on (default: val)")
+    _add_labels(train)
     for name, kind in _settings().items():
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper())
     train.set_defaults(func=run_train)
@@ -34,7 +35,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     score.add_argument("judge", metavar="JUDGE", help="segmenter folder, or pretrained:NAME")
     score.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
     score.add_argument("--split", default="val", help="which part of it (default: val)")
+    _add_labels(score)
     score.set_defaults(func=run_score)
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--labels", metavar="SET", help="label set of DATA, or a labels.json (default: the one it has)"
+    )
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -42,11 +50,14 @@ def run_train(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
+    from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
     from semsynth.evaluation.segmenter_training import train_segmenter
 
-    recipe = _recipe(args)
-    train, val = load_dataset(args.data, split=args.split), load_dataset(args.data, split=args.val_split)
+    recipe, space = _recipe(args), label_space_of(args.labels)
+    train, val = (
+        load_dataset(args.data, split=split, label_space=space) for split in (args.split, args.val_split)
+    )
     with Progress(console=Console(stderr=True), transient=True) as progress:
         model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress)
     scores = model.config.scores
@@ -62,6 +73,7 @@ def run_score(args: argparse.Namespace) -> int:
     """Print scores and the IoU of every class."""
     import tempfile
 
+    from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
     from semsynth.evaluation.judges import judge_path
     from semsynth.evaluation.segmenter import PyramidSegmenter
@@ -69,7 +81,7 @@ def run_score(args: argparse.Namespace) -> int:
     from semsynth.evaluation.segmenter_training import validate
 
     model = PyramidSegmenter.load(judge_path(args.judge))
-    data = load_dataset(args.data, split=args.split)
+    data = load_dataset(args.data, split=args.split, label_space=label_space_of(args.labels))
     if data.label_space.name != model.config.label_set:
         raise SemsynthError(
             f"{args.judge} knows the classes of {model.config.label_set}, but {args.data} holds "

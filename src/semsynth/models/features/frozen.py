@@ -52,8 +52,14 @@ def read_state(path: Path, network: str) -> dict[str, Tensor]:
     """
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise SemsynthError(f"{path} cannot be read as weights of {network}: {error}") from error
+    except FileNotFoundError as error:
+        raise SemsynthError(
+            f"{path} cannot be read as weights of {network}: there is no such file"
+        ) from error
+    except Exception as error:  # torch raises many kinds, and advises to let such a file run its code
+        raise SemsynthError(
+            f"{path} cannot be read as weights of {network}: it is no PyTorch file of plain tensors"
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise SemsynthError(f"{path} does not hold a plain state dictionary of {network}")
     return dict(state)
