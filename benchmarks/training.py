@@ -3,17 +3,18 @@
     python benchmarks/training.py [--json] [--data ../shared/data]
 
 The same networks (128 pixels, width 32, hidden 64, two discriminators of width 32, hinge loss and feature
-matching), the same batch of 16, one process, the steps alternated, medians quoted: wall clock, and beside it
-processor time, which other work on the machine disturbs less. The plain loop stacks fakes and photographs,
-draws the fakes anew for the discriminator's step, and lets the generator's step compute the discriminator's
-gradients too, as the published code does; its heap is glibc's default. Ours is what `semsynth train` runs on
-this processor with `reuse_fake`. Real label maps are used where the folder holds them: SIFT Flow for 36
-labels, COCO-Stuff with instance edges for 184; else random blobs.
+matching), the same batch of 16; a process a loop, so that each has its own heap and its own peak of memory;
+the steps alternated, medians quoted: wall clock, and beside it processor time, which other work on the
+machine disturbs less. The plain loop stacks fakes and photographs, draws the fakes anew for the
+discriminator's step, and lets the generator's step compute the discriminator's gradients too, as the
+published code does. Ours is what `semsynth train` runs on this processor with `reuse_fake`. Real label maps
+are used where the folder holds them: SIFT Flow for 36 labels, COCO-Stuff with instance edges for 184; else
+random blobs.
 """
 
 import argparse
-import ctypes
 import json
+import re
 import resource
 import statistics
 import subprocess
@@ -140,61 +141,78 @@ def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
     return step
 
 
-def build(case: dict[str, Any], data: Path) -> tuple[dict[str, Callable[[], None]], str]:
+def build(which: str, case: dict[str, Any], data: Path) -> tuple[Callable[[], None], str]:
+    """A step of the "plain" loop or of "ours", and what its label maps are."""
     batch, source = make_batch(case, data)
-    makers: dict[str, Any] = {}
-    for name in ("plain", "ours"):
-        networks = build_networks(RECIPE, case["classes"], case["instances"])
-        for module in networks.modules().values():
-            module.train()
-        makers[name] = (
-            plain_step(networks, batch, case["classes"]) if name == "plain" else our_step(networks, batch)
-        )
-    return makers, source
+    networks = build_networks(RECIPE, case["classes"], case["instances"])
+    for module in networks.modules().values():
+        module.train()
+    if which == "plain":
+        return plain_step(networks, batch, case["classes"]), source
+    keep_heap()
+    return our_step(networks, batch), source
 
 
-def use_heap(kept: bool) -> None:
-    """Keep freed memory, as our loop does, or give it back as glibc does by default."""
-    if kept:
-        keep_heap()
-    elif sys.platform == "linux":
-        libc = ctypes.CDLL("libc.so.6")
-        for parameter in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
-            libc.mallopt(parameter, ctypes.c_int(128 * 1024))
-        libc.malloc_trim(0)
+def work(which: str, case: dict[str, Any], data: Path) -> None:
+    """Take a step for every line that comes in, and answer what it took, as JSON."""
+    step, source = build(which, case, data)
+    for _ in sys.stdin:
+        wall, processor = time.perf_counter(), time.process_time()
+        step()
+        taken = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+        print(json.dumps(taken | {"peak_mib": peak_memory(), "batch": source}), flush=True)
 
 
-def measure(case: dict[str, Any], data: Path, steps: int) -> dict[str, Any]:
+def peak_memory() -> float:
+    """MiB this process has held at most. A process inherits `ru_maxrss` from the one that started it."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = re.search(r"VmHWM:\s*(\d+) kB", status)
+    assert found is not None  # Linux always says it
+    return int(found[1]) / 1024
+
+
+def ask(loop: subprocess.Popen[str]) -> dict[str, Any]:
+    """Let a loop take one step; what it answered."""
+    assert loop.stdin is not None
+    assert loop.stdout is not None
+    loop.stdin.write("step\n")
+    loop.stdin.flush()
+    answer: dict[str, Any] = json.loads(loop.stdout.readline())
+    return answer
+
+
+def measure(name: str, data: Path, steps: int, threads: int) -> dict[str, Any]:
     """Alternate the two loops after one step of each to warm up."""
-    makers, source = build(case, data)
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in makers}
-    for i in range(steps + 1):
-        for name, step in makers.items():
-            use_heap(kept=name == "ours")
-            wall, processor = time.perf_counter(), time.process_time()
-            step()
-            taken = (time.perf_counter() - wall, time.process_time() - processor)
-            if i:
-                times[name].append(taken)
-            print(f"  {name}: {taken[0]:.2f} s, processor {taken[1]:.2f} s", file=sys.stderr)
-    (plain, plain_processor), (ours, ours_processor) = (
-        (statistics.median(column) for column in zip(*times[name])) for name in ("plain", "ours")
-    )
-    return {
-        "ratio": plain / ours,
-        "processor_ratio": plain_processor / ours_processor,
-        "plain_s": plain,
-        "ours_s": ours,
-        "ours_processor_s": ours_processor,
-        "ours_ms_per_image": ours / BATCH * 1000,
-        "batch": source,
+    command = [sys.executable, __file__, "--data", str(data), "--threads", str(threads), "--work", name]
+    loops = {
+        which: subprocess.Popen([*command, which], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for which in ("plain", "ours")
     }
-
-
-def peak_memory(name: str, which: str, data: Path) -> float:
-    """MiB a process of its own takes for two steps."""
-    command = [sys.executable, __file__, "--data", str(data), "--peak", name, which]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    answers: dict[str, list[dict[str, Any]]] = {which: [] for which in loops}
+    for _ in range(steps + 1):
+        for which, loop in loops.items():
+            answers[which].append(answer := ask(loop))
+            print(f"  {which}: {answer['wall']:.2f} s", file=sys.stderr)
+    for loop in loops.values():
+        loop.communicate()
+    middle = {
+        which: {key: statistics.median(answer[key] for answer in taken[1:]) for key in ("wall", "processor")}
+        for which, taken in answers.items()
+    }
+    plain, ours = middle["plain"], middle["ours"]
+    return {
+        "ratio": plain["wall"] / ours["wall"],
+        "processor_ratio": plain["processor"] / ours["processor"],
+        "plain_s": plain["wall"],
+        "ours_s": ours["wall"],
+        "ours_processor_s": ours["processor"],
+        "ours_ms_per_image": ours["wall"] / BATCH * 1000,
+        "batch": answers["ours"][-1]["batch"],
+        **{f"{which}_peak_mib": taken[-1]["peak_mib"] for which, taken in answers.items()},
+    }
 
 
 def main() -> None:
@@ -204,22 +222,16 @@ def main() -> None:
     parser.add_argument("--case", choices=list(CASES), action="append")
     parser.add_argument("--steps", type=int, default=5, help="measured steps of each loop")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.peak:
-        name, which = args.peak
-        use_heap(kept=which == "ours")
-        step = build(CASES[name], args.data)[0][which]
-        for _ in range(2):
-            step()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    if args.work:
+        name, which = args.work
+        work(which, CASES[name], args.data)
         return
     cases: dict[str, Any] = {}
     for name in args.case or CASES:
-        cases[name] = measure(CASES[name], args.data, args.steps)
-        for which in ("plain", "ours"):
-            cases[name][f"{which}_peak_mib"] = peak_memory(name, which, args.data)
+        cases[name] = measure(name, args.data, args.steps, args.threads)
         if not args.json:
             print(name, {k: round(v, 2) if isinstance(v, float) else v for k, v in cases[name].items()})
     if args.json:

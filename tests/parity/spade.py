@@ -22,6 +22,11 @@ GRADIENT = 1e-3
 """Relative tolerance of gradients, by the largest of a tensor."""
 NO_GRADIENT = 1e-6
 """Share of the largest gradient recorded below which a gradient is rounding: that of a bias before a norm."""
+ROUNDING = 1e-7
+"""A score's bias has a gradient of nothing where the hinge binds nowhere, summed of terms of the order of 1."""
+TRAINING = 1e-4
+"""Relative tolerance of pictures and losses in train mode: batch statistics of a few values amplify rounding,
+and the record itself lies that far from the exact numbers."""
 BUFFER = 1e-5
 """Relative tolerance of statistics and weights after the iteration."""
 AFTER_A_STEP = 3e-3
@@ -31,8 +36,8 @@ MEAN_AFTER_A_STEP = "running_mean"
 """The statistic that shows it: such biases move it by the momentum times twice the learning rate, each."""
 
 GROUPS = {
-    "g_losses": NEAR,
-    "generated": NEAR,
+    "g_losses": TRAINING,
+    "generated": TRAINING,
     "grads_G": GRADIENT,
     "grads_E": GRADIENT,
     "d_losses": AFTER_A_STEP,
@@ -142,7 +147,7 @@ def check_train_step(golden: Mapping[str, Any]) -> list[Row]:
                 continue  # a fixed momentum needs no count, and none is kept
             absolute, note = NEAR, ""
             if group.startswith("grads"):
-                absolute = NO_GRADIENT * largest
+                absolute = max(NO_GRADIENT * largest, ROUNDING)
             elif name.endswith(MEAN_AFTER_A_STEP) and group == "G_after":
                 absolute, note = 0.1 * 2 * recorded["lr_G"] * 3, "behind Adam's step along rounding"
             double, single = (run.get(name) for run in runs)
@@ -152,10 +157,10 @@ def check_train_step(golden: Mapping[str, Any]) -> list[Row]:
             rows.append(
                 compare(
                     f"train.{name}", double, single, reference,
-                    absolute=absolute, relative=relative, note=note,
+                    absolute=absolute, relative=relative, note=note, either=True,
                 )
             )  # fmt: skip
-    rates = {name: recorded[name] for name in ("lr_G", "lr_D", "betas")}
+    rates = {"lr_G": recorded["lr_G"], "lr_D": recorded["lr_D"], "betas": list(recorded["betas"])}
     rows.append(check("train.learning rates and betas", rates == optimiser(golden["opt"]), str(rates)))
     return rows
 
@@ -164,7 +169,7 @@ def train_step(run: Recorded, recorded: Mapping[str, Any]) -> Values:
     """Everything recorded of one iteration, under the names `flatten` gives."""
     run.train(True)
     assert run.discriminator is not None
-    rates = optimiser(run.opt)
+    rates = recorded
     makers = [p for key in ("G", "E") if key in run.networks for p in run.networks[key].parameters()]
     step_g = torch.optim.Adam(makers, rates["lr_G"], tuple(rates["betas"]))
     step_d = torch.optim.Adam(run.discriminator.parameters(), rates["lr_D"], tuple(rates["betas"]))

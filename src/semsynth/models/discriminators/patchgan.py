@@ -255,7 +255,7 @@ def import_published(
         state, f"{names[0]}0.0.weight" if names else "discriminator_0.model0.0.weight", "discriminator"
     )
     spectral = any(key.endswith("weight_orig") for key in state)
-    nested = f"{names[0]}1.0.0.weight_orig" in state  # a norm makes a Sequential of its own
+    nested = f"{names[0]}1.0.0.weight{'_orig' * spectral}" in state  # a norm makes a Sequential of its own
     batch = f"{names[0]}1.0.1.running_mean" in state
     config: dict[str, Any] = {
         "num_classes": first.shape[1] - 3 - instances,
