@@ -190,7 +190,8 @@ def join(runs: Path) -> None:
     passed_on = {name: made for name, made in pictures.items() if name not in WITH_PHOTOGRAPHS}
     SHEET.parent.mkdir(exist_ok=True)
     sheet_of(passed_on).save(SHEET, quality=88)
-    write_page(numbers(rows, reports[0].real, costs, runs))
+    table = numbers(rows, reports[0].real, costs, runs)
+    write_page(f"{table}\n\n![our label maps, and what each method draws]({SHEET.relative_to(PAGE.parent)})")
     print(f"{PAGE.relative_to(ROOT)}, {SHEET.relative_to(ROOT)}, {runs / 'all'}")
 
 
