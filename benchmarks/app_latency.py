@@ -30,7 +30,10 @@ WATCH = """() => {
     if (!current || !log.up) return;
     const up = log.up;
     log.up = 0;
-    requestAnimationFrame(() => log.waits.push(performance.now() - up));
+    // The frame is drawn after its callbacks; a message sent in one of them arrives when that was done.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => log.waits.push(performance.now() - up);
+    requestAnimationFrame(() => port2.postMessage(0));
   });
 }"""
 
@@ -85,8 +88,8 @@ def draw(page, strokes: int) -> None:  # type: ignore[no-untyped-def]
         page.mouse.down()
         for _ in range(12):
             x, y = np.clip(np.add((x, y), rng.uniform(-30, 30, 2)), 20, far)
-            page.mouse.move(box["x"] + x, box["y"] + y)
             page.wait_for_timeout(30)
+            page.mouse.move(box["x"] + x, box["y"] + y)
         page.mouse.up()
         page.wait_for_function("n => window.strokes.waits.length > n", arg=n, polling=10)
 

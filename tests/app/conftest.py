@@ -129,7 +129,6 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
     )
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
     found = context.new_page()
-    found.set_default_timeout(10_000)
     problems: list[str] = []
     found.on("pageerror", lambda error: problems.append(str(error)))
     found.on(
@@ -142,6 +141,7 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
 
 
 def open_page(page: Any, address: str) -> None:
+    page.set_default_timeout(60_000)  # a busy machine is no failure
     page.goto(address)
     page.wait_for_selector("html[data-ready=yes]")
     settle(page)

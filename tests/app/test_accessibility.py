@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def violations(page: Any) -> list[str]:
-    found = page.evaluate("() => axe.run(document)")
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
     return [
         f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found["violations"] for n in v["nodes"]
     ]

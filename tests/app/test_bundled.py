@@ -35,7 +35,6 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def studio(browser: Any, bundled: Served) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(60_000)
     open_page(page, bundled.address)
     yield page
     context.close()

@@ -300,7 +300,7 @@ def test_reload_brings_the_drawing_back(page: Any) -> None:
     page.keyboard.press("k")
     page.wait_for_function("() => semsynth.pictures.kept.length === 1")
     drawn, shown = ids(page), picture(page)
-    page.wait_for_timeout(600)
+    page.wait_for_function("() => !semsynth.autosave.busy")
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
     assert np.array_equal(ids(page), drawn)
@@ -334,7 +334,7 @@ def test_a_photo_changes_only_where_it_is_painted(page: Any, tmp_path: Path) -> 
     assert np.array_equal(after[far], photo[far])
     assert (after[changed] != photo[changed]).any(-1).mean() > 0.9
     shoot(page, "photo-after")
-    page.wait_for_timeout(600)
+    page.wait_for_function("() => !semsynth.autosave.busy")
     page.reload()
     page.wait_for_selector("#photo-chip")
     assert np.array_equal(picture(page), after)

@@ -28,6 +28,8 @@ export class Autosave {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.enabled = false;
+    /** Whether something is not saved yet. */
+    this.busy = false;
     document.addEventListener("visibilitychange", () => this.flush());
     window.addEventListener("pagehide", () => this.flush());
   }
@@ -35,6 +37,7 @@ export class Autosave {
   /** Something has changed; it is saved a moment later. */
   soon() {
     if (!this.enabled) return;
+    this.busy = true;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), WAIT);
   }
@@ -47,7 +50,10 @@ export class Autosave {
       const db = await database();
       const transaction = db.transaction(STORE, "readwrite");
       transaction.objectStore(STORE).put(this.state(), this.key);
-      transaction.oncomplete = () => db.close();
+      transaction.oncomplete = () => {
+        db.close();
+        this.busy = this.timer !== undefined;
+      };
     } catch {
       // A browser that stores nothing paints all the same.
     }

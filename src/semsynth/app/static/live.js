@@ -29,6 +29,8 @@ export class Live {
     /** The request that shows the newest state, and the last one shown. */
     this.newest = 0;
     this.shown = 0;
+    /** What the newest request asked for. @type {{ids: Uint8Array, settings: string} | null} */
+    this.asked = null;
     /** @type {ReturnType<typeof surface> | null} */
     this.surface = null;
     /** Milliseconds from sending to showing, of the last pictures. @type {number[]} */
@@ -37,9 +39,13 @@ export class Live {
     this.showed = new Signal();
 
     this.connection.painted.on((picture) => this.show(picture));
-    this.connection.refused.on(() => this.schedule());
+    this.connection.refused.on(() => {
+      this.asked = null;
+      this.schedule();
+    });
     this.connection.passed.on(() => this.schedule());
     this.connection.linked.on((up) => {
+      this.asked = null;
       if (up) this.request();
     });
     studio.changed.on(() => this.request());
@@ -94,17 +100,25 @@ export class Live {
   send() {
     if (!this.dirty || !this.connection.ready || this.connection.waiting.size >= AHEAD) return;
     const { drawing } = this.studio;
+    const settings = this.settings();
+    const asked = { ids: drawing.ids.slice(), settings: JSON.stringify(settings) };
+    if (this.asked?.settings === asked.settings && this.asked.ids.every((id, i) => id === asked.ids[i])) {
+      this.dirty = false; // lifting the pen changes nothing: its picture is on the way, or shown already
+      if (this.current) this.showed.emit(true);
+      return;
+    }
     const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
     const number = this.connection.send({
       ids: drawing.ids,
       width: drawing.width,
       height: drawing.height,
-      settings: this.settings(),
+      settings,
       format: local ? FORMAT.rgb : FORMAT.webp,
     });
     if (!number) return;
     this.dirty = false;
     this.newest = number;
+    this.asked = asked;
   }
 
   /** @param {Picture} picture */

@@ -93,7 +93,7 @@ async function main() {
   welcome(studio);
   document.documentElement.dataset.ready = "yes";
   // For tests, and for those who look under the bonnet.
-  Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures } });
+  Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures, autosave } });
 }
 
 /**
