@@ -23,7 +23,7 @@ GRADIENT = 1e-3
 NO_GRADIENT = 1e-6
 """Share of the largest gradient recorded below which a gradient is rounding: that of a bias before a norm."""
 ROUNDING = 1e-7
-"""A score's bias has a gradient of nothing where the hinge binds nowhere, summed of terms of the order of 1."""
+"""Gradient of a score's bias where the hinge binds nowhere: nothing, summed of terms of the order of 1."""
 TRAINING = 1e-4
 """Relative tolerance of pictures and losses in train mode: batch statistics of a few values amplify rounding,
 and the record itself lies that far from the exact numbers."""
