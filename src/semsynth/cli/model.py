@@ -1,11 +1,11 @@
-"""`semsynth model import` and `semsynth model info`: published checkpoints, and model folders."""
+"""`semsynth model`: import published checkpoints, describe model folders; more verbs in their own files."""
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from semsynth.cli import pack
+from semsynth.cli import export, pack
 from semsynth.errors import SemsynthError
 
 FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
@@ -14,10 +14,11 @@ FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb."""
-    parser = subparsers.add_parser("model", help="import published checkpoints, describe a model folder")
+    parser = subparsers.add_parser("model", help="import, pack, export and describe models")
     verbs = parser.add_subparsers(dest="model_verb", required=True, metavar="VERB")
     _add_import(verbs)
     pack.add_to(verbs)
+    export.add_to(verbs)
     info = verbs.add_parser("info", help="describe a model folder")
     info.add_argument("model", metavar="MODEL", help="model folder or name")
     info.add_argument("--json", action="store_true", help="as JSON")

@@ -48,7 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--seed", type=_natural, help="of random styles (default: a new one, which is reported)"
     )
     parser.add_argument("--num", type=_natural, default=1, help="pictures per label map (default: 1)")
-    parser.add_argument("--size", type=_size, metavar="HxW", help="height x width (default: the map's)")
+    parser.add_argument("--size", type=read_size, metavar="HxW", help="height x width (default: the map's)")
     parser.add_argument("--instances", type=Path, help="folder of instance maps named as the label maps")
     parser.add_argument("--recursive", action="store_true", help="look into sub-folders too")
     parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its pictures")
@@ -277,7 +277,8 @@ def _natural(text: str) -> int:
     return int(text)
 
 
-def _size(text: str) -> tuple[int, int]:
+def read_size(text: str) -> tuple[int, int]:
+    """256x384 → (256, 384), for argparse."""
     height, separator, width = text.lower().partition("x")
     if not separator or not height.isdigit() or not width.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is no size; give HEIGHTxWIDTH, such as 256x384")

@@ -136,16 +136,17 @@ class LabelPyramid:
         self._edges = None if edges is None else edges[:, 0] > 0
         self.mode: Mode = mode
         self.full = LabelLevel(labels, self._edges, num_classes, mode)
-        self._levels = {self.full.size: self.full}
+        self._levels = [self.full]  # few; a size may be a symbol, which no dict takes for a key
 
     def at(self, height: int, width: int) -> LabelLevel:
         """The level of one size: nearest resizing from the full map, pixel i taking floor(i * in / out)."""
-        size = (height, width)
-        if size not in self._levels:
-            labels = nearest(self.full.labels, *size)
-            edges = None if self._edges is None else nearest(self._edges, *size)
-            self._levels[size] = LabelLevel(labels, edges, self.full.num_classes, self.mode)
-        return self._levels[size]
+        for level in self._levels:
+            if level.size == (height, width):
+                return level
+        labels = nearest(self.full.labels, height, width)
+        edges = None if self._edges is None else nearest(self._edges, height, width)
+        self._levels.append(LabelLevel(labels, edges, self.full.num_classes, self.mode))
+        return self._levels[-1]
 
 
 def nearest(planes: Tensor, height: int, width: int) -> Tensor:

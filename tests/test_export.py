@@ -1,0 +1,97 @@
+"""What other runtimes draw is what the network draws."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from semsynth.cli import main
+from semsynth.errors import SemsynthError
+from semsynth.export import TOLERANCE, DenseGraph, export_onnx, export_program
+from semsynth.models import create_model
+from tests.models.test_battery import SMALL, _build
+from tests.small import small_folder, small_model
+
+
+@pytest.mark.parametrize("name", ["spade, styled", "pix2pixhd", "crn"])
+def test_a_graph_draws_the_same(name: str) -> None:
+    generator = _build(*SMALL[name])
+    size = generator.valid_size(32, 64)
+    inputs = DenseGraph(copy.deepcopy(generator)).example(*size)
+    with torch.no_grad():
+        expected = DenseGraph(copy.deepcopy(generator))(*inputs)
+        found = export_program(generator, size).module()(*inputs)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_the_graph_is_of_the_trained_weights() -> None:
+    """The wrapper changes how the network computes, not what."""
+    generator = small_model(instances=True).generator
+    graph = DenseGraph(copy.deepcopy(generator))
+    labels, instances, style = graph.example(32, 64)
+    assert graph.input_names == ["labels", "instances", "style"]
+    with torch.no_grad():
+        expected = generator(labels, instances=instances, style=style)
+        assert (graph(labels, instances, style) - expected).abs().max() <= 2e-5
+
+
+def test_a_size_that_does_not_fit() -> None:
+    with pytest.raises(SemsynthError, match="next valid size is 64x96"):
+        export_program(small_model().generator, (40, 96))
+
+
+def test_what_is_no_graph_is_a_sentence() -> None:
+    with pytest.raises(SemsynthError, match="SIMSGenerator does not become one graph"):
+        export_program(create_model("sims", num_classes=3), (64, 64))
+
+
+@pytest.mark.slow
+def test_onnx_of_one_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    folder, file = small_folder(tmp_path / "park", styled=False), tmp_path / "new" / "park.onnx"
+    command = ["model", "export", str(folder), "-o", str(file), "--size", "32x64"]
+    assert main(command) == 0
+    assert "differ from the network's by" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    assert [given.name for given in session.get_inputs()] == ["labels"]
+    labels = torch.randint(0, 4, (1, 32, 64))
+    with torch.no_grad():
+        expected = small_model(styled=False).generator(labels)
+    found = torch.from_numpy(session.run(["images"], {"labels": labels.numpy()})[0])
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    assert [path.name for path in file.parent.iterdir() if path.is_dir()] == []
+    assert main(command) == 2  # it exists
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_onnx_of_any_size(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    assert export_onnx(small_model(instances=True).generator, tmp_path / "park.onnx") <= TOLERANCE
+
+
+@pytest.mark.slow
+def test_torch_compile() -> None:
+    """The dense network is one graph, without a break."""
+    graph = DenseGraph(small_model(instances=True).generator)
+    inputs = graph.example(32, 64)
+    with torch.no_grad():
+        expected = graph(*inputs)
+        found = torch.compile(graph, fullgraph=True)(*inputs)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_names_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = small_folder(tmp_path / "park")
+    assert main(["model", "export", str(folder), "-o", str(tmp_path / "park.pth")]) == 2
+    assert ".onnx" in capsys.readouterr().err
+    file = tmp_path / "park.pt2"
+    assert main(["model", "export", str(folder), "-o", str(file), "--size", "32x32"]) == 0
+    program = torch.export.load(file)
+    inputs = DenseGraph(small_model().generator).example(32, 32)
+    with torch.no_grad():
+        expected = DenseGraph(small_model().generator)(*inputs)
+    torch.testing.assert_close(program.module()(*inputs), expected, atol=1e-5, rtol=0)
