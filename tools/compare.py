@@ -110,7 +110,9 @@ def arithmetic(folder: Path) -> tuple[float, float]:
     """Millions of parameters, and billions of multiplications a picture, labels taken as dense planes."""
     generator = load_model(folder).generator.eval()
     generator.label_mode = "dense"
-    labels = torch.from_numpy(np.asarray(Image.open(MAPS[0]).resize((SIDE, SIDE), Image.Resampling.NEAREST)))
+    labels = torch.from_numpy(
+        resize_ids(read_label_map(MAPS[0], LabelSpace.named("siftflow")).ids, (SIDE, SIDE))
+    )
     style = None if generator.style_dim is None else torch.zeros(1, generator.style_dim)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         generator(labels[None].long(), style=style)
@@ -119,10 +121,13 @@ def arithmetic(folder: Path) -> tuple[float, float]:
 
 def numbers(rows: dict[str, Row], real: Row, costs: dict[str, Cost], runs: Path) -> str:
     """The table in the shape of the paper's, with what each method costs."""
-    head = ["method", "mIoU", "accu", "Fréchet Lite2", "over floor", "parameters, M", "GMAC", "ms a picture"]
+    head = ["method", "mIoU", "accu", "Fréchet Lite2", "over floor", "kernel Lite2 x 1000"]
+    head += ["parameters, M", "GMAC", "ms a picture"]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
     for name, row in [*rows.items(), ("real photographs", real)]:
-        distances = ["-", "1.00x"] if row is real else [f"{row.lite2_frechet:.2f}", _over(row, real)]
+        kernel = f"{1000 * row.lite2_kernel['mean']:.0f}" if row.lite2_kernel else "-"
+        frechet = "-" if row.lite2_frechet is None else f"{row.lite2_frechet:.1f}"
+        distances = [frechet, "1.00x" if row is real else _over(row, real), kernel]
         cost = costs.get(name)
         cells = (
             [f"{cost.millions:.1f}", f"{cost.gmac:.2f}", f"{1000 * cost.seconds:.0f}"] if cost else ["-"] * 3
