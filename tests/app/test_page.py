@@ -273,6 +273,8 @@ def test_project_keeps_layers_and_style(page: Any, tmp_path: Path) -> None:
     assert np.array_equal(ids(page), drawn)
     assert np.array_equal(picture(page), shown)
     assert page.locator("#layers li").count() == 2
+    again = _download(page, "#export-project", tmp_path / "again.zip")
+    assert again.read_bytes() == path.read_bytes()
     page.keyboard.press("Control+s")
     page.fill("#save-name", "lake view")
     page.click("#save-here")
@@ -380,19 +382,32 @@ def test_favourites_come_first_and_are_remembered(page: Any) -> None:
     assert page.evaluate("() => semsynth.view.found") == 25
 
 
-def test_a_dropped_picture_is_asked_about(page: Any) -> None:
-    wanted = np.full((256, 256), SPACE.names.index("grass"), np.uint8)
-    dropped = base64.b64encode(_png(SPACE.colorize(wanted))).decode()
+def drop(page: Any, selector: str, picture: bytes) -> None:
+    """Let go of a file over a part of the page."""
     page.evaluate(
-        """(text) => {
+        """([selector, text]) => {
             const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
             const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([bytes], "map.png", { type: "image/png" }));
+            dataTransfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
             const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
-            semsynth.view.canvas.dispatchEvent(event);
+            document.querySelector(selector).dispatchEvent(event);
         }""",
-        dropped,
+        [selector, base64.b64encode(picture).decode()],
     )
+
+
+def test_a_photo_dropped_on_the_styles_is_one(page: Any) -> None:
+    page.click("#tab-style")
+    before = picture(page)
+    drop(page, "#gallery", _png(np.full((90, 120, 3), (20, 250, 20))))
+    page.wait_for_function("() => semsynth.styles.own.length === 1")
+    assert not np.array_equal(picture(page), before)
+    assert page.inner_text("#gallery [aria-checked=true]") == "dropped"
+
+
+def test_a_dropped_picture_is_asked_about(page: Any) -> None:
+    wanted = np.full((256, 256), SPACE.names.index("grass"), np.uint8)
+    drop(page, "#canvas", _png(SPACE.colorize(wanted)))
     page.click("#dialog-drop >> text=A label map")
     page.wait_for_function(
         "() => document.querySelector('#status-message').textContent.startsWith('Map opened')"
@@ -565,6 +580,10 @@ def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> No
     page = context.new_page()
     try:
         open_page(page, own.address)
+        photo = SPACE.colorize(landscape(SPACE, 256))
+        Image.fromarray(photo).save(tmp_path / "photo.png")
+        _open(page, "#open-photo", tmp_path / "photo.png")
+        page.wait_for_selector("#photo-chip")
         own.stop()
         page.wait_for_selector("#status-link[data-state=down]", timeout=30_000)
         choose(page, "tree")
@@ -572,10 +591,12 @@ def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> No
         drawn = ids(page)
         own.start()
         page.wait_for_selector("#status-link[data-state=up]")
-        shown = picture(page)
+        shown = picture(page)  # the new server knows nothing of the photo; the page hands it in again
         assert np.array_equal(ids(page), drawn)
-        trees = shown[drawn == SPACE.names.index("tree")].astype(int).mean(0)
-        assert np.abs(trees - shown[drawn == SPACE.names.index("sky")].astype(int).mean(0)).max() > 20
+        changed = drawn != landscape(SPACE, 256)
+        far = ~_near(changed, 9)
+        assert np.array_equal(shown[far], photo[far])
+        assert (shown[changed] != photo[changed]).any(-1).mean() > 0.9
     finally:
         context.close()
         own.stop()
