@@ -36,8 +36,14 @@ TINY: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"generator/gan", "generator/feature_matching", "discriminator/fake", "discriminator/real"},
     ),
     "spade-projected": (
-        {"generator": {"width": 2, "hidden": 2}, "discriminator": PATCH | {"head_width": 4}},
         {
+            "generator": {"width": 2, "hidden": 2},
+            "discriminator": PATCH | {"head_width": 4},
+            "objective": {"perceptual": 1.0, "perceptual_network": "efficientnet-lite0", "color": 1.0},
+        },
+        {
+            "generator/perceptual",
+            "generator/color",
             "generator/gan",
             "generator/projected",
             "generator/feature_matching",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
@@ -18,6 +19,9 @@ from semsynth.training.objectives.base import Losses, Material, Networks, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings
+
+SQUARES = 8
+"""Squares a side in `color_distance`."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
@@ -72,6 +76,8 @@ class ProjectedObjective(SpadeObjective):
                 relative=self.seeing.relative,
             )
             losses["perceptual"] = settings.perceptual * distance
+        if settings.color and bool(paired.any()):
+            losses["color"] = settings.color * color_distance(fake[paired], step.batch.images[paired])
         return losses
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
@@ -99,6 +105,15 @@ class ProjectedObjective(SpadeObjective):
     def _stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
         """The stages the heads see: all but the first, whose features are little more than pixels."""
         return features[1:]
+
+
+def color_distance(fake: Tensor, real: Tensor) -> Tensor:
+    """Mean absolute difference of colours averaged over a grid of squares, pictures (B, 3, H, W).
+
+    A classifier's features care little for colour, and a style to be taken from a photograph is mostly
+    that. Squares are so large that nothing of a texture is asked for.
+    """
+    return F.l1_loss(F.adaptive_avg_pool2d(fake, SQUARES), F.adaptive_avg_pool2d(real, SQUARES))
 
 
 def _float(scores: list[list[Tensor]]) -> list[list[Tensor]]:
