@@ -8,7 +8,9 @@ changes little, and the rest is exactly what it was.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
@@ -78,12 +80,13 @@ class IncrementalEngine:
         symbols = pyramid.full.symbols[0].int()
         changed = None
         if drawing is not None and drawing.symbols.shape == symbols.shape:
-            changed = cover((drawing.symbols != symbols).numpy())
-        if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
+            changed = (drawing.symbols != symbols).numpy()
+        if drawing is None or changed is None or changed.mean() > _ANOTHER_MAP:
             drawing = self._begin(pyramid, symbols)
             picture = self._repaint(drawing, pyramid, style, [whole(self._sizes[0])], {})
         else:
-            picture = self._edit(drawing, pyramid, symbols, style, changed)
+            drawing.symbols = symbols
+            picture = self._edit(drawing, pyramid, style, changed)
         self._drawing = drawing
         return picture.clone()
 
@@ -120,29 +123,22 @@ class IncrementalEngine:
         return self._canvas
 
     def _edit(
-        self,
-        drawing: _Drawing,
-        pyramid: LabelPyramid,
-        symbols: Tensor,
-        style: Tensor | None,
-        changed: list[Box],
+        self, drawing: _Drawing, pyramid: LabelPyramid, style: Tensor | None, changed: NDArray[np.bool_]
     ) -> Tensor:
-        """Follow a map that has changed in these boxes, and a style."""
-        before, drawing.symbols = drawing.symbols, symbols
-        different = (before != symbols).numpy()
-
-        def seen(size: Size) -> list[Box]:
-            found = (sampled(different, box, size) for box in changed)
-            return [box for box in found if box is not None]
-
-        modulated = {size: level.edit(symbols, seen(size)) for size, level in drawing.levels.items()}
+        """Follow a style, and a map that has changed where (H, W) says so."""
+        boxes = cover(changed)
+        seen = {
+            size: [part for box in boxes if (part := sampled(changed, box, size))]
+            for size in dict.fromkeys(self._sizes)
+        }
+        modulated = {size: level.edit(drawing.symbols, seen[size]) for size, level in drawing.levels.items()}
         stem: list[Box] = []
-        if self.engine.stem is not None and seen(self._sizes[0]):
+        smallest = self._sizes[0]
+        if self.engine.stem is not None and seen[smallest]:
             drawing.stem = self.engine.stem_table(pyramid)
-            reach = self.engine.stem.kernel_size // 2
-            stem = [box.grown(reach, self._sizes[0]) for box in seen(self._sizes[0])]
+            stem = [box.grown(self.engine.stem.kernel_size // 2, smallest) for box in seen[smallest]]
         if not _same(style, drawing.style):
-            stem = [whole(self._sizes[0])]
+            stem = [whole(smallest)]
         return self._repaint(drawing, pyramid, style, stem, modulated)
 
     def _repaint(
@@ -181,10 +177,6 @@ class IncrementalEngine:
 def follow(engine: Engine) -> Engine:
     """The same engine, drawing each picture from the one before where it can."""
     return IncrementalEngine(engine) if isinstance(engine, SpadeEngine) else engine
-
-
-def _area(boxes: list[Box]) -> int:
-    return sum(box.area for box in boxes)
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:

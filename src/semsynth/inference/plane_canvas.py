@@ -1,5 +1,6 @@
 """The features of the latest picture on the processor's matrix unit, see `canvas.py`."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,14 +46,16 @@ class PlaneCanvas:
         """See `Canvas`."""
         planes = self._room.blocks[block]
         last = block + 1 == len(self._network.blocks)
-        inputs, middle, outputs = (_rows(boxes, grow, planes.frame) for grow in (0, 1, GROWTH))
+        rows = None
+        if boxes != [whole((planes.frame.height, planes.frame.width))]:
+            rows = Rows(*(_rows(boxes, grow, planes.frame) for grow in (0, 1, GROWTH)))
         framed = level.index.as_strided((planes.frame.positions,), (1,), 0)
         self._network.blocks[block].run(
             self._room.stem if block == 0 else self._room.blocks[block - 1].outputs,
             planes,
             BlockTables(tables, framed),
             style,
-            rows=Rows(inputs, middle, outputs),
+            rows=rows,
             slope=SLOPE if last else 1.0,
         )
 
@@ -69,8 +72,13 @@ class PlaneCanvas:
 
 
 def _rows(boxes: list[Box], grow: int, frame: Frame) -> Tensor:
-    size = (frame.height, frame.width)
-    if boxes == [whole(size)]:
-        return frame.rows
-    parts = [box.grown(grow, size) for box in boxes]
-    return torch.cat([frame.box(part.top, part.bottom, part.left, part.right) for part in parts])
+    """The rows of boxes that reach so many pixels farther, see `Frame.rows`."""
+    parts = [box.grown(grow, (frame.height, frame.width)) for box in boxes]
+    rows = np.empty((sum(part.bottom - part.top for part in parts), 2), np.int32)
+    at = 0
+    for part in parts:
+        to = at + part.bottom - part.top
+        rows[at:to, 0] = np.arange(part.top + 1, part.bottom + 1) * (frame.width + 2) + part.left + 1
+        rows[at:to, 1] = part.right - part.left
+        at = to
+    return torch.from_numpy(rows)
