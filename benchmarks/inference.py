@@ -4,8 +4,8 @@ The network is the published one at full size with healthy random weights: He's 
 statistics of real batches. The baseline is that network as published (`published.py`): eager, float32,
 one-hot planes, every modulation a pair of dense convolutions. Everything runs in one process with the C
 library's own allocator settings, on the same maps; the variants take turns, and of every variant and map the
-median of the rounds counts, then the mean over maps. The dense network takes as long for every map, so a
-round times it on one.
+median of the rounds counts, then the mean over maps. A dense network takes as long for every map, so a round
+times it on one.
 
     float32, bfloat16       our engine, a new label map every time: nothing is kept
     bfloat16_restyle        the same map in another style (the variant whose stem is a style)
@@ -17,160 +17,36 @@ round times it on one.
 """
 
 import argparse
-import copy
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
 
+from inference_cases import (
+    Case,
+    OneMapARound,
+    Strokes,
+    compiled,
+    dense,
+    engine,
+    fallback,
+    from_scratch,
+    openvino,
+    restyled,
+)
 from inference_networks import NETWORKS, LabelMap, landscape, network, read_maps
-from published import draw, label_planes
-from semsynth.inference.engine import SpadeEngine, engine_for
-from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-Draw = Callable[[LabelMap], Tensor]
-
-
-@dataclass
-class Case:
-    """One variant: what draws a map, and the milliseconds it took, a list per map."""
-
-    draw: Draw
-    maps: list[LabelMap]
-    prepare: Draw | None = None
-    times: dict[int, list[float]] = field(default_factory=dict)
-
-    def ms(self) -> float:
-        """Median over the rounds, mean over the maps."""
-        return statistics.mean(statistics.median(times) for times in self.times.values())
-
-    def run(self, index: int) -> None:
-        """Draw a map and note how long it took."""
-        here = self.maps[index]
-        if self.prepare is not None:
-            self.prepare(here)
-        began = time.perf_counter()
-        self.draw(here)
-        self.times.setdefault(index, []).append((time.perf_counter() - began) * 1000)
-
-
-@torch.inference_mode()
-def from_scratch(engine: SpadeEngine, here: LabelMap, style: Tensor | None = None) -> Tensor:
-    """Draw with nothing kept from an earlier map."""
-    pyramid = engine.generator.pyramid(here.labels, here.instances)
-    return engine.draw(engine.tables(pyramid), style)
-
-
-def dense(generator: SpadeGenerator) -> Draw:
-    """The network as published."""
-
-    @torch.inference_mode()
-    def run(here: LabelMap) -> Tensor:
-        return draw(generator, label_planes(here.labels, generator.num_classes, here.instances))
-
-    return run
-
-
-def engine(generator: SpadeGenerator, precision: str) -> SpadeEngine:
-    """Our engine on weights of its own."""
-    found = engine_for(copy.deepcopy(generator), precision)  # type: ignore[arg-type]
-    assert isinstance(found, SpadeEngine)
-    return found
-
-
-@contextmanager
-def public_operations() -> Iterator[None]:
-    """What SEMSYNTH_NATIVE=0 does."""
-    with patch.object(native, "available", return_value=False):
-        yield
-
-
-def fallback(generator: SpadeGenerator) -> Draw:
-    with public_operations():
-        found = engine(generator, "bfloat16")
-
-    def run(here: LabelMap) -> Tensor:
-        with public_operations():
-            return from_scratch(found, here)
-
-    return run
-
-
-def restyled(name: str, maps: list[LabelMap]) -> Case:
-    """The style changes, the map stays: its tables are kept."""
-    found = engine(network(name, maps, style=True), "bfloat16")
-    styles = torch.Generator().manual_seed(0)
-
-    def run(here: LabelMap) -> Tensor:
-        style = torch.randn(1, found.generator.style_dim or 1, generator=styles)
-        return found(here.labels, style=style, instances=here.instances)
-
-    return Case(run, maps, prepare=run)
-
-
-def compiled(generator: SpadeGenerator) -> Draw:
-    """torch.compile at its best: bfloat16, channels last, weights frozen."""
-    import torch._inductor.config as inductor
-
-    inductor.freezing = True
-    twin = copy.deepcopy(generator).bfloat16().to(memory_format=torch.channels_last)
-    quick = torch.compile(_Dense(twin))
-
-    @torch.inference_mode()
-    def run(here: LabelMap) -> Tensor:
-        planes = label_planes(here.labels, twin.num_classes, here.instances).bfloat16()
-        return quick(planes.contiguous(memory_format=torch.channels_last)).float()  # type: ignore[no-any-return]
-
-    return run
-
-
-class _Dense(nn.Module):
-    def __init__(self, generator: SpadeGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, planes: Tensor) -> Tensor:
-        return draw(self.generator, planes)
-
-
-def openvino(generator: SpadeGenerator, here: LabelMap) -> Draw | None:
-    """OpenVINO on the dense network, allowed to compute in bfloat16; None where it is not installed."""
-    try:
-        import openvino as ov
-    except ImportError:
-        return None
-    planes = label_planes(here.labels, generator.num_classes, here.instances)
-    model = ov.convert_model(_Dense(copy.deepcopy(generator)), example_input=planes, input=[planes.shape])
-    hints = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    ready = ov.Core().compile_model(model, "CPU", hints)
-
-    def run(here: LabelMap) -> Tensor:
-        planes = label_planes(here.labels, generator.num_classes, here.instances)
-        return torch.from_numpy(next(iter(ready([planes.numpy()]).values())))
-
-    return run
-
-
-def strokes(generator: SpadeGenerator, maps: list[LabelMap]) -> Case | None:
-    """Strokes of radius 4 at random places, one after the other; None without an incremental engine."""
-    return None
 
 
 def build(names: list[str], name: str, maps: list[LabelMap]) -> dict[str, Case]:
     """The cases asked for that can be run here."""
     generator = network(name, maps)
-    cases = {"baseline": Case(dense(generator), maps)}
+    cases: dict[str, Case] = {"baseline": OneMapARound(dense(generator), maps)}
     for precision in ("float32", "bfloat16"):
         if precision in names:
             found = engine(generator, precision)
@@ -179,16 +55,13 @@ def build(names: list[str], name: str, maps: list[LabelMap]) -> dict[str, Case]:
         cases["bfloat16_restyle"] = restyled(name, maps)
     if "bfloat16_fallback" in names:
         cases["bfloat16_fallback"] = Case(fallback(generator), maps)
+    if "stroke4" in names:
+        cases["stroke4"] = Strokes(generator, maps)
     if "compile_bf16" in names:
-        cases["compile_bf16"] = Case(compiled(generator), maps)
-    optional = {
-        "openvino_bf16": lambda: openvino(generator, maps[0]),
-        "stroke4": lambda: strokes(generator, maps),
-    }
-    for case, make in optional.items():
-        made = make() if case in names else None
-        if made is not None:
-            cases[case] = made if isinstance(made, Case) else Case(made, maps)  # type: ignore[arg-type]
+        cases["compile_bf16"] = OneMapARound(compiled(generator), maps)
+    rival = openvino(generator, maps[0]) if "openvino_bf16" in names else None
+    if rival is not None:
+        cases["openvino_bf16"] = OneMapARound(rival, maps)
     if "landscape" in names:
         small, examples = landscape()
         found = engine(small, "bfloat16")
@@ -223,16 +96,16 @@ def measure(cases: dict[str, Case], rounds: int) -> dict[str, Any]:
         for index in range(min(2, len(case.maps))):
             case.draw(case.maps[index])
     for turn in range(rounds):
-        for name, case in cases.items():
-            for index in [turn % len(case.maps)] if name == "baseline" else range(len(case.maps)):
-                case.run(index)
+        for case in cases.values():
+            case.turn(turn)
         print(f"round {turn + 1} of {rounds}", file=sys.stderr)
-    every = [ms for times in cases["baseline"].times.values() for ms in times]
-    baseline = statistics.median(every)
+    baseline = cases["baseline"].ms()
     report: dict[str, Any] = {"cases": {}}
     for name, case in cases.items():
         if name != "baseline":
             report["cases"][name] = {"ratio": baseline / case.ms(), "ms": case.ms()}
+    if "landscape" in cases:
+        report["landscape_pictures_per_second"] = 1000 / cases["landscape"].ms()
     return report | {"baseline_ms": baseline}
 
 

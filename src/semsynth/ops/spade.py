@@ -16,7 +16,7 @@ from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.convolution import Conv2d
 from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.lookup import lookup_sum
-from semsynth.ops.norm import parameter_free_norm
+from semsynth.ops.norm import EPSILON, BatchNorm2d, parameter_free_norm
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid, PatchPlan
 
 SLOPE = 0.2
@@ -145,6 +145,8 @@ class Spade(nn.Module):
         row = self._style_row(style)
         if fused.supports(x):
             return fused.modulate(x, table, plan, self.norm, row, slope=slope, upsample=upsample)
+        if isinstance(self.norm, BatchNorm2d) and not self.norm.training and not torch.is_grad_enabled():
+            return self._apply_folded(x, table, plan, row, slope, upsample)
         maps = table[plan.index].permute(0, 3, 1, 2)  # (B,2C,h,w)
         gamma, beta = (maps if row is None else maps + row[:, :, None, None]).chunk(2, 1)
         return self._apply_maps(x, gamma, beta, slope, upsample)
@@ -162,6 +164,26 @@ class Spade(nn.Module):
             normalized = F.interpolate(normalized, scale_factor=2)
         out = torch.addcmul(normalized + beta, normalized, gamma)
         return out if slope == 1.0 else F.leaky_relu(out, slope)
+
+    def _apply_folded(
+        self, x: Tensor, table: Tensor, plan: PatchPlan, row: Tensor | None, slope: float, upsample: bool
+    ) -> Tensor:
+        """Norm and modulation as one scale and shift per distinct patch: few passes over the pixels."""
+        assert isinstance(self.norm, BatchNorm2d)
+        dtype = compute_dtype(x)
+        wide = torch.promote_types(dtype, torch.float32)
+        rstd, mean = (self.norm.running_var.to(wide) + EPSILON).rsqrt(), self.norm.running_mean.to(wide)
+        gamma, beta = table.to(wide).chunk(2, 1)  # (U,C)
+        scale = (1 + gamma) * rstd
+        shift = beta - mean * scale
+        scale, shift = (F.embedding(plan.index, rows.to(dtype)) for rows in (scale, shift))  # (B,h,w,C)
+        if row is not None:
+            gamma, beta = row.to(wide)[:, None, None].chunk(2, 3)
+            scale += (gamma * rstd).to(dtype)
+            shift += (beta - mean * rstd * gamma).to(dtype)
+        x = F.interpolate(x, scale_factor=2) if upsample else x
+        out = shift.addcmul_(x.permute(0, 2, 3, 1).to(dtype), scale)
+        return (out if slope == 1.0 else F.leaky_relu_(out, slope)).permute(0, 3, 1, 2)
 
     def _style_row(self, style: Tensor | None) -> Tensor | None:
         """What the style (B, Z) adds to gamma and beta: (B, 2C), or None."""
