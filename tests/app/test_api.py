@@ -130,6 +130,31 @@ def test_a_photo_changes_only_where_its_map_does(client: Any) -> None:
     assert not np.array_equal(after, photo)
 
 
+def test_a_large_photo_keeps_its_own_pixels_in_large_pictures(client: Any) -> None:
+    photo = np.random.default_rng(1).integers(0, 256, (512, 600, 3), np.uint8)
+    size = {"width": "256", "height": "256"}
+    found = client.post("/api/photos", files={"photo": png(photo)}, data=size).json()
+    kept = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["png"]))))
+    assert np.array_equal(kept, photo[:, 44:556])
+    ids = np.frombuffer(base64.b64decode(found["labels"]), np.uint8).reshape(256, 256).copy()
+    ids[100:140, 100:140] = SPACE.names.index("sand")
+    form = {"settings": f'{{"photo": "{found["key"]}", "feather": 8}}', "format": "rgb"}
+    outside = np.ones((512, 512), bool)
+    outside[180:300, 180:300] = False
+    for scale in (1, 2, 3):
+        answer = client.post("/api/synthesize", files={"map": png(ids)}, data=form | {"scale": str(scale)})
+        picture = np.frombuffer(answer.content, np.uint8).reshape(256 * scale, 256 * scale, 3)
+        if scale == 2:
+            assert np.array_equal(picture[outside], kept[outside])
+            assert not np.array_equal(picture, kept)
+    again = client.post(
+        "/api/photos",
+        files={"photo": base64.b64decode(found["png"])},
+        data=size | {"labels": found["labels"]},
+    )
+    assert again.json()["key"] == found["key"]
+
+
 def test_projects_are_kept_and_forgotten(client: Any) -> None:
     ids = base64.b64encode(landscape(SPACE, 32).tobytes()).decode()
     body = {

@@ -65,8 +65,11 @@ def test_serves_a_network_at_the_printed_address_and_stops_when_told(
         style = client.post(f"{home}api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))})
         assert len(style.json()["vector"]) == 16
         size = {"width": "64", "height": "64"}
-        refused = client.post(f"{home}api/photos", files={"photo": png(labels)}, data=size)
-        assert "segmenter" in refused.json()["error"]
+        answer = client.post(f"{home}api/photos", files={"photo": png(labels)}, data=size)
+        if load_painter(small_model).describe().segments:
+            assert len(answer.json()["vector"]) == 16
+        else:
+            assert "segmenter" in answer.json()["error"]
         assert client.get(home, headers={"Host": "evil.example"}).status_code == 421
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

@@ -42,7 +42,8 @@ def test_blending_keeps_both_sides_bit_for_bit() -> None:
 
 def test_the_shelf_keeps_the_newest_and_refuses_others() -> None:
     shelf = PhotoShelf(2)
-    photos = [Photo(np.full((4, 4, 3), i, np.uint8), np.zeros((4, 4), np.uint8)) for i in range(3)]
+    pixels = np.arange(3 * 48, dtype=np.uint8).reshape(3, 4, 4, 3)
+    photos = [Photo(p, np.zeros((4, 4), np.uint8), p) for p in pixels]
     keys = [shelf.add(photo) for photo in photos]
     assert shelf.find(keys[2], (4, 4)) is photos[2]
     with pytest.raises(SemsynthError, match="hand it in again"):

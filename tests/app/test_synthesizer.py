@@ -11,6 +11,7 @@ from PIL import Image
 from semsynth.app.engine import Engine, Painted, PaintJob, PhotoJob, TakenApart
 from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings, VectorLook
 from semsynth.app.protocol import Format
+from semsynth.app.segmenter import PRETRAINED
 from semsynth.app.synthesizer import SynthesizerPainter, load_painter, mix
 from semsynth.cli.edit import add_parser
 from semsynth.errors import SemsynthError
@@ -32,7 +33,7 @@ def test_describes_the_model(painter: SynthesizerPainter) -> None:
     assert (found.name, found.image_size, found.style_dim) == ("small", (64, 64), 16)
     assert [card.name for card in found.styles] == ["first"]
     assert found.encodes
-    assert not found.segments
+    assert found.segments == any(PRETRAINED.glob("*/segmenter.json"))
 
 
 def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, labels: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from semsynth.app.desk import Desk, desk_of, upload_bytes
+from semsynth.app.edit import resize
 from semsynth.app.engine import PaintJob, PhotoJob
 from semsynth.app.images import encode, read_photo
 from semsynth.app.look import MAX_SEED, NamedLook, SeedLook, Settings
@@ -125,16 +126,16 @@ async def photo_to_edit(
         )
     if known is not None:
         check_labels(known, found.label_space.num_classes)
-    pixels = await desk.aside(
-        read_photo, await upload_bytes(photo, desk.limits), desk.limits, (width, height)
-    )
-    apart = await desk.worker.take_apart(PhotoJob(pixels, segment=known is None, labels=known))
+    data, size = await upload_bytes(photo, desk.limits), (width, height)
+    large = await desk.aside(read_photo, data, desk.limits, size, desk.limits.max_scale)
+    pixels = large if large.shape[:2] == (height, width) else await desk.aside(resize, large, size)
+    apart = await desk.worker.take_apart(PhotoJob(pixels, known is None, known, large))
     assert apart.labels is not None
     return {
         "key": apart.key,
         "vector": apart.vector,
         "labels": pack_ids(apart.labels),
-        "png": to_base64(await desk.aside(encode, pixels, Format.PNG)),
+        "png": to_base64(await desk.aside(encode, large, Format.PNG)),
         "thumbnail": await desk.aside(_thumbnail, pixels),
     }
 

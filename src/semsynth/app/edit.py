@@ -15,12 +15,22 @@ class Photo:
     """A photograph under edit.
 
     Attributes:
-        pixels: (H, W, 3) uint8, as it was handed in.
+        pixels: (H, W, 3) uint8, at the size of its label map.
         labels: (H, W) uint8, what it shows, before any change.
+        large: (kH, kW, 3) uint8, a whole number of times larger where it was handed in larger; ``pixels``
+            where it was not.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
+    large: np.ndarray
+
+    def at(self, scale: int) -> np.ndarray:
+        """Give it ``scale`` times as large as its label map: where it was handed in so large, untouched."""
+        if scale == 1:
+            return self.pixels
+        height, width = (scale * n for n in self.labels.shape)
+        return self.large if self.large.shape[:2] == (height, width) else resize(self.large, (width, height))
 
 
 def change_mask(before: np.ndarray, after: np.ndarray, feather: int) -> np.ndarray:
@@ -55,6 +65,12 @@ def blend(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarra
     return mixed.astype(np.uint8)
 
 
+def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a picture (H, W, 3) or a mask (H, W), uint8, smoothly to ``size``: (width, height)."""
+    kind = Image.Resampling.LANCZOS if pixels.ndim == 3 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(pixels).resize(size, kind))
+
+
 class PhotoShelf:
     """The photographs under edit, the most recently used ones.
 
@@ -68,7 +84,7 @@ class PhotoShelf:
 
     def add(self, photo: Photo) -> str:
         """Keep a photograph and give its key: 32 hexadecimal digits, the same for the same pixels."""
-        key = hashlib.sha256(photo.pixels.tobytes() + photo.labels.tobytes()).hexdigest()[:32]
+        key = hashlib.sha256(photo.large.tobytes() + photo.labels.tobytes()).hexdigest()[:32]
         self._photos[key] = photo
         self._photos.move_to_end(key)
         while len(self._photos) > self._count:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask
+from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask, resize
 from semsynth.app.images import encode
 from semsynth.app.look import Settings
 from semsynth.app.painter import Description, Painter
@@ -30,11 +30,15 @@ class PaintJob:
 
 @dataclass(frozen=True)
 class PhotoJob:
-    """A photograph to take apart: its style, and its labels, found (``segment``) or given."""
+    """A photograph to take apart: its style, and its labels, found (``segment``) or given.
+
+    ``large`` is the same, a whole number of times larger, where there is more of it than ``pixels``.
+    """
 
     pixels: np.ndarray
     segment: bool = False
     labels: np.ndarray | None = None
+    large: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -87,24 +91,35 @@ class Engine:
 
     def _paint(self, job: PaintJob) -> Painted:
         start = time.perf_counter()
-        pixels = self.painter.paint(job.labels, job.settings.look)
+        pixels, scale = self.painter.paint(job.labels, job.settings.look), job.scale
         if job.settings.photo is not None and not job.settings.everywhere:
-            photo = self.shelf.find(job.settings.photo, job.labels.shape)
-            mask = change_mask(photo.labels, job.labels, job.settings.feather)
-            pixels = blend(photo.pixels, pixels, mask)
+            pixels, scale = self._retouch(job, job.settings.photo, pixels), 1
         text = {
             "model": self.description.name,
             "labels": self.description.label_space.name,
             "settings": job.settings.model_dump(exclude_defaults=False),
         }
-        data = encode(pixels, job.format, scale=job.scale, quality=job.quality, text=text)
-        height, width = (job.scale * n for n in pixels.shape[:2])
+        data = encode(pixels, job.format, scale=scale, quality=job.quality, text=text)
+        height, width = (scale * n for n in pixels.shape[:2])
         return Painted(data, width, height, time.perf_counter() - start)
+
+    def _retouch(self, job: PaintJob, key: str, pixels: np.ndarray) -> np.ndarray:
+        """Lay what was painted over the photograph, at the size asked for."""
+        photo = self.shelf.find(key, job.labels.shape)
+        mask = change_mask(photo.labels, job.labels, job.settings.feather)
+        if job.scale > 1:
+            size = (job.scale * pixels.shape[1], job.scale * pixels.shape[0])
+            pixels, mask = resize(pixels, size), resize(mask, size)
+        return blend(photo.at(job.scale), pixels, mask)
 
     def _take_apart(self, job: PhotoJob) -> TakenApart:
         vector = self.painter.encode(job.pixels) if self.description.encodes else []
         labels = self.painter.segment(job.pixels) if job.segment else job.labels
-        key = None if labels is None else self.shelf.add(Photo(job.pixels, labels))
+        key = (
+            None
+            if labels is None
+            else self.shelf.add(Photo(job.pixels, labels, job.pixels if job.large is None else job.large))
+        )
         return TakenApart(vector, labels, key)
 
 

@@ -43,7 +43,9 @@ def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWE
     return picture
 
 
-def read_photo(data: bytes, limits: Limits, size: tuple[int, int] | None = None) -> np.ndarray:
+def read_photo(
+    data: bytes, limits: Limits, size: tuple[int, int] | None = None, times: int = 1
+) -> np.ndarray:
     """Read a photograph upright, in colour.
 
     Args:
@@ -51,11 +53,15 @@ def read_photo(data: bytes, limits: Limits, size: tuple[int, int] | None = None)
         limits: What is accepted.
         size: (width, height) to cover; the middle is kept and what overhangs is cut off. A photograph of
             exactly this size comes back untouched.
+        times: Up to how many times larger than ``size``, a whole number, a larger photograph is kept.
 
     Returns:
         (H, W, 3) uint8.
     """
     picture = ImageOps.exif_transpose(open_picture(data, limits)).convert("RGB")
+    if size is not None:
+        most = max(1, min(times, picture.width // size[0], picture.height // size[1]))
+        size = (most * size[0], most * size[1])
     if size is not None and picture.size != size:
         picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
     return np.asarray(picture)

@@ -102,8 +102,10 @@ def check_project(project: Project, limits: Limits) -> None:
     if project.photo:
         unpack_ids(project.photo_labels, project.width, project.height)
         photo = open_picture(_from_base64(project.photo), limits, ("PNG",))
-        if photo.size != (project.width, project.height):
-            raise SemsynthError("The project's photograph has another size than its layers.")
+        if photo.size not in [
+            (n * project.width, n * project.height) for n in range(1, limits.max_scale + 1)
+        ]:
+            raise SemsynthError("The project's photograph does not have the size of its layers.")
 
 
 def unpack_ids(text: str, width: int, height: int) -> np.ndarray:

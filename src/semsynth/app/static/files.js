@@ -154,8 +154,8 @@ export class Files {
       active: drawing.active,
       settings,
       own_styles: this.styles.own,
-      photo: photo ? toBase64(photo.png) : "",
-      photo_labels: photo ? toBase64(photo.labels) : "",
+      photo: photo?.png ?? "",
+      photo_labels: photo?.labels ?? "",
     };
   }
 
@@ -180,7 +180,7 @@ export class Files {
     if (project.photo) {
       this.photo.feather = project.settings.feather ?? 8;
       this.photo.everywhere = project.settings.everywhere ?? false;
-      await this.photo.resume(fromBase64(project.photo), fromBase64(project.photo_labels));
+      await this.photo.resume(project.photo, project.photo_labels);
     }
     this.studio.told.emit("Project opened");
   }

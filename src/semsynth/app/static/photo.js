@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from "./bytes.js";
+import { fromBase64 } from "./bytes.js";
 import { icon } from "./icons.js";
 import { button } from "./palette.js";
 import { sendForm } from "./server.js";
@@ -19,8 +19,8 @@ export class PhotoEdit {
   constructor(studio, styles) {
     this.studio = studio;
     this.styles = styles;
-    /** The photograph as a PNG, its labels, and the server's key for both.
-     * @type {{png: Uint8Array<ArrayBuffer>, labels: Uint8Array<ArrayBuffer>, key: string} | null} */
+    /** The photograph as a PNG and its labels, in base 64, and the server's key for both.
+     * @type {{png: string, labels: string, key: string} | null} */
     this.photo = null;
     this.everywhere = false;
     this.feather = 8;
@@ -78,11 +78,11 @@ export class PhotoEdit {
 
   /**
    * Go on with a photograph of a project, or hand it to a server that was started anew.
-   * @param {Uint8Array<ArrayBuffer>} png
-   * @param {Uint8Array<ArrayBuffer>} labels
+   * @param {string} png in base 64
+   * @param {string} labels in base 64
    */
   async resume(png, labels) {
-    this.take(await this.send(new Blob([png]), toBase64(labels)));
+    this.take(await this.send(new Blob([fromBase64(png)]), labels));
     this.changed.emit();
   }
 
@@ -112,7 +112,7 @@ export class PhotoEdit {
 
   /** @param {{key: string, png: string, labels: string}} found */
   take(found) {
-    this.photo = { key: found.key, png: fromBase64(found.png), labels: fromBase64(found.labels) };
+    this.photo = { key: found.key, png: found.png, labels: found.labels };
     this.show();
   }
 
