@@ -40,6 +40,7 @@ MADE_TINY = {
     "semsynth train": TINY_TRAINING,
     "semsynth model import": "",
     "semsynth model info": "",
+    "semsynth model export": "--size 32x32",
 }
 NOT_HERE = {
     "semsynth app": "serves until it is stopped; tests/app runs it",

@@ -8,9 +8,7 @@ changes little, and the rest is exactly what it was.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
@@ -22,7 +20,7 @@ from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import Spade
 
-_ANOTHER_MAP = 0.5  # share of the label map from which on it is taken for another one
+_ANOTHER_MAP = 0.5  # changed share of the label map from which on it is taken for another one
 
 
 @dataclass
@@ -80,13 +78,12 @@ class IncrementalEngine:
         symbols = pyramid.full.symbols[0].int()
         changed = None
         if drawing is not None and drawing.symbols.shape == symbols.shape:
-            changed = (drawing.symbols != symbols).numpy()
-        if drawing is None or changed is None or changed.mean() > _ANOTHER_MAP:
+            changed = cover((drawing.symbols != symbols).numpy())
+        if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
             drawing = self._begin(pyramid, symbols)
             picture = self._repaint(drawing, pyramid, style, [whole(self._sizes[0])], {})
         else:
-            drawing.symbols = symbols
-            picture = self._edit(drawing, pyramid, style, changed)
+            picture = self._edit(drawing, pyramid, symbols, style, changed)
         self._drawing = drawing
         return picture.clone()
 
@@ -123,10 +120,16 @@ class IncrementalEngine:
         return self._canvas
 
     def _edit(
-        self, drawing: _Drawing, pyramid: LabelPyramid, style: Tensor | None, changed: NDArray[np.bool_]
+        self,
+        drawing: _Drawing,
+        pyramid: LabelPyramid,
+        symbols: Tensor,
+        style: Tensor | None,
+        boxes: list[Box],
     ) -> Tensor:
-        """Follow a style, and a map that has changed where (H, W) says so."""
-        boxes = cover(changed)
+        """Follow a style, and a map that has changed in these boxes."""
+        changed = (drawing.symbols != symbols).numpy()
+        drawing.symbols = symbols
         seen = {
             size: [part for box in boxes if (part := sampled(changed, box, size))]
             for size in dict.fromkeys(self._sizes)
@@ -177,6 +180,10 @@ class IncrementalEngine:
 def follow(engine: Engine) -> Engine:
     """The same engine, drawing each picture from the one before where it can."""
     return IncrementalEngine(engine) if isinstance(engine, SpadeEngine) else engine
+
+
+def _area(boxes: list[Box]) -> int:
+    return sum(box.area for box in boxes)
 
 
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
