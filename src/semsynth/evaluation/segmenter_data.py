@@ -1,8 +1,6 @@
-"""What a segmenter learns from: photographs at hand, their balance, and their augmented views.
+"""What a segmenter learns from: photographs at hand, their balance, and how they are augmented.
 
-Photographs are decoded once, into memory-mapped arrays. Where early steps of the encoder are frozen, every
-photograph is augmented in a few ways, put through them once in bfloat16, and the results are kept as
-memory-mapped files too: training then costs a third.
+Photographs are decoded once, into memory-mapped arrays.
 """
 
 import json
@@ -24,8 +22,6 @@ from semsynth.errors import SemsynthError
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
-Early = Callable[[Tensor], list[Tensor]]
-"""Pictures (B, 3, S, S) in [-1, 1] → what the frozen steps make of them."""
 
 
 @dataclass(frozen=True)
@@ -153,86 +149,6 @@ def augmented(
     images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
     classes = torch.from_numpy(np.stack([ids for _, ids in pairs]))
     return recolour(images.float().div_(127.5).sub_(1), rng), classes
-
-
-class Views:
-    """Augmented pictures behind the frozen steps, on disk: row ``view * N + index`` of each file.
-
-    Args:
-        photographs: What is augmented.
-        early: The frozen steps.
-        count: Views of each photograph.
-        least_crop: See ``augment``.
-        seed: Of the augmentation.
-        folder: Where the files are, or will be.
-        stamp: Says what they hold; files with another stamp are made again.
-        report: Called with the rows that are done.
-    """
-
-    def __init__(
-        self,
-        photographs: Photographs,
-        early: Early,
-        *,
-        count: int,
-        least_crop: float,
-        seed: int,
-        folder: Path,
-        stamp: str,
-        report: Callable[[int], None] = lambda rows: None,
-        chunk: int = 32,
-    ) -> None:
-        self.photographs, self.count = photographs, count
-        rows = count * len(photographs)
-        seal = folder / "views.json"
-        state = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
-        done = state["done"] if state.get("stamp") == stamp else 0
-        self.files: list[npt.NDArray[np.uint16]] = []
-        classes_path = folder / "views-classes.npy"
-        side = photographs.images.shape[1]
-        shape = (rows, side, side)
-        self.classes = open_memmap(classes_path, "r+" if done else "w+", np.uint8, None if done else shape)
-        for start in range(done, rows, chunk):
-            every = np.arange(start, min(start + chunk, rows))
-            rng = np.random.default_rng([seed, start])
-            images, classes = augmented(photographs, every % len(photographs), least_crop, rng)
-            results = [result.permute(0, 2, 3, 1).to(torch.bfloat16).contiguous() for result in early(images)]
-            if not self.files:
-                self.files = [
-                    self._open(folder, i, done, (rows, *r.shape[1:])) for i, r in enumerate(results)
-                ]
-            for file, result in zip(self.files, results):
-                file[every] = result.view(torch.uint16).numpy()
-            self.classes[every] = classes.numpy()
-            report(int(every[-1]) + 1)
-            if (start // chunk) % 32 == 31 or every[-1] == rows - 1:
-                self._flush()
-                state = {"stamp": stamp, "files": len(self.files), "done": int(every[-1]) + 1}
-                seal.write_text(json.dumps(state), encoding="utf-8")
-        if not self.files:
-            self.files = [np.load(folder / f"views-{i}.npy", mmap_mode="r") for i in range(state["files"])]
-
-    @staticmethod
-    def _open(folder: Path, number: int, done: int, shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
-        path = folder / f"views-{number}.npy"
-        return open_memmap(path, "r+" if done else "w+", np.uint16, None if done else shape)
-
-    def _flush(self) -> None:
-        for file in (*self.files, self.classes):
-            if isinstance(file, np.memmap):
-                file.flush()
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def rows(self, rows: npt.NDArray[np.int64]) -> tuple[list[Tensor], Tensor]:
-        """Some of the views: what the late steps need, and the classes (B, S, S) uint8."""
-        kept = [torch.from_numpy(file[rows]).view(torch.bfloat16).permute(0, 3, 1, 2) for file in self.files]
-        return kept, torch.from_numpy(self.classes[rows])
-
-    def batch(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        """A random view of each photograph."""
-        return self.rows(rng.integers(0, self.count, len(indices)) * len(self.photographs) + indices)
 
 
 Draw = Callable[[npt.NDArray[np.int64], Rng], tuple[list[Tensor], Tensor]]

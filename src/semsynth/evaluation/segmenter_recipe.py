@@ -28,38 +28,29 @@ class SegmenterRecipe:
         encoder_rate: Of the late stages of a pretrained encoder.
         frozen_steps: How many of the eight steps (stem and seven stages) of a pretrained encoder stay as they
             are.
-        views: How many augmented versions of each photograph are put through the frozen steps once and kept
-            on disk, about 0.4 MB each with six frozen steps; 0 augments afresh every time.
         weight_decay: Of AdamW.
         ema: Decay of the averaged weights, which are what is kept.
         class_power: Classes weigh (share of pixels) ** -class_power in the loss.
         rare_share: Pictures holding a class that fewer than this share of pictures hold are drawn more often.
         least_crop: The smallest part of a photograph an augmented view shows, as a share of its area.
-        points: Pixels of each view that the decoder is taught on before whole pictures.
-        point_epochs: How often it sees them; 0 leaves that out. Pixels of one picture repeat each other, so
-            a few of each teach the decoder in minutes; whole pictures then teach encoder and decoder
-            together.
         validate_every: Pictures between validations.
         seed: Of everything that is drawn.
     """
 
     encoder: str = "efficientnet-lite2"
-    width: int = 256
+    width: int = 128
     size: int = 256
-    pictures: int = 60_000
+    pictures: int = 40_000
     minutes: float = 0.0
     batch_size: int = 8
     learning_rate: float = 2e-3
-    encoder_rate: float = 3e-4
-    frozen_steps: int = 6
-    views: int = 6
+    encoder_rate: float = 2e-4
+    frozen_steps: int = 4
     weight_decay: float = 1e-2
     ema: float = 0.998
-    class_power: float = 0.35
+    class_power: float = 0.2
     rare_share: float = 0.1
-    least_crop: float = 0.5
-    points: int = 96
-    point_epochs: int = 0
+    least_crop: float = 0.35
     validate_every: int = 4_000
     seed: int = 0
 
@@ -68,11 +59,6 @@ class SegmenterRecipe:
             raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
         if self.size % 32 or self.size < 64:
             raise SemsynthError(f"size is {self.size}; it must be a multiple of 32, at least 64.")
-        if self.point_epochs and not (self.views and self.frozen):
-            raise SemsynthError(
-                "point_epochs needs a pretrained encoder with frozen steps, and views: set it to 0 for "
-                "others."
-            )
         if not 0 <= self.frozen_steps <= 8:
             raise SemsynthError(f"frozen_steps is {self.frozen_steps}; a pretrained encoder has 8 steps.")
 

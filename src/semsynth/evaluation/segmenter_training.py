@@ -1,16 +1,14 @@
 """Training our own judge: `semsynth segmenter train`.
 
-Made for two processor cores: the early steps of a pretrained encoder stay frozen, and what they make of a few
-augmented views of each photograph is kept on disk; of the late steps the pointwise convolutions learn (the
-depthwise filters cost more time than they give); the loss is taken at a quarter of the size; and everything
-runs in bfloat16.
+Made for two processor cores: the early steps of a pretrained encoder stay frozen; of the late steps the
+pointwise convolutions learn (the depthwise filters cost more time than they give); the loss is taken at a
+quarter of the size; and everything runs in bfloat16.
 """
 
 import copy
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +26,12 @@ from semsynth.evaluation.segmentation import ConfusionMatrix, SegmentationScores
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.segmenter_data import (
     Balance,
-    Draw,
-    Early,
     Photographs,
     Rng,
-    Views,
     augmented,
     batches,
     decode,
 )
-from semsynth.evaluation.segmenter_points import average, collect, point_steps, point_weights, teach
 from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 
 
@@ -69,62 +63,6 @@ def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase
     row, column = divmod(phase * 5 % 16, 4)
     target = classes[:, row::4, column::4].long()  # (B, S/4, S/4)
     return F.cross_entropy(logits.float(), target, weight=weights, ignore_index=len(weights))
-
-
-def make_views(
-    photographs: Photographs, early: Early, recipe: SegmenterRecipe, folder: Path, progress: Progress | None
-) -> Views:
-    """Put augmented views of every photograph through the frozen steps, or open those of an earlier run."""
-    keys = ("encoder", "size", "frozen_steps", "views", "least_crop", "seed")
-    stamp = json.dumps({key: asdict(recipe)[key] for key in keys} | {"photographs": len(photographs)})
-    return Views(
-        photographs,
-        early,
-        count=recipe.views,
-        least_crop=recipe.least_crop,
-        seed=recipe.seed,
-        folder=folder,
-        stamp=stamp,
-        report=_bar(progress, "frozen steps", recipe.views * len(photographs)),
-    )
-
-
-def teach_decoder(
-    model: PyramidSegmenter,
-    views: Views,
-    balance: Balance,
-    recipe: SegmenterRecipe,
-    progress: Progress | None,
-) -> None:
-    """The first phase: the decoder alone, on single pixels of every view."""
-    model.eval()
-    points = collect(
-        views,
-        lambda kept: model.encoder.late(kept, recipe.frozen),
-        recipe.points,
-        np.maximum(balance.share, 1e-6) ** -0.5,
-        recipe.seed,
-        _bar(progress, "pixels", len(views)),
-    )
-    teach(
-        model,
-        points,
-        point_weights(points, balance.weights, balance.share),
-        epochs=recipe.point_epochs,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        ema=recipe.ema,
-        seed=recipe.seed,
-        report=_bar(progress, "decoder", point_steps(len(points), recipe.point_epochs)),
-    )
-
-
-def _bar(progress: Progress | None, name: str, total: int) -> Callable[[int], None]:
-    """Moves a new progress bar to where it is told."""
-    if progress is None:
-        return lambda done: None
-    task = progress.add_task(name, total=total)
-    return lambda done: progress.update(task, completed=done)
 
 
 @torch.no_grad()
@@ -206,13 +144,11 @@ def train_segmenter(
         seen, spent = state["seen"], state["spent"]
 
     @torch.no_grad()
-    def early(images: Tensor) -> list[Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
-            return model.encoder.early(images.contiguous(memory_format=torch.channels_last), recipe.frozen)
-
-    def fresh(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+    def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
         images, classes = augmented(photographs, indices, recipe.least_crop, rng)
-        return early(images), classes
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
+            return model.encoder.early(images, recipe.frozen), classes
 
     def validate_and_save() -> None:
         scores = validate(averaged, held_out, fast=True)
@@ -229,15 +165,6 @@ def train_segmenter(
         _save_state(state, state_path)
 
     started = time.monotonic() - spent
-    draw: Draw = fresh
-    if recipe.views:
-        views = make_views(photographs, early, recipe, folder / "cache", progress)
-        draw = views.batch
-        if recipe.point_epochs and not state_path.is_file():
-            teach_decoder(model, views, balance, recipe, progress)
-            averaged.load_state_dict(model.state_dict())
-            validate_and_save()
-
     task = progress.add_task("training", total=recipe.pictures, completed=seen) if progress else None
     next_validation = seen + recipe.validate_every
     stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
@@ -262,7 +189,8 @@ def train_segmenter(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        average(pairs, min(recipe.ema, (1 + step) / (10 + step)))
+        with torch.no_grad():
+            torch._foreach_lerp_(*pairs, 1 - min(recipe.ema, (1 + step) / (10 + step)))
         seen += recipe.batch_size
         if progress and task is not None:
             progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
