@@ -308,6 +308,23 @@ def test_what_was_drawn_before_changes_nothing() -> None:
         assert torch.equal(used(ids, style).images, fresh(ids, style).images)
 
 
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_incremental_pictures_are_those_drawn_from_nothing(name: precision.Precision) -> None:
+    """Any size, padding and several pictures included: a stroke, another style, another map."""
+    painter = Synthesizer(small_model(instances=True), precision=name, incremental=True)
+    plain = Synthesizer(small_model(instances=True), precision=name)
+    ids = scene(75, 110)
+    for step in range(6):
+        ids = ids.copy()
+        ids[10 * step : 10 * step + 4, 5 * step : 5 * step + 6] = step % 4
+        style = ("noon", "dusk")[step // 3]
+        drawn, expected = painter(ids, style), plain(ids, style)
+        assert (drawn.images - expected.images).abs().max() <= (2e-5 if name == "float32" else 0.05)
+    assert torch.equal(painter(ids, "noon").images, painter(ids, "noon").images)
+    several = painter(np.stack([ids, ids[:, ::-1]]), seed=1, num_images=2).images
+    assert (several - plain(np.stack([ids, ids[:, ::-1]]), seed=1, num_images=2).images).abs().max() <= 0.05
+
+
 def test_results_are_ordinary_tensors(synthesizer: Synthesizer) -> None:
     result = synthesizer(scene(), seed=0)
     result.images.requires_grad_().sum().backward()
