@@ -182,3 +182,16 @@ def test_instances_command(tmp_path: Path) -> None:
     assert int((drawn >= 256).sum()) == 24 + 5
     with pytest.raises(SemsynthError, match=r"stuffthingmaps/val2017"):
         run("instances", tmp_path, "--split", "val")
+
+
+def test_preview_of_maps_nobody_described(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 3, "val").joinpath("labels.json").unlink()
+    assert run("preview", tmp_path, "-o", tmp_path / "sheet.png") == 0
+    assert (tmp_path / "sheet.png").stat().st_size > 0
+
+
+def test_a_missing_split_names_the_one_there(tmp_path: Path) -> None:
+    trees.photo(tmp_path / "images" / "validation" / "ADE_val_00000001.jpg")
+    trees.ids(tmp_path / "annotations" / "validation" / "ADE_val_00000001.png")
+    with pytest.raises(SemsynthError, match=r"There is a split 'val'\."):
+        load_dataset(tmp_path)

@@ -4,17 +4,19 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semsynth.data import FORMATS, load_dataset
+from semsynth.data import FORMATS, FileDataset, load_dataset, recognise
 from semsynth.data.ade20k import write_outdoor_list
-from semsynth.data.check import CheckReport, SplitReport, check
+from semsynth.data.check import CheckReport, SplitReport, check, own_label_space
 from semsynth.data.coco_instances import draw_instance_maps
 from semsynth.data.preview import write_preview
+from semsynth.errors import SemsynthError
 from semsynth.labels import NAMED, LabelSpace
 
 LISTED = 10
@@ -153,19 +155,28 @@ def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
 
 def run_preview(args: argparse.Namespace) -> int:
     """Write a contact sheet."""
-    split = args.split or "train"
+    name = args.format or recognise(args.root)
     space = label_space_of(args.labels)
-    name = args.format
-    if name is None:
-        data = load_dataset(args.root, split=split, label_space=space)
-    else:
-        data = load_dataset(name, root=args.root, split=split, label_space=space)
+    if space is None and name == "folder":
+        space, _ = own_label_space(args.root)
+    data = _first_split(name, args.root, space, (args.split,) if args.split else ("train", "val", "all"))
     problems = write_preview(data, args.output, count=args.count, seed=args.seed)
     errors = Console(stderr=True, highlight=False)
     for line in problems:
         errors.print(line, markup=False)
     Console(highlight=False).print(f"Wrote {args.output}.", markup=False)
     return 1 if problems else 0
+
+
+def _first_split(name: str, root: Path, space: LabelSpace | None, splits: Sequence[str]) -> FileDataset:
+    """The first of these splits that is there."""
+    errors = []
+    for split in splits:
+        try:
+            return load_dataset(name, root=root, split=split, label_space=space)
+        except SemsynthError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def run_instances(args: argparse.Namespace) -> int:

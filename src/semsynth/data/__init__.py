@@ -4,9 +4,11 @@
 network's size and `loader.batches` streams them.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +120,11 @@ def load_dataset(
     if unknown:
         has = f"it takes {', '.join(known)}" if known else "it takes none"
         raise SemsynthError(f"Format {name!r} has no option {unknown[0]!r}; {has}.")
-    data = load(place, split, label_space=label_space, **options)
+    read = partial(load, label_space=label_space, **options)
+    try:
+        data = read(place, split)
+    except SemsynthError as error:
+        raise SemsynthError(f"{error}{_other_split(read, place, split)}") from error
     data = replace(data, resize_photos=resize_photos)
     if not instances:
         data = data.without_instances()
@@ -129,6 +135,16 @@ def load_dataset(
                 f"{place}: every map of split {split!r} is void on more than {largest_void:.0%}."
             )
     return data
+
+
+def _other_split(read: Callable[[Path, str], FileDataset], root: Path, split: str) -> str:
+    """What to add to the sentence that a split is not there: that the other one is."""
+    other = {"train": "val", "val": "train"}.get(split)
+    with contextlib.suppress(SemsynthError):
+        if other is not None:
+            read(root, other)
+            return f" There is a split {other!r}."
+    return ""
 
 
 def recognise(root: str | Path) -> str:

@@ -156,7 +156,7 @@ def check(
     name = format or recognise(root)
     guessed = False
     if name == "folder" and label_space is None:
-        label_space, guessed = _own_labels(root)
+        label_space, guessed = own_label_space(root)
     found: list[tuple[str, FileDataset]] = []
     errors: list[SemsynthError] = []
     for split in splits or ("train", "val", "test"):
@@ -175,8 +175,12 @@ def check(
     return CheckReport(root, name, space, guessed, has_instances, parts)
 
 
-def _own_labels(root: Path) -> tuple[LabelSpace, bool]:
-    """The label set of a plain folder, and whether it had to be guessed."""
+def own_label_space(root: Path) -> tuple[LabelSpace, bool]:
+    """The label set of a plain folder, and whether it had to be guessed from all of its maps.
+
+    Raises:
+        SemsynthError: a labels.json that cannot be used, or maps that fit no label set.
+    """
     parts = folder.split_folders(root, "all")
     try:
         return folder.find_label_space(root, parts[0]), False

@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from semsynth import hub
-from semsynth.data import load_dataset
 from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches, in_order
 from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
-from semsynth.labels import LabelSpace
 from semsynth.models import GeneratorModule
 from semsynth.training import distributed
+from semsynth.training.data import choose_label_space, open_dataset
 from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
@@ -72,7 +71,7 @@ def train(
     keep_heap()
 
     # What to learn from, and where an earlier run stopped.
-    dataset = _open(recipe, recipe.data.split)
+    dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
     space = dataset.label_space
     state = load_newest(folder / "checkpoints", say)
 
@@ -84,7 +83,8 @@ def train(
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute
     objective = build_objective(recipe)
-    for module in objective.frozen().values():
+    for name, module in objective.frozen().items():
+        say(f"losses look through {name}")
         module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if state is not None:
         objective.load_state_dict(state.get("objective", {}))
@@ -216,17 +216,6 @@ def train(
     return folder / "model"
 
 
-def _open(recipe: Recipe, split: str) -> Dataset:
-    data = recipe.data
-    options: dict[str, Any] = {"split": split, **data.options}
-    if data.label_set:
-        file = data.label_set.endswith(".json")
-        options["label_space"] = (LabelSpace.from_file if file else LabelSpace.named)(data.label_set)
-    if data.name == "auto":
-        return load_dataset(data.root, **options)
-    return load_dataset(data.name, root=data.root, **options)
-
-
 def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
     """What each optimiser steps: generator and style encoder together; the discriminator."""
     makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
@@ -279,7 +268,7 @@ def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
 def _fixed_batch(recipe: Recipe, geometry: Geometry, dataset: Dataset, device: torch.device) -> Batch:
     """The pictures every sample grid shows: evenly spaced ones of the validation split, else of this one."""
     with contextlib.suppress(SemsynthError):
-        dataset = _open(recipe, "val")
+        dataset = open_dataset(recipe.data, dataset.label_space, "val")
     count = min(SAMPLES, len(dataset))
     indices = [i * len(dataset) // count for i in range(count)]
     return next(in_order(dataset, replace(geometry, training=False), count, indices=indices)).to(device)

@@ -1,0 +1,65 @@
+"""What a run learns from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from semsynth.data import Dataset, load_dataset, recognise
+from semsynth.data.check import own_label_space
+from semsynth.labels import LabelSpace
+from semsynth.training import distributed
+from semsynth.training.recipe import DataSettings
+
+LABELS = "labels.json"
+"""In a run folder: the label set that was made up for data without one."""
+
+
+def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str | None = None) -> Dataset:
+    """The recipe's split of the data, or another one.
+
+    Args:
+        data: the settings.
+        label_space: see `choose_label_space`.
+        split: None is the recipe's.
+
+    Raises:
+        SemsynthError: no such data.
+    """
+    options: dict[str, Any] = {"split": split or data.split, **data.options}
+    if label_space is not None:
+        options["label_space"] = label_space
+    if data.name == "auto":
+        return load_dataset(data.root, **options)
+    return load_dataset(data.name, root=data.root, **options)
+
+
+def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], None]) -> LabelSpace | None:
+    """The label set to read the maps with; None is the data set's own.
+
+    For a plain folder that has none, one is made up from its maps and kept in the run folder, so that the run
+    goes on with the same one.
+
+    Args:
+        data: the settings.
+        folder: of the run.
+        say: told in a sentence where one was made up.
+
+    Raises:
+        SemsynthError: an unknown label set, or maps that fit none.
+    """
+    if data.label_set:
+        file = data.label_set.endswith(".json")
+        return (LabelSpace.from_file if file else LabelSpace.named)(data.label_set)
+    root, kept = Path(data.root), folder / LABELS
+    if not root.is_dir() or (data.name if data.name != "auto" else recognise(root)) != "folder":
+        return None
+    if kept.is_file():
+        return LabelSpace.from_file(kept)
+    space, guessed = own_label_space(root)
+    if not guessed:
+        return None
+    if distributed.rank() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        space.save(kept)
+    say(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
+    return space

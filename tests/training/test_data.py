@@ -1,0 +1,47 @@
+"""What a run learns from, where nobody has described the maps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+from semsynth.training.data import choose_label_space, open_dataset
+from semsynth.training.recipe import DataSettings
+from tests.training.tiny import COLOURS, paint
+
+
+def colour_coded(root: Path) -> Path:
+    """Painted shapes whose maps hold colours, without a labels.json."""
+    paint(root)
+    (root / "labels.json").unlink()
+    for path in (root / "labels").iterdir():
+        Image.fromarray(COLOURS[np.asarray(Image.open(path))]).save(path)
+    return root
+
+
+def test_classes_are_made_up_once_and_kept(tmp_path: Path) -> None:
+    root, run = colour_coded(tmp_path / "data"), tmp_path / "run"
+    said: list[str] = []
+    space = choose_label_space(DataSettings(root=str(root)), run, said.append)
+    assert space is not None
+    assert space.num_classes == len(COLOURS)
+    assert "4 classes" in said[0]
+    dataset = open_dataset(DataSettings(root=str(root)), space)
+    assert {int(i) for n in range(len(dataset)) for i in np.unique(dataset.read(n).labels)} == {0, 1, 2, 3}
+    Image.new("RGB", (40, 40), "red").save(root / "labels" / "000.png")  # the run must not notice
+    again = choose_label_space(DataSettings(root=str(root)), run, said.append)
+    assert again == LabelSpace.from_file(run / "labels.json")
+    assert again.num_classes == space.num_classes
+    assert len(said) == 1
+
+
+def test_a_described_folder_keeps_its_classes(tmp_path: Path) -> None:
+    root = paint(tmp_path / "data")
+    assert choose_label_space(DataSettings(root=str(root)), tmp_path / "run", print) is None
+    assert not (tmp_path / "run").exists()
+    (root / "labels.json").write_text("{")
+    with pytest.raises(SemsynthError, match=r"labels\.json"):
+        choose_label_space(DataSettings(root=str(root)), tmp_path / "run", print)
