@@ -12,7 +12,8 @@ from semsynth.training.objective import METHODS, build_networks
 from semsynth.training.recipe import Recipe, load_recipe
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-FILES = sorted(path for path in RECIPES.glob("*.toml") if not path.stem.startswith("segmenter"))
+OTHER = ("segmenter", "landscape-styles")  # of other commands
+FILES = sorted(path for path in RECIPES.glob("*.toml") if not path.stem.startswith(OTHER))
 
 # Label set and whether there are instance maps, by data set.
 DATA = {
