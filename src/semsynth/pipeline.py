@@ -17,7 +17,7 @@ from torch import Tensor
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model
 from semsynth.inference.engine import engine_for
-from semsynth.inference.incremental import follow
+from semsynth.inference.incremental import IncrementalEngine, follow
 from semsynth.inference.precision import Precision as Precision
 from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
@@ -127,6 +127,7 @@ class Synthesizer:
         num_images: int = 1,
         instances: MapLike | None = None,
         size: tuple[int, int] | None = None,
+        preview: bool = False,
     ) -> Result:
         """Draw.
 
@@ -139,6 +140,8 @@ class Synthesizer:
             instances: instance ids of the same size, for a network that uses them; where they are missing
                 the boundaries between classes take their place.
             size: (H, W) of the pictures; None is that of the label map.
+            preview: of an incremental synthesizer: after a stroke, draw at once what it does nearby, and
+                leave its far effects to the next call without `preview`, which is exact.
 
         Returns:
             N = B * num_images pictures (all pictures of the first map first), or as many as styles given.
@@ -157,7 +160,7 @@ class Synthesizer:
         styles = self._styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
         images = [
-            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n))
+            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), preview)
             for n in range(count)
             for i in [n * len(ids) // count]
         ]
@@ -237,7 +240,7 @@ class Synthesizer:
             )
         return vectors
 
-    def _draw(self, ids: Tensor, instances: Tensor | None, style: Tensor | None) -> Tensor:
+    def _draw(self, ids: Tensor, instances: Tensor | None, style: Tensor | None, preview: bool) -> Tensor:
         """(1, H, W) ids, (1, Z) style → (1, 3, H, W), whatever H and W."""
         height, width = ids.shape[1:]
         valid = self.generator.valid_size(height, width)
@@ -245,6 +248,7 @@ class Synthesizer:
             _pad(ids, valid).to(self.device),
             style=None if style is None else style.to(self.device),
             instances=None if instances is None else _pad(instances, valid).to(self.device),
+            **({"preview": preview} if isinstance(self._engine, IncrementalEngine) else {}),
         )
         cropped = image[:, :, :height, :width]
         return torch.empty(cropped.shape).copy_(cropped)  # no inference tensor leaves

@@ -6,7 +6,7 @@ passes most of them by at the small resolutions, where a pixel stands for much o
 changes little, and the rest is exactly what it was.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import Spade
 
+_COARSE = 32  # levels with a shorter side than this are left alone in a preview
 _ANOTHER_MAP = 0.5  # changed share of the label map from which on it is taken for another one
 
 
@@ -33,6 +34,7 @@ class _Drawing:
         stem: the labels' part of the stem.
         levels: by size.
         tables: per block, which of its level's tables belong to it.
+        owed: what previews have left alone: boxes of the stem under None, of modulations under their size.
     """
 
     symbols: Tensor
@@ -40,6 +42,7 @@ class _Drawing:
     stem: Tensor | None
     levels: dict[Size, EditedLevel]
     tables: list[slice]
+    owed: dict[Size | None, list[Box]] = field(default_factory=dict)
 
 
 class IncrementalEngine:
@@ -62,11 +65,23 @@ class IncrementalEngine:
 
     @torch.inference_mode()
     def __call__(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+        self,
+        labels: Tensor,
+        *,
+        style: Tensor | None = None,
+        instances: Tensor | None = None,
+        preview: bool = False,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
 
         Several maps at a time, and networks whose norm looks at the whole picture, are drawn from nothing.
+
+        Args:
+            labels: (B, H, W) int64.
+            style: (B, Z), for a network with a style.
+            instances: (B, H, W).
+            preview: leave the levels below 32 pixels as they were, for a picture that is not exact but soon
+                there. Whoever then asks for the same without `preview` gets the exact one.
 
         Returns:
             (B, 3, H, W) float32 in [-1, 1].
@@ -83,7 +98,7 @@ class IncrementalEngine:
             drawing = self._begin(pyramid, symbols)
             picture = self._repaint(drawing, pyramid, style, [whole(self._sizes[0])], {})
         else:
-            picture = self._edit(drawing, pyramid, symbols, style, changed)
+            picture = self._edit(drawing, pyramid, symbols, style, changed, preview)
         self._drawing = drawing
         return picture.clone()
 
@@ -126,6 +141,7 @@ class IncrementalEngine:
         symbols: Tensor,
         style: Tensor | None,
         boxes: list[Box],
+        preview: bool,
     ) -> Tensor:
         """Follow a style, and a map that has changed in these boxes."""
         changed = (drawing.symbols != symbols).numpy()
@@ -134,15 +150,21 @@ class IncrementalEngine:
             size: [part for box in boxes if (part := sampled(changed, box, size))]
             for size in dict.fromkeys(self._sizes)
         }
-        modulated = {size: level.edit(drawing.symbols, seen[size]) for size, level in drawing.levels.items()}
-        stem: list[Box] = []
+        found: dict[Size | None, list[Box]] = {
+            size: level.edit(symbols, seen[size]) for size, level in drawing.levels.items()
+        }
         smallest = self._sizes[0]
         if self.engine.stem is not None and seen[smallest]:
             drawing.stem = self.engine.stem_table(pyramid)
-            stem = [box.grown(self.engine.stem.kernel_size // 2, smallest) for box in seen[smallest]]
-        if not _same(style, drawing.style):
-            stem = [whole(smallest)]
-        return self._repaint(drawing, pyramid, style, stem, modulated)
+            found[None] = [box.grown(self.engine.stem.kernel_size // 2, smallest) for box in seen[smallest]]
+        for size, boxes in drawing.owed.items():
+            found[size] = boxes + found.get(size, [])
+        drawing.owed = {}
+        restyled = not _same(style, drawing.style)
+        if preview and not restyled:
+            drawing.owed = {size: found.pop(size) for size in list(found) if min(size or smallest) < _COARSE}
+        stem = [whole(smallest)] if restyled else found.pop(None, [])
+        return self._repaint(drawing, pyramid, style, stem, found)
 
     def _repaint(
         self,
@@ -150,7 +172,7 @@ class IncrementalEngine:
         pyramid: LabelPyramid,
         style: Tensor | None,
         stem: list[Box],
-        modulated: dict[Size, list[Box]],
+        modulated: dict[Size | None, list[Box]],
     ) -> Tensor:
         """Go through the blocks with what has changed.
 
