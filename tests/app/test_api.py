@@ -2,15 +2,20 @@
 
 import base64
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from semsynth.app.look import NamedLook, SeedLook
 from semsynth.labels import LabelSpace
-from tests.app.conftest import TOKEN, Served
+from tests.app.conftest import ROOT, TOKEN, Served
 from tests.app.stand_in import StandIn, landscape
 
 httpx = pytest.importorskip("httpx")
@@ -50,8 +55,6 @@ def test_a_script_paints_a_folder_of_maps(client: Any) -> None:
         answer = client.post("/api/synthesize", files={"map": png(ids)}, data=style)
         picture = np.asarray(Image.open(io.BytesIO(answer.content)))
         painter = StandIn()
-        from semsynth.app.look import NamedLook, SeedLook
-
         look = SeedLook(seed=3) if "seed" in style else NamedLook(name="dusk")
         assert np.array_equal(picture, painter.paint(ids, look))
     big = client.post("/api/synthesize", files={"map": png(ids)}, data={"format": "webp", "scale": 3})
@@ -172,6 +175,19 @@ def test_projects_are_kept_and_forgotten(client: Any) -> None:
         assert answer.json()["error"].endswith((".", "Found", "Allowed"))
     assert client.delete("/api/projects/My%20lake").status_code == 204
     assert client.get("/api/projects/My%20lake").status_code == 400
+
+
+def test_the_guide_paints_a_folder(served: Served, tmp_path: Path) -> None:
+    pytest.importorskip("requests")
+    (tmp_path / "maps").mkdir()
+    ids = landscape(SPACE, 64)
+    (tmp_path / "maps" / "coast.png").write_bytes(png(ids))
+    text = (ROOT / "docs/batch-over-rest.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0].replace("http://127.0.0.1:7860", served.url)
+    environment = os.environ | {"KEY": TOKEN, "NO_PROXY": "127.0.0.1"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
+    picture = np.asarray(Image.open(tmp_path / "pictures" / "coast.png"))
+    assert np.array_equal(picture, StandIn().paint(ids, SeedLook(seed=7)))
 
 
 def test_the_description_is_ours_and_complete(client: Any) -> None:
