@@ -60,6 +60,9 @@ struct Chain {
 bool matrix_unit();  // whether this processor and system have one; asks the system for it
 int64_t product_tasks(const Product&, int threads);
 void product(const Product&, int64_t task, int64_t tasks);
+void use_tiles();  // on this thread, around calls of multiply_rows
+void release_tiles();
+void multiply_rows(const Product&, int64_t begin, int64_t end, int64_t first, int64_t last);  // rows, blocks
 void modulate_planes(const PlaneModulation&, int64_t begin, int64_t end);  // listed rows
 
 int64_t chain_bands(const Chain&);  // 0 where the stages must be computed one after the other

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.inference import planes
+from semsynth.inference import plane_network
 from semsynth.inference.packed import PackedConv
+from semsynth.inference.planes import BlockTables
 from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
@@ -71,7 +72,7 @@ class MapTables:
     pyramid: LabelPyramid
     stem: Tensor | None
     modulations: list[list[tuple[PatchPlan, Tensor]]]
-    planes: list[planes.BlockTables]
+    planes: list[BlockTables]
 
 
 class SpadeEngine:
@@ -88,10 +89,10 @@ class SpadeEngine:
         self.stem = None
         if generator.stem_labels is not None:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
-        self.planes: planes.PlaneNetwork | None = None
+        self.planes: plane_network.PlaneNetwork | None = None
         self._latest: MapTables | None = None
-        if dtype == torch.bfloat16 and planes.supports(generator):
-            self.planes = planes.PlaneNetwork(generator)
+        if dtype == torch.bfloat16 and plane_network.supports(generator):
+            self.planes = plane_network.PlaneNetwork(generator)
             return
         blocks = cast(list[SpadeResBlock], list(generator.blocks))
         self.blocks = [

@@ -7,7 +7,8 @@ from torch import Tensor
 from semsynth.inference.boxes import Box, whole
 from semsynth.inference.canvas import GROWTH, Size
 from semsynth.inference.levels import EditedLevel, MakeTable
-from semsynth.inference.planes import BlockTables, PlaneNetwork, Room, Rows
+from semsynth.inference.plane_network import PlaneNetwork, Room
+from semsynth.inference.planes import BlockTables, Rows
 from semsynth.ops.planes import Frame
 from semsynth.ops.spade import SLOPE
 
