@@ -1,5 +1,6 @@
 """Making a trained model ready to be given away: named styles with thumbnails, a card, half the bytes."""
 
+import copy
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,7 +51,7 @@ def name_styles(
         photographs: name → note and photographs, see `read_style_list`.
         labels: the label map that the thumbnails show.
     """
-    painter = Synthesizer(model)
+    painter = Synthesizer(copy.deepcopy(model))  # drawing folds and packs the weights
     styles = {}
     for name, (note, paths) in photographs.items():
         vector = torch.stack([painter.encode_style(path) for path in paths]).mean(0)
