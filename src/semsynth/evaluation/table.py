@@ -31,7 +31,7 @@ def table(reports: Sequence[Report]) -> str:
             refuse_unlike_reports(other, report)
             _refuse_same_name(other, report)
         group.append(report)
-    parts = [_measured(groups), _styles(groups), _remarks(groups)]
+    parts = [part for part in (_measured(groups), _styles(groups), _remarks(groups)) if part]
     columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
     return "\n".join([*parts, *(_published(column) for column in columns if column)])
 
@@ -70,8 +70,8 @@ def _styles(groups: dict[str, list[Report]]) -> str:
                 lines.append(_line([f"{name}: {row.name}", *(_number(value, digits=3) for value in values)]))
     if not lines:
         return ""
-    head = [_line(["styles", "diversity", "to a photograph's colours", "to its texture"])]
-    return "\n".join(["", *head, _line(["---", *["---:"] * 3]), *lines]) + "\n"
+    head = _line(["styles", "diversity", "to a photograph's colours", "to its texture"])
+    return "\n".join([head, _line(["---", *["---:"] * 3]), *lines]) + "\n"
 
 
 def _columns_in_use(group: Sequence[Report]) -> list[str]:
@@ -112,15 +112,21 @@ def _remarks(groups: dict[str, list[Report]]) -> str:
             'judge\'s ceiling. "Over floor" compares at half of the count with photographs against '
             "photographs."
         )
+        lines += [
+            f"{row.name} was trained against {', '.join(row.optimised_with) or 'no network'}."
+            for report in group
+            for row in report.methods
+            if row.optimised_with is not None
+        ]
         lines += [f"Note: {' '.join(protocol['note'].split())}"] if protocol["note"] else []
         warnings = {warning: None for report in group for warning in report.warnings}
         lines += [f"Warning: {warning}" for warning in warnings]
-    return "\n" + "\n\n".join(lines) + "\n"
+    return "\n\n".join(lines) + "\n"
 
 
 def _published(column: str) -> str:
     """Figures other papers print, marked by where they were read; never in one table with ours."""
-    lines = [f"\nPublished figures, {column} (not measured here):\n"]
+    lines = [f"Published figures, {column} (not measured here):\n"]
     lines += ["| method | year | mIoU | accu | FID |", "| --- | ---: | ---: | ---: | ---: |"]
     rows: list[PublishedRow] = published(column)
     for row in rows:
@@ -129,7 +135,8 @@ def _published(column: str) -> str:
         lines.append(_line([row.method, str(row.year), *(v if v == "-" else v + mark for v in values)]))
     used = {row.mark for row in rows}
     meanings = [f"{MARKS[m]} {text}" for m, text in mark_meanings().items() if m in used and MARKS[m]]
-    return "\n".join(lines) + "\n\n" + "; ".join([*meanings, caution()]) + "\n"
+    legend = f"{'; '.join(meanings)}. " if meanings else ""
+    return "\n".join(lines) + "\n\n" + legend + caution() + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:
