@@ -174,8 +174,8 @@ class Spade(nn.Module):
         wide = torch.promote_types(dtype, torch.float32)
         rstd, mean = (self.norm.running_var.to(wide) + EPSILON).rsqrt(), self.norm.running_mean.to(wide)
         gamma, beta = table.to(wide).chunk(2, 1)  # (U,C)
-        scale = (1 + gamma) * rstd
-        shift = beta - mean * scale
+        scale = torch.addcmul(rstd, gamma, rstd)
+        shift = torch.addcmul(beta, mean, scale, value=-1)
         scale, shift = (F.embedding(plan.index, rows.to(dtype)) for rows in (scale, shift))  # (B,h,w,C)
         if row is not None:
             gamma, beta = row.to(wide)[:, None, None].chunk(2, 3)
