@@ -99,7 +99,7 @@ class FeatureExtractor:
         values = self.network(torch.cat(inputs))  # (B, D)
         return values.double().numpy()
 
-    def all(self, pictures: Iterable[Pixels], source: str, batch_size: int = 16) -> Features:
+    def all(self, pictures: Iterable[Pixels], source: str, batch_size: int = 4) -> Features:
         """Features of a whole set."""
         rows, batch = [], []
         for picture in pictures:

@@ -24,7 +24,8 @@ from semsynth.evaluation.subjects import Method, Pixels, Subjects
 Track = Callable[[Iterable[Any]], Iterator[Any]]
 """Passes things through and moves a progress bar."""
 
-BATCH = 8
+BATCH = 2
+"""Pictures judged at once: the tensors of more are handed back to the system and fetched anew every time."""
 
 
 def confusion(
