@@ -1,6 +1,9 @@
 """`semsynth train RECIPE`: train a model, or go on training it."""
 
 import argparse
+import contextlib
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +59,24 @@ def run(args: argparse.Namespace) -> int:
                 console.print(f"{seen}/{total} {_summary(line)}", highlight=False, soft_wrap=True)
             shown["line"] = line
 
-        model = train(recipe, folder, device=args.device, report=report, say=lambda text: console.print(text))
+        with _on_a_full_disk(folder):
+            model = train(recipe, folder, device=args.device, report=report, say=console.print)
     print(f"{folder}: the model is in {model}, samples are in {folder / 'samples'}")
     return 0
+
+
+@contextlib.contextmanager
+def _on_a_full_disk(folder: Path) -> Iterator[None]:
+    """Say of a log or a sample grid that found no room what it means for the run."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise SemsynthError(
+            f"the disk of {folder} is full; checkpoints written before are intact. Make room, then start the "
+            "same command again to go on"
+        ) from error
 
 
 def read_settings(arguments: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ complete or not there: it is written under another name, flushed to the disk, ha
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from semsynth.errors import SemsynthError
 
 _DIGITS = 16
+_FULL = 2**20  # bytes left, where a write failed
 
 
 def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep: int) -> Path:
@@ -46,13 +48,22 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep:
         for old in _newest_first(folder)[max(keep, 1) :]:
             old.unlink()
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        why = _reason(folder, error)
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise SemsynthError(
-            f"cannot write a checkpoint into {folder}: {error}; earlier checkpoints are intact. "
+            f"cannot write a checkpoint into {folder}: {why}; earlier checkpoints are intact. "
             "Make room or choose another folder, then start the same command again to go on"
         ) from error
     return path
+
+
+def _reason(folder: Path, error: Exception) -> str:
+    """Why a write failed, in words; torch says nothing of a full disk."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < _FULL:
+            return "the disk is full"
+    return str(error)
 
 
 def load_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
