@@ -141,7 +141,7 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
 
 
 def open_page(page: Any, address: str) -> None:
-    page.set_default_timeout(60_000)  # a busy machine is no failure
+    page.set_default_timeout(120_000)  # a busy machine is no failure
     page.goto(address)
     page.wait_for_selector("html[data-ready=yes]")
     settle(page)
