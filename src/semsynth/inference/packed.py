@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_LONG_SUM = 512  # input channels
+
 
 class PackedConv:
     """A `torch.nn.Conv2d` for drawing, with an optional sum after it.
@@ -21,14 +23,21 @@ class PackedConv:
     """
 
     def __init__(self, conv: nn.Conv2d, dtype: torch.dtype) -> None:
-        conv.weight.data = conv.weight.data.to(dtype, memory_format=torch.channels_last)
+        # oneDNN's float32 kernels for channels-last maps add long sums up in one go: three times less exact.
+        self.planar = dtype == torch.float32 and conv.in_channels >= _LONG_SUM
+        layout = torch.contiguous_format if self.planar else torch.channels_last
+        conv.weight.data = conv.weight.data.to(dtype, memory_format=layout)
         self.conv = conv
         self.bias = None if conv.bias is None else conv.bias.to(dtype)
         self.geometry: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
         self._packed: Tensor | None = None
 
     def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        """(B,C,H,W) → (B,C',H',W'), plus `add` where given."""
+        """(B,C,H,W) → (B,C',H',W'), plus `add` where given; channels last in memory."""
+        if self.planar:
+            out = F.conv2d(x.contiguous(), self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
+            out = out.contiguous(memory_format=torch.channels_last)
+            return out if add is None else out.add_(add)
         if not _can_pack(x):
             out = F.conv2d(x, self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
             return out if add is None else out + add
