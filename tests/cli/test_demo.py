@@ -39,9 +39,9 @@ def test_every_map_in_three_styles_and_a_sheet(
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == str(tmp_path / "sheet.png")
     stems = [path.stem for path in sorted((model / "examples").glob("*.png"))]
-    wanted = {f"{stem}-{style}.png" for stem in stems for style in ("noon", "dawn", "storm")}
+    wanted = {f"{stem}-{style}.png" for stem in stems for style in ("noon", "winter", "odd")}
     assert {path.name for path in tmp_path.glob("*.png")} == wanted | {"sheet.png"}
-    pictures = [np.asarray(Image.open(tmp_path / f"{stems[0]}-{s}.png")) for s in ("noon", "dawn", "storm")]
+    pictures = [np.asarray(Image.open(tmp_path / f"{stems[0]}-{s}.png")) for s in ("noon", "winter", "odd")]
     assert all(picture.shape == (64, 64, 3) for picture in pictures)
     assert not np.array_equal(pictures[0], pictures[1])
 

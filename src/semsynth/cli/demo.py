@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from semsynth.pipeline import Synthesizer
 
 STYLES = 3
-FAVOURITES = ("noon", "dawn", "storm", "sunset", "mist", "winter")
+FAVOURITES = ("noon", "sunset", "mist", "winter", "dusk", "autumn")
 """Styles taken first where the model has them."""
 
 SEED = 2
