@@ -19,12 +19,14 @@ from tests.app.conftest import FLAGS, Served, chromium, free_port, settle  # noq
 WATCH = """() => {
   const log = (window.strokes = { up: 0, waits: [], drawing: 0, pictures: 0, down: 0 });
   const { live, view } = semsynth;
-  view.canvas.addEventListener("pointerdown", () => (log.down = performance.now()));
-  view.canvas.addEventListener("pointerup", () => {
+  // Before the page hears of it: the picture may be there already.
+  view.canvas.addEventListener("pointerdown", () => (log.down = performance.now()), true);
+  const up = () => {
     log.up = performance.now();
     log.drawing += log.up - log.down;
     log.down = 0;
-  });
+  };
+  view.canvas.addEventListener("pointerup", up, true);
   live.showed.on((current) => {
     if (log.down) log.pictures++;
     if (!current || !log.up) return;
