@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_LONG_SUM = 512  # input channels
+_LONG_SUM = 1024  # input channels
 
 
 class PackedConv:
