@@ -34,9 +34,6 @@ HEADER = f"{'quantity':<44} {'float64':>9} {'float32':>9}"
 EXACT, NEAR = 1e-9, 2e-5
 """Largest difference of a float64 run from float64 records; of anything that was recorded in float32."""
 
-ITS_OWN = 4
-"""How many times the distance of a float32 record from its float64 record another float32 run may be off."""
-
 
 def error(ours: Tensor, recorded: Tensor) -> float:
     """Largest absolute difference; infinite where the shapes differ or something is no number."""
@@ -59,20 +56,14 @@ def compare(
     absolute: float = NEAR,
     relative: float = NEAR,
     note: str = "",
-    either: bool = False,
 ) -> Row:
     """Compare a float64 and a float32 run with what was recorded.
 
     The float64 run is held against the float64 record at `EXACT` where there is one. Everything recorded in
-    float32 may differ by `absolute`, or by `relative` times the largest recorded value; or, where the
-    float64 record tells, by a few times the rounding of the record itself. With `either` one of
-    the two runs must agree, for quantities that jump: where a value lies within rounding of the kink of a
-    leaky ReLU or a hinge, each precision may find it on another side.
+    float32 may differ by `absolute`, or by `relative` times the largest recorded value.
     """
     allowed = max(absolute, relative * float(recorded.abs().max()) if recorded.numel() else 0.0)
-    if recorded_double is not None:
-        allowed = max(allowed, ITS_OWN * error(recorded, recorded_double))
-    good, errors = [], []
+    ok, errors = True, []
     for ours, reference, limit in (
         (double, recorded if recorded_double is None else recorded_double, allowed),
         (single, recorded, allowed),
@@ -80,10 +71,8 @@ def compare(
         if reference is recorded_double:
             limit = EXACT
         errors.append(None if ours is None else error(ours, reference))
-        good.append(errors[-1] is None or errors[-1] <= limit)
-    if either and any(good) and not all(good):
-        note = f"{note}; one side of a kink".lstrip("; ")
-    return Row(name, errors[0], errors[1], any(good) if either else all(good), note)
+        ok &= errors[-1] is None or errors[-1] <= limit
+    return Row(name, errors[0], errors[1], ok, note)
 
 
 def check(name: str, ok: bool, note: str = "") -> Row:
