@@ -278,12 +278,15 @@ def test_positions_tell_places_apart_and_start_at_zero() -> None:
     without = create_model("spade", **keywords).eval()
     generator = create_model("spade", **keywords, positions=5).eval()
     assert isinstance(generator, SpadeGenerator)
-    torch.nn.init.zeros_(generator.stem_positions.weight)
+    for conv in (generator.stem_positions, *generator.block_positions):
+        torch.nn.init.zeros_(conv.weight)
     generator.start_from(without)
     labels, style = torch.ones(1, 128, 128, dtype=torch.int64), torch.randn(1, 4)
     assert torch.equal(generator(labels, style=style), without(labels, style=style))
     torch.nn.init.normal_(generator.stem_positions.weight)
     inner = generator.stem(generator.pyramid(labels), style)[0, :, 1:3, 1:3].flatten(1)
     assert all(not torch.equal(inner[:, 0], inner[:, i]) for i in (1, 2, 3))
+    code = generator.code_at(256, 256)
+    assert not torch.equal(code[..., :64], code[..., 64:128])
     with pytest.raises(ValueError, match=r"labels\+style"):
         create_model("spade", num_classes=3, positions=2)

@@ -72,6 +72,7 @@ class TensorCanvas:
             tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
+        self._placed = [engine.placed(i, *size) for i, size in enumerate(sizes)]
         self._picture = torch.empty(1, 3, *sizes[-1])
 
     def makers(self, block: int) -> list[MakeTable]:
@@ -92,7 +93,7 @@ class TensorCanvas:
         """See `Canvas`."""
         found, size = self._engine.blocks[block], self._sizes[block]
         x = self._x if block == 0 else self._features[block - 1][1]
-        middle, out = self._features[block]
+        (middle, out), placed = self._features[block], self._placed[block]
         parts = [box.grown(GROWTH + 1, size).rounded(self._STEP, size) for box in boxes]
 
         def modulated(layer: int, features: Tensor, part: Box, slope: float, upsample: bool) -> Tensor:
@@ -111,6 +112,7 @@ class TensorCanvas:
             else:
                 shortcut = _crop(x, part.halved() if found.upsample else part)
                 shortcut = F.interpolate(shortcut, scale_factor=2) if found.upsample else shortcut
+            shortcut = shortcut if placed is None else shortcut + _crop(placed, part)
             y = found.convs[1](modulated(1, middle, part, SLOPE, False), add=shortcut)
             _put(out, y, part, size)
 

@@ -66,12 +66,14 @@ class MapTables:
         pyramid: the maps.
         stem: (B, 16w, h, w) the labels' part of the stem, or None.
         modulations: per block and layer, the plan of its size and the table of gamma and beta (U, 2C).
-        planes: instead of these, per block its tables as the matrix unit wants them.
+        placed: per block what the positions add to its result, or None.
+        planes: instead of both, per block its tables as the matrix unit wants them.
     """
 
     pyramid: LabelPyramid
     stem: Tensor | None
     modulations: list[list[tuple[PatchPlan, Tensor]]]
+    placed: list[Tensor | None]
     planes: list[BlockTables]
 
 
@@ -121,15 +123,23 @@ class SpadeEngine:
         height, width = (side // self.generator.stride for side in pyramid.full.size)
         stem = self.stem_table(pyramid)
         if self.planes is not None:
-            return MapTables(pyramid, stem, [], self.planes.tables(pyramid))
-        modulations = []
-        for block in self.blocks:
+            return MapTables(pyramid, stem, [], [], self.planes.tables(pyramid))
+        modulations, placed = [], []
+        for i, block in enumerate(self.blocks):
             scale = 2 if block.upsample else 1
             height, width = height * scale, width * scale
             modulations.append(
                 [table.of(pyramid.at(height, width).plan(table.kernel_size)) for table in block.tables]
             )
-        return MapTables(pyramid, stem, modulations, [])
+            placed.append(self.placed(i, height, width))
+        return MapTables(pyramid, stem, modulations, placed, [])
+
+    def placed(self, block: int, height: int, width: int) -> Tensor | None:
+        """What the positions add to a block's result, (1, C, h, w), or None."""
+        if not self.generator.block_positions:
+            return None
+        added: Tensor = self.generator.block_positions[block](self.generator.code_at(height, width))
+        return added.to(self.dtype, memory_format=torch.channels_last)
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""
@@ -156,8 +166,8 @@ class SpadeEngine:
             room = self.planes.room(self.planes.frames(tables.pyramid))
             return self.planes.draw(x, tables.planes, style, room)
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        for block, modulations in zip(self.blocks, tables.modulations):
-            x = block(x, modulations, style)
+        for block, modulations, placed in zip(self.blocks, tables.modulations, tables.placed):
+            x = block(x, modulations, style, placed)
         return self.to_image(F.leaky_relu(x, SLOPE)).float().tanh()
 
 
@@ -217,9 +227,13 @@ class Block:
         self.convs = [PackedConv(cast(nn.Conv2d, conv), dtype) for conv in convs if conv is not None]
 
     def __call__(
-        self, x: Tensor, modulations: list[tuple[PatchPlan, Tensor]], style: Tensor | None
+        self,
+        x: Tensor,
+        modulations: list[tuple[PatchPlan, Tensor]],
+        style: Tensor | None,
+        placed: Tensor | None,
     ) -> Tensor:
-        """(B, C, h, w) → the block's result."""
+        """(B, C, h, w) → the block's result, plus `placed`."""
 
         def modulate(i: int, x: Tensor, slope: float, upsample: bool) -> Tensor:
             plan, table = modulations[i]
@@ -230,6 +244,7 @@ class Block:
             shortcut = self.convs[2](modulate(2, x, 1.0, self.upsample))
         else:
             shortcut = F.interpolate(x, scale_factor=2) if self.upsample else x
+        shortcut = shortcut if placed is None else shortcut + placed
         return self.convs[1](modulate(1, y, SLOPE, False), add=shortcut)
 
 

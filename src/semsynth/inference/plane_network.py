@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from dataclasses import dataclass
+from itertools import repeat
 from typing import cast
 
 import torch
@@ -43,9 +44,10 @@ class PlaneNetwork:
     def __init__(self, generator: SpadeGenerator) -> None:
         self.generator = generator
         self.blocks = []
-        for block, upsample in zip(generator.blocks, generator.upsample):
+        positions = cast(list[nn.Conv2d], list(generator.block_positions)) or repeat(None)
+        for block, upsample, placed in zip(generator.blocks, generator.upsample, positions):
             assert isinstance(block, SpadeResBlock)
-            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes))
+            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes, placed))
             _forget_weights(block)
         _return_freed_memory()
         self.to_image = PlaneProduct(packed(generator.to_image), cast(Tensor, generator.to_image.bias))
@@ -78,7 +80,9 @@ class PlaneNetwork:
     def new_room(self, frames: list[Frame]) -> Room:
         """Planes for these sizes that nobody else uses."""
         channels = self.blocks[0].in_channels
-        kept = [block.planes(frame) for block, frame in zip(self.blocks, frames[1:])]
+        known = bool(self.generator.block_positions)
+        codes = [self.generator.code_at(f.height, f.width) if known else None for f in frames[1:]]
+        kept = [block.planes(frame, code) for block, frame, code in zip(self.blocks, frames[1:], codes)]
         steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
         return Room(frames, frames[0].planes(channels), kept, steps)
 

@@ -2,7 +2,7 @@
 
     y0 = leaky(x * scale_0 + shift_0)          one pass, with the doubling; ys likewise where widths change
     y1 = leaky(conv_0(y0) * scale_1 + shift_1) one product
-    x' = conv_1(y1) + conv_s(ys)               one product; or + x
+    x' = conv_1(y1) + conv_s(ys) + positions   one product; or + x
 
 Batch norm, one plus gamma, and the biases are folded into the weights that make the tables: a pixel's scale
 and shift is a row of its layer's table. Every step can be confined to a part of the pixels (`Rows`), and
@@ -55,7 +55,8 @@ class BlockPlanes:
     Attributes:
         frame: of all its planes.
         inputs: the modulated input, which the first convolution sees.
-        middle: what the second sees: its result modulated, then the shortcut's modulated input.
+        middle: what the second sees: its result modulated, then the shortcut's modulated input, then the
+            code of positions, which stays.
         outputs: of the block.
         steps: of both convolutions, see `PlaneProduct`.
     """
@@ -135,9 +136,18 @@ def _fold_style(linear: nn.Linear | None, rstd: Tensor, mean: Tensor) -> tuple[T
 
 
 class PlaneBlock:
-    """One `SpadeResBlock`."""
+    """One `SpadeResBlock`.
 
-    def __init__(self, block: SpadeResBlock, upsample: bool, num_classes: int) -> None:
+    Args:
+        block: in evaluation mode.
+        upsample: whether it doubles its input.
+        num_classes: K.
+        positions: the map of the code of positions that is added to its result, or None.
+    """
+
+    def __init__(
+        self, block: SpadeResBlock, upsample: bool, num_classes: int, positions: nn.Conv2d | None
+    ) -> None:
         self.upsample = upsample
         layers = [layer for layer in (block.spade_0, block.spade_1, block.spade_s) if layer is not None]
         self.tables = [PlaneTable(layer, num_classes) for layer in layers]
@@ -147,6 +157,8 @@ class PlaneBlock:
         weight = packed(block.conv_1)
         if block.conv_s is not None:  # more steps of the same sums
             weight = torch.cat([weight, packed(cast(nn.Conv2d, block.conv_s))], 1)
+        if positions is not None:
+            weight = torch.cat([weight, packed(positions)], 1)
         self.second = PlaneProduct(weight, cast(Tensor, block.conv_1.bias))
 
     @property
@@ -154,20 +166,21 @@ class PlaneBlock:
         """Whether the shortcut is modulated and convolved too."""
         return len(self.tables) > 2
 
-    def planes(self, frame: Frame) -> BlockPlanes:
-        """Room for its results."""
-        shortcut = self.in_channels if self.learned_shortcut else 0
+    def planes(self, frame: Frame, code: Tensor | None) -> BlockPlanes:
+        """Room for its results, with the code of positions (1, positions, h, w) where there is one."""
         before, between = num_blocks(self.in_channels), num_blocks(self.channels)
-        steps = tap_steps(frame, before)
-        second = [tap_steps(frame, between)]
-        if shortcut:
-            second.append(torch.arange(between, between + before) * frame.positions * PLANE)
+        beside = before if self.learned_shortcut else 0
+        last = between + beside + (0 if code is None else num_blocks(code.shape[1]))
+        steps = [tap_steps(frame, between), torch.arange(between, last) * frame.positions * PLANE]
+        middle = frame.planes(last * PLANE)
+        if code is not None:
+            frame.write(middle[between + beside :], code.permute(0, 2, 3, 1))
         return BlockPlanes(
             frame,
             inputs=frame.planes(self.in_channels),
-            middle=frame.planes((between + num_blocks(shortcut)) * PLANE),
+            middle=middle,
             outputs=frame.planes(self.out_channels),
-            steps=(steps, torch.cat(second)),
+            steps=(tap_steps(frame, before), torch.cat(steps)),
         )
 
     def run(

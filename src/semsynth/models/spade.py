@@ -26,7 +26,10 @@ _UPSAMPLE = {
     7: (False, True, True, True, True, True, True, True),
 }
 CODE = 64
-"""Sides of the code of positions, in cells; it repeats beyond."""
+"""Sides of the code of positions, in cells."""
+
+_OTHER = 61
+"""Sides of the part of it that joins it within the network: together they repeat after 64 x 61 cells only."""
 
 # Width of the stem and of every block's output, in multiples of the base width.
 PUBLISHED_MULTIPLIERS = (16.0, 16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
@@ -51,9 +54,10 @@ class SpadeGenerator(GeneratorModule):
         spectral: spectral norm on the convolutions of the blocks.
         multipliers: widths of the stem's output and of each block's in units of `width`.
         style_modulation: let the style shift and scale every SPADE layer per channel too (ours).
-        positions: channels of a fixed random code, another at every cell of the latent grid, that the
-            "labels+style" stem sees too (ours). Without it nothing tells two places within a large area of
-            one class apart, and a network fills such areas with a repeated pattern. 0 is none.
+        positions: channels of a fixed random code, another at every pixel, that the "labels+style" stem sees
+            too, and whose linear map is added to every block's result (ours; StyleGAN's noise, but fixed).
+            Without it nothing tells two places within a large area of one class apart, and a network fills
+            such areas with a repeated pattern. 0 is none.
     """
 
     def __init__(
@@ -103,6 +107,11 @@ class SpadeGenerator(GeneratorModule):
             code = torch.randn(1, positions, CODE, CODE, generator=torch.Generator().manual_seed(0))
             self.position_code: Tensor
             self.register_buffer("position_code", code)
+        self.block_positions = nn.ModuleList(
+            nn.Conv2d(positions, after, 1, bias=False) for after in (widths[1:] if positions else [])
+        )
+        for conv in self.block_positions:
+            conv.init_zero = True  # type: ignore[assignment]
         self.blocks = nn.ModuleList(
             SpadeResBlock(
                 before,
@@ -145,11 +154,13 @@ class SpadeGenerator(GeneratorModule):
         """The same from a prepared pyramid, which several calls may share."""
         x = self.stem(pyramid, style)  # (B,16w,h,w)
         again = self.recompute and torch.is_grad_enabled()
-        for block, upsample in zip(self.blocks, self.upsample):
+        for i, (block, upsample) in enumerate(zip(self.blocks, self.upsample)):
             if again:
                 x = recomputed(block, x, pyramid, style, upsample=upsample)
             else:
                 x = block(x, pyramid, style, upsample=upsample)
+            if self.block_positions:
+                x = x + self.block_positions[i](self.code_at(x.shape[2], x.shape[3]))
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def stem(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
@@ -174,11 +185,17 @@ class SpadeGenerator(GeneratorModule):
         grid: Tensor = self.stem_style(style)
         size = tuple(side // self.stride for side in pyramid.full.size)
         if self.stem_positions is not None:
-            rows, columns = (torch.arange(side, device=grid.device) % CODE for side in size)
-            code = self.position_code[:, :, rows[:, None], columns]  # (1,positions,h,w)
-            placed: Tensor = self.stem_positions(code)
+            placed: Tensor = self.stem_positions(self._tiled(CODE, *size))
             return grid[:, :, None, None] + placed
         if self.stem_labels is not None:
             return grid[:, :, None, None]
         grid = grid.unflatten(1, (-1, *self.latent_size))
         return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
+
+    def code_at(self, height: int, width: int) -> Tensor:
+        """The code of the positions of a block's result, (1, positions, h, w)."""
+        return (self._tiled(CODE, height, width) + self._tiled(_OTHER, height, width)) * 0.5**0.5
+
+    def _tiled(self, period: int, height: int, width: int) -> Tensor:
+        rows, columns = (torch.arange(side, device=self.position_code.device) for side in (height, width))
+        return self.position_code[:, :, (rows % period)[:, None], columns % period]

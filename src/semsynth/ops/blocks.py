@@ -58,6 +58,8 @@ class SpectralNorm(nn.Module):
     @torch.no_grad()
     def restart(self, weight: Tensor, generator: torch.Generator | None = None) -> None:
         """Draw u and v anew for a weight that has just been initialised."""
+        if weight.is_meta:  # a file will bring them; drawing there would load torch's compiler, 100 MB of it
+            return
         self.u.normal_(generator=generator)
         self.iterate(weight, START_ITERATIONS)
 

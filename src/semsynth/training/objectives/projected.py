@@ -20,8 +20,17 @@ from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings
 
-SQUARES = 8
+COLOR_SQUARES = 8
 """Squares a side in `color_distance`."""
+
+TEXTURE_SQUARES = 4
+"""Squares a side in `texture_distance`."""
+
+TEXTURE_STAGES = 3
+"""Stages of the frozen network that `texture_distance` looks at, from the finest on: strides 2, 4 and 8."""
+
+SPREAD_FLOOR = 1e-3
+"""Least deviation a distance is divided by, and that a deviation has: its root has a slope there too."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
@@ -78,6 +87,9 @@ class ProjectedObjective(SpadeObjective):
             losses["perceptual"] = settings.perceptual * distance
         if settings.color and bool(paired.any()):
             losses["color"] = settings.color * color_distance(fake[paired], step.batch.images[paired])
+        if settings.texture and bool(paired.any()):
+            stages = [[x[paired] for x in seen[:TEXTURE_STAGES]] for seen in (of_fake, of_real)]
+            losses["texture"] = settings.texture * texture_distance(*stages)
         return losses
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
@@ -113,7 +125,30 @@ def color_distance(fake: Tensor, real: Tensor) -> Tensor:
     A classifier's features care little for colour, and a style to be taken from a photograph is mostly
     that. Squares are so large that nothing of a texture is asked for.
     """
-    return F.l1_loss(F.adaptive_avg_pool2d(fake, SQUARES), F.adaptive_avg_pool2d(real, SQUARES))
+    fake, real = (F.adaptive_avg_pool2d(picture, COLOR_SQUARES) for picture in (fake, real))
+    return F.l1_loss(fake, real)
+
+
+def texture_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Difference of the mean and deviation of every feature (B, C, h, w) over squares, averaged over stages.
+
+    Statistics of features are what a texture is (Gatys et al. 2015; mean and deviation: Huang and Belongie
+    2017, section 5). A smooth picture is as far from a photograph as a rough one is, where a distance taken
+    pixel by pixel prefers the smooth one. In units of the photographs' mean deviation.
+    """
+    total = fake[0].new_zeros(())
+    for ours, theirs in zip(fake, real, strict=True):
+        (mean, deviation), (mean_real, deviation_real) = _over_squares(ours), _over_squares(theirs)
+        distance = F.l1_loss(mean, mean_real) + F.l1_loss(deviation, deviation_real)
+        total = total + distance / deviation_real.mean().clamp_min(SPREAD_FLOOR)
+    return total / len(fake)
+
+
+def _over_squares(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation, (B, C, squares, squares)."""
+    mean = F.adaptive_avg_pool2d(features, TEXTURE_SQUARES)
+    variance = F.adaptive_avg_pool2d(features.square(), TEXTURE_SQUARES) - mean.square()
+    return mean, (variance.clamp_min(0) + SPREAD_FLOOR**2).sqrt()
 
 
 def _float(scores: list[list[Tensor]]) -> list[list[Tensor]]:
