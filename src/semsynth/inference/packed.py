@@ -12,21 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _LONG_SUM = 1024  # input channels
+_FEW_PIXELS = 256  # up to so many, reading the weight takes longer than computing with it
 
 
 class PackedConv:
     """A `torch.nn.Conv2d` for drawing, with an optional sum after it.
 
     Args:
-        conv: its weight is stored in `dtype` from now on.
+        conv: of stride 1 that keeps the size; its weight is stored in `dtype` from now on.
         dtype: to compute in.
     """
 
     def __init__(self, conv: nn.Conv2d, dtype: torch.dtype) -> None:
         # oneDNN's float32 kernels for channels-last maps add long sums up in one go: three times less exact.
-        self.planar = dtype == torch.float32 and conv.in_channels >= _LONG_SUM
-        layout = torch.contiguous_format if self.planar else torch.channels_last
-        conv.weight.data = conv.weight.data.to(dtype, memory_format=layout)
+        self.is_long = dtype == torch.float32 and conv.in_channels >= _LONG_SUM
+        conv.weight.data = conv.weight.data.to(dtype, memory_format=torch.channels_last)
         self.conv = conv
         self.bias = None if conv.bias is None else conv.bias.to(dtype)
         self.geometry: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
@@ -34,9 +34,9 @@ class PackedConv:
 
     def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """(B,C,H,W) → (B,C',H',W'), plus `add` where given; channels last in memory."""
-        if self.planar:
-            out = F.conv2d(x.contiguous(), self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
-            out = out.contiguous(memory_format=torch.channels_last)
+        if self.is_long:
+            few = x.shape[0] * x.shape[2] * x.shape[3] <= _FEW_PIXELS
+            out = self._as_product(x) if few else self._planar(x)
             return out if add is None else out.add_(add)
         if not _can_pack(x):
             out = F.conv2d(x, self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
@@ -52,6 +52,26 @@ class PackedConv:
         return torch.ops.mkldnn._convolution_pointwise.binary(  # type: ignore[no-any-return]
             x, add, self._packed, self.bias, *self.geometry, "add", 1.0, None, [], None
         )
+
+    def _as_product(self, x: Tensor) -> Tensor:
+        """As one matrix product with the windows, which takes the weight as it lies."""
+        size = self.conv.kernel_size[0]
+        pad = size // 2
+        rows = F.pad(x.permute(0, 2, 3, 1), (0, 0, pad, pad, pad, pad)).unfold(1, size, 1).unfold(2, size, 1)
+        batch, height, width = rows.shape[:3]  # (B,H',W',C,k,k)
+        rows = rows.permute(0, 1, 2, 4, 5, 3).reshape(batch * height * width, -1)
+        out = F.linear(rows, self._weight(torch.channels_last).permute(0, 2, 3, 1).flatten(1), self.bias)
+        return out.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+    def _planar(self, x: Tensor) -> Tensor:
+        weight = self._weight(torch.contiguous_format)
+        out = F.conv2d(x.contiguous(), weight, self.bias, self.conv.stride, self.conv.padding)
+        return out.contiguous(memory_format=torch.channels_last)
+
+    def _weight(self, layout: torch.memory_format) -> Tensor:
+        """The weight in this layout from now on: maps mostly keep their size."""
+        self.conv.weight.data = self.conv.weight.data.contiguous(memory_format=layout)
+        return self.conv.weight
 
 
 def _can_pack(x: Tensor) -> bool:

@@ -4,6 +4,7 @@ Park et al., CVPR 2019, appendix A (figure 11). State names are ours; `import_pu
 files. Sizes: a picture is the latent grid times 2 to the number of upsamplings.
 """
 
+import math
 from itertools import pairwise
 from typing import Literal
 
@@ -194,7 +195,7 @@ class SpadeGenerator(GeneratorModule):
 
     def code_at(self, height: int, width: int) -> Tensor:
         """The code of the positions of a block's result, (1, positions, h, w)."""
-        return (self._tiled(CODE, height, width) + self._tiled(_OTHER, height, width)) * 0.5**0.5
+        return (self._tiled(CODE, height, width) + self._tiled(_OTHER, height, width)) / math.sqrt(2)
 
     def _tiled(self, period: int, height: int, width: int) -> Tensor:
         rows, columns = (torch.arange(side, device=self.position_code.device) for side in (height, width))
