@@ -106,6 +106,10 @@ def test_the_report_says_everything_and_the_photographs_are_the_ceiling(scenes: 
     assert made.diversity > 0
     assert made.style_colour is not None
     assert made.style_colour > 0.3  # the painter does take the photograph's mean colour
+    assert made.style_nearness is not None
+    assert made.style_nearness > 0.5
+    assert real.diversity is not None
+    assert real.diversity > 0
     assert made.optimised_with == ["vgg19"]
     assert report.networks["judge"]["network"] == "colours"
     document = without_times(tmp_path)

@@ -1,6 +1,8 @@
 """What is measured in an evaluation, each as one function from pictures to numbers."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from semsynth.evaluation.judges import Segmenter
 from semsynth.evaluation.protocol import JudgedClasses, Protocol
 from semsynth.evaluation.report import Row, score_entries
 from semsynth.evaluation.segmentation import ConfusionMatrix
-from semsynth.evaluation.style import Stages, diversity, faithfulness
+from semsynth.evaluation.style import Stages, diversity, faithfulness, nearness
 from semsynth.evaluation.subjects import Method, Pixels, Subjects
 
 Track = Callable[[Iterable[Any]], Iterator[Any]]
@@ -74,25 +76,43 @@ def distances(
 
 
 def style_worth(method: Method, subjects: Subjects, stages: Stages, track: Track) -> dict[str, float]:
-    """Diversity, and where a photograph guides the method, faithfulness, on a few maps of the protocol."""
+    """Diversity, and where a photograph guides the method, what it follows, on a few maps of the protocol."""
     protocol = subjects.protocol
     step = max(1, len(subjects) // max(1, protocol.style_maps))
     chosen = range(0, len(subjects), step)[: protocol.style_maps]
-    groups, guided, unguided, photos = [], [], [], []
+    groups, guided, unguided, photos, own = [], [], [], [], []
     for place, number in enumerate(track(chosen)):
         _, labels, instances = subjects.read(number)
         seeds = [subjects.seed(number, style) for style in range(protocol.styles_per_map)]
         key = subjects.keys[number]
         groups.append([method.draw(key, labels, instances, None, seed) for seed in seeds])
         if method.takes_photos:
-            photos.append(subjects.read(chosen[(place + 1) % len(chosen)])[0])  # of another map
+            own.append(chosen[(place + 1) % len(chosen)])  # of another map
+            photos.append(subjects.read(own[-1])[0])
             guided.append(method.draw(key, labels, instances, photos[-1], seeds[0]))
             unguided.append(groups[-1][0])
     entries = {"diversity": diversity(groups, stages)}
     if photos:
         faithful = faithfulness(guided, unguided, photos, stages)
         entries |= {"style_colour": faithful.colour, "style_texture": faithful.texture}
+        entries["style_nearness"] = nearness(guided, own, list(subjects.photos()))
     return entries
+
+
+def scene_diversity(subjects: Subjects, stages: Stages) -> float | None:
+    """The same distance as diversity between photographs of one scene; None where no scene has two.
+
+    Photographs belong to one scene whose names begin with the same word, such as coast_1.jpg and
+    coast_2.jpg. As many of each scene as there are styles of a label map, evenly spread.
+    """
+    scenes: dict[str, list[int]] = {}
+    for number, key in enumerate(subjects.keys):
+        word = re.match(r"[^\W\d_]*", Path(key).name)
+        scenes.setdefault(word[0] if word else "", []).append(number)
+    count = subjects.protocol.styles_per_map
+    chosen = [found[:: -(-len(found) // count)] for found in scenes.values() if len(found) > 1]
+    groups = [[subjects.read(number)[0] for number in found] for found in chosen if len(found) > 1]
+    return diversity(groups, stages) if groups else None
 
 
 def row(

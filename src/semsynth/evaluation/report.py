@@ -35,9 +35,11 @@ class Row:
         lite2_frechet: Fréchet distance in EfficientNet-Lite2's space. Not FID.
         lite2_frechet_half: At half of the count; in the row of the photographs, its floor.
         lite2_kernel: Kernel distance in that space, its floor likewise. Not KID.
-        diversity: Mean perceptual distance between styles of one map.
+        diversity: Mean perceptual distance between styles of one map; in the row of the photographs, between
+            those of one scene.
         style_colour: How far guided pictures move to the style photograph's colours, 0..1.
         style_texture: Likewise its texture.
+        style_nearness: Share of the other photographs that a guided picture is farther from in its colours.
         optimised_with: The networks its training loss used; None where that is not recorded.
     """
 
@@ -58,6 +60,7 @@ class Row:
     diversity: float | None = None
     style_colour: float | None = None
     style_texture: float | None = None
+    style_nearness: float | None = None
     optimised_with: list[str] | None = None
 
 

@@ -25,7 +25,7 @@ from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import picture_path, sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
 from semsynth.evaluation.judges import Segmenter, check_classes, refuse_optimised
-from semsynth.evaluation.measures import confusion, distances, row, style_worth
+from semsynth.evaluation.measures import confusion, distances, row, scene_diversity, style_worth
 from semsynth.evaluation.protocol import JudgedClasses
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
@@ -96,7 +96,9 @@ class Evaluation:
         with self._timed("distances"):
             made_entries, real_entries = self._distances()
         with self._timed("styles"):
-            made_entries |= self._styles()
+            of_styles, of_scenes = self._styles()
+            made_entries |= of_styles
+            real_entries |= of_scenes
         optimised = self.method.optimised_with
         made_entries["optimised_with"] = None if optimised is None else list(optimised)
         count, keys = len(self.subjects), self.subjects.keys
@@ -219,10 +221,11 @@ class Evaluation:
         file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
         return Features(self._kept(file, compute)["values"], space, f"{self.protocol.name}, {name}")
 
-    def _styles(self) -> dict[str, float]:
+    def _styles(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Entries of the method's row and of the photographs' row."""
         stages = self.stages
         if not self.method.has_styles or stages is None:
-            return {}
+            return {}, {}
 
         def compute() -> Arrays:
             maps = min(self.protocol.style_maps, len(self.subjects))
@@ -231,7 +234,10 @@ class Evaluation:
             )
             return {name: np.array(value) for name, value in found.items()}
 
-        return {name: float(value) for name, value in self._kept("styles", compute).items()}
+        of_made: dict[str, Any] = {
+            name: float(value) for name, value in self._kept("styles", compute).items()
+        }
+        return of_made, {"diversity": scene_diversity(self.subjects, stages)}
 
     def _kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """The arrays of a step, from the cache where it was done before."""

@@ -64,14 +64,16 @@ def _styles(groups: dict[str, list[Report]]) -> str:
     """What styles are worth, for the methods that have them; empty where none has."""
     lines = []
     for name, group in groups.items():
-        for row in (row for report in group for row in report.methods):
-            values = (row.diversity, row.style_colour, row.style_texture)
-            if values != (None, None, None):
-                lines.append(_line([f"{name}: {row.name}", *(_number(value, digits=3) for value in values)]))
+        rows = [row for report in group for row in report.methods if row.diversity is not None]
+        for row in [*rows, *(report.real for report in group[:1] if rows)]:
+            values = [
+                _number(value, digits=3) for value in (row.diversity, row.style_colour, row.style_texture)
+            ]
+            lines.append(_line([f"{name}: {row.name}", *values, _number(row.style_nearness, 100)]))
     if not lines:
         return ""
-    head = _line(["styles", "diversity", "to a photograph's colours", "to its texture"])
-    return "\n".join([head, _line(["---", *["---:"] * 3]), *lines]) + "\n"
+    head = ["styles", "diversity", "to a photograph's colours", "to its texture", "nearer than to others"]
+    return "\n".join([_line(head), _line(["---", *["---:"] * 4]), *lines]) + "\n"
 
 
 def _columns_in_use(group: Sequence[Report]) -> list[str]:
