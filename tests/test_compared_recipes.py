@@ -91,6 +91,21 @@ def test_the_comparison_is_of_equals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(budgets) == 1
 
 
+def test_the_changes_of_the_landscape_recipe_are_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RECIPES.parent / "tools"))
+    import landscape_changes
+
+    plain = None
+    for name in landscape_changes.ROWS:
+        train, _ = landscape_changes.commands(name, Path("data"), Path("runs"))
+        base, *variants = (RECIPES.parent / file for file in train[1 : train.index("--data.root")])
+        recipe = load_recipe(base, variants=variants)
+        networks_of(recipe)
+        plain = plain or recipe
+        assert recipe.stages == plain.stages
+        assert (recipe == plain) == (name == "recipe")
+
+
 def test_later_variants_win_and_flags_over_all(tmp_path: Path) -> None:
     small, smaller = tmp_path / "small.toml", tmp_path / "smaller.toml"
     small.write_text("[data]\nload_size = 80\ncrop_size = 72\n")

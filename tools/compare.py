@@ -11,9 +11,6 @@ docs/comparison.md, and the sheet beside it, are written here and nowhere else.
 import argparse
 import dataclasses
 import json
-import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,18 +19,16 @@ from statistics import median
 import numpy as np
 import torch
 from PIL import Image
+from study import RECIPES, ROOT, run_commands, write_page
 from torch.utils.flop_counter import FlopCounterMode
 
 from semsynth.data.transforms import resize_ids
 from semsynth.evaluation.figure import Pixels, Sheet
 from semsynth.evaluation.report import REPORT_FILE, Report, Row
 from semsynth.hub import load_model
-from semsynth.imagefile import write_atomically
 from semsynth.labels import LabelSpace, read_label_map
 from semsynth.pipeline import Synthesizer
 
-ROOT = Path(__file__).resolve().parents[1]
-RECIPES = ROOT / "recipes"
 PAGE = ROOT / "docs/comparison.md"
 SHEET = ROOT / "docs/images/comparison.jpg"
 MAPS = sorted((ROOT / "src/semsynth/pretrained/landscape/examples").glob("*.png"))
@@ -54,7 +49,6 @@ WITH_PHOTOGRAPHS = {"sims"}
 """Their pictures hold pieces of the data set's photographs, and stay out of the sheet that is passed on."""
 
 SIDE, SHOWN, ENLARGED = 64, 6, 2
-BEGIN, END = "<!-- written by tools/compare.py -->", "<!-- to here -->"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +76,6 @@ def commands(name: str, data: Path, runs: Path) -> list[list[str]]:
     train = ["train", *recipes, "--data.root", str(data), "-o", str(run)]
     report = ["--protocol", protocol, "--name", name, "-o", str(runs / "reports" / name)]
     return [train, ["evaluate", str(run / "model"), str(data), *report]]
-
-
-def run_commands(name: str, data: Path, runs: Path) -> None:
-    """Train and evaluate one row."""
-    for command in commands(name, data, runs):
-        print("semsynth", shlex.join(command), flush=True)
-        subprocess.run([sys.executable, "-m", "semsynth", *command], cwd=ROOT, check=True)
 
 
 def drawn(folder: Path) -> tuple[list[Pixels], Cost]:
@@ -184,8 +171,7 @@ def join(runs: Path) -> None:
     if not names:
         raise SystemExit(f"{runs} holds no reports yet; train and evaluate a row first")
     folders = [str(runs / "reports" / name) for name in names]
-    command = ["compare", *folders, "-o", str(runs / "all")]
-    subprocess.run([sys.executable, "-m", "semsynth", *command], cwd=ROOT, check=True)
+    run_commands([["compare", *folders, "-o", str(runs / "all")]])
     reports = [Report.load(Path(folder)) for folder in folders]
     found = {name: drawn(runs / name / "model") for name in names}
     costs = {name: cost for name, (_, cost) in found.items()}
@@ -196,16 +182,9 @@ def join(runs: Path) -> None:
     SHEET.parent.mkdir(exist_ok=True)
     sheet_of(passed_on).save(SHEET, quality=88)
     table = numbers(rows, reports[0].real, costs, runs)
-    write_page(f"{table}\n\n![our label maps, and what each method draws]({SHEET.relative_to(PAGE.parent)})")
+    sheet = f"![our label maps, and what each method draws]({SHEET.relative_to(PAGE.parent)})"
+    write_page(PAGE, "compare", f"{table}\n\n{sheet}")
     print(f"{PAGE.relative_to(ROOT)}, {SHEET.relative_to(ROOT)}, {runs / 'all'}")
-
-
-def write_page(text: str) -> None:
-    """Put the table between its two marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_atomically(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
 
 
 def main() -> None:
@@ -224,7 +203,7 @@ def main() -> None:
     args = parser.parse_args()
     runs = args.runs if args.runs.is_absolute() else ROOT / args.runs
     for name in [] if args.join else args.rows:
-        run_commands(name, args.data.resolve(), runs)
+        run_commands(commands(name, args.data.resolve(), runs))
     join(runs)
 
 
