@@ -71,6 +71,7 @@ class ObjectiveSettings:
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
         prior_share: share of each batch drawn in styles from the prior instead of the photographs' own;
             those pictures have only the adversarial term.
+        prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
         labelmix: weight of LabelMix (OASIS).
         augment: what the discriminator's pictures go through: any of color, translation, cutout.
         reuse_fake: show the discriminator the generator's own fake of the step instead of drawing it anew
@@ -89,6 +90,7 @@ class ObjectiveSettings:
     texture: float = 0.0
     kl: float = 0.05
     prior_share: float = 0.0
+    prior: str = "normal"
     labelmix: float = 0.0
     augment: tuple[str, ...] = ()
     reuse_fake: bool = False

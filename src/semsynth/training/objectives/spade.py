@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from semsynth.errors import SemsynthError
 from semsynth.losses.diffaugment import Augmentation, draw_augmentation
 from semsynth.losses.feature_matching import feature_matching_loss
 from semsynth.losses.gan import OverScales, Prediction, discriminator_loss, generator_loss
@@ -18,6 +19,9 @@ from semsynth.models.style_encoder import reparameterize
 from semsynth.training.objectives.base import Losses, Networks, Objective, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.recipe import ObjectiveSettings
+
+PRIORS = ("normal", "photographs")
+"""See `ObjectiveSettings.prior`."""
 
 
 class Judgement(NamedTuple):
@@ -44,6 +48,8 @@ class SpadeObjective(Objective):
     """How the adversarial terms of the discriminator's scales are joined."""
 
     def __init__(self, settings: ObjectiveSettings, perceptual: Perceptual | None) -> None:
+        if settings.prior not in PRIORS:
+            raise SemsynthError(f"objective.prior is {settings.prior!r}; allowed are {', '.join(PRIORS)}")
         self.settings = settings
         self.perceptual = perceptual
 
@@ -54,7 +60,7 @@ class SpadeObjective(Objective):
     def generator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
         settings, batch = self.settings, step.batch
-        fake, mean, log_variance = draw_fake(step, networks, settings.prior_share)
+        fake, mean, log_variance = draw_fake(step, networks, settings)
         step.shared["fake"] = fake.detach()
         on_fake, on_real = self._judge(step, networks, fake)
         gan = generator_loss(on_fake.scores, settings.gan, over_scales=self.over_scales)  # type: ignore[arg-type]
@@ -145,7 +151,7 @@ def fake_for_discriminator(step: Step, networks: Networks, settings: ObjectiveSe
         fake: Tensor = step.shared["fake"]
         return fake
     with torch.no_grad():
-        return draw_fake(step, networks, settings.prior_share)[0]
+        return draw_fake(step, networks, settings)[0]
 
 
 def prior_rows(step: Step, share: float) -> Tensor:
@@ -156,7 +162,7 @@ def prior_rows(step: Step, share: float) -> Tensor:
 
 
 def draw_fake(
-    step: Step, networks: Networks, prior_share: float = 0.0
+    step: Step, networks: Networks, settings: ObjectiveSettings
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Draw the batch, in the photographs' own styles where there is a style encoder.
 
@@ -169,8 +175,12 @@ def draw_fake(
     if generator.style_dim is not None:
         style = step.normal(generator.style_dim)
         if networks.style_encoder is not None:
-            encoded = ~prior_rows(step, prior_share)
-            mean, log_variance = (part.float() for part in networks.style_encoder(batch.images[encoded]))
-            style = style.index_put((encoded,), reparameterize(mean, log_variance, style[encoded]))
+            borrowed = prior_rows(step, settings.prior_share)
+            mean, log_variance = (part.float() for part in networks.style_encoder(batch.images[~borrowed]))
+            codes = reparameterize(mean, log_variance, style[~borrowed])
+            style = style.index_put((~borrowed,), codes)
+            if settings.prior == "photographs" and len(codes):
+                others = torch.arange(int(borrowed.sum()), device=codes.device) % len(codes)
+                style = style.index_put((borrowed,), codes.detach()[others])
     fake = generator(batch.labels, style=style, instances=batch.instances)
     return fake.to(batch.images.dtype), mean, log_variance
