@@ -10,7 +10,8 @@ from semsynth.hub import Model, load_model, save_model
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder
-from semsynth.pipeline import Synthesizer
+from semsynth.packing import whiten_styles
+from semsynth.pipeline import Synthesizer, encode_photo
 
 
 @pytest.fixture
@@ -68,6 +69,49 @@ def test_styles_are_means_over_their_photographs(source: Path):
     assert thumbnail.size == (96, 96)
     red, blue = (painter.encode_style(source.parent / "photos" / f"{name}.png") for name in ("red", "blue"))
     torch.testing.assert_close(model.styles["both"].vector, (red + blue) / 2, atol=0.02, rtol=0.02)
+
+
+def test_seeds_draw_styles_such_as_photographs_have(source: Path):
+    photos = source.parent / "photos"
+    noise = np.random.default_rng(0)
+    for i in range(12):
+        colours = noise.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        Image.fromarray(colours).resize((64, 64)).save(photos / f"noise{i}.png")
+    model, twice = load_model(source), load_model(source)
+    files = sorted(photos.iterdir())
+    whiten_styles(model, files)
+    assert model.style_encoder is not None
+    assert twice.style_encoder is not None
+    found = [encode_photo(model.style_encoder, path, (64, 64)) for path in files]
+    means, variances = torch.stack([m for m, _ in found]), torch.stack([v.exp() for _, v in found])
+    torch.testing.assert_close(means.mean(0), torch.zeros(3), atol=1e-4, rtol=0)
+    spread = torch.cov(means.T).diag() + variances.mean(0)
+    torch.testing.assert_close(spread, torch.ones(3), atol=1e-3, rtol=0)
+
+    labels = np.full((64, 64), 28)  # and what a photograph's style looks like has not changed
+    before = Synthesizer(twice, precision="float32")(labels, style=files[0]).images
+    after = Synthesizer(model, precision="float32")(labels, style=files[0]).images
+    torch.testing.assert_close(before, after, atol=1e-4, rtol=0)
+
+    whiten_styles(model, files)  # nor does it the second time
+    again, _ = encode_photo(model.style_encoder, files[0], (64, 64))
+    after = Synthesizer(model, precision="float32")(labels, style=files[0]).images
+    torch.testing.assert_close(before, after, atol=1e-4, rtol=0)
+    kept = load_model(save_model(source.parent / "kept", model)).style_encoder
+    assert kept is not None
+    torch.testing.assert_close(encode_photo(kept, files[0], (64, 64))[0], again)
+
+
+def test_packing_whitens_where_photographs_are_many(source: Path):
+    assert pack(source, *styled(source)) == 0
+    few = load_model(source.parent / "packed").style_encoder
+    for i in range(4):
+        Image.new("RGB", (64, 64), (60 * i, 9, 9)).save(source.parent / "photos" / f"more{i}.png")
+    assert pack(source, *styled(source)) == 0
+    many = load_model(source.parent / "packed").style_encoder
+    assert few is not None
+    assert many is not None
+    assert (few.config["whitened"], many.config["whitened"]) == (False, True)
 
 
 def test_a_missing_photograph_is_named(source: Path, capsys: pytest.CaptureFixture[str]):

@@ -12,7 +12,7 @@ from PIL import Image
 from semsynth import hub
 from semsynth.errors import SemsynthError
 from semsynth.ops.blocks import fold_spectral_norm
-from semsynth.pipeline import Synthesizer
+from semsynth.pipeline import Synthesizer, encode_photo
 from semsynth.styles import Style
 
 THUMBNAIL = 96
@@ -61,12 +61,35 @@ def name_styles(
     return styles
 
 
+def whiten_styles(model: hub.Model, photographs: Sequence[Path]) -> None:
+    """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
+
+    An encoder's styles never fill its prior: some of what a seed draws no photograph has, and the network
+    draws it badly. So a normal distribution is fitted to all styles that the encoder gives, and a style is
+    written in its coordinates, in the generator's weights as in the encoder's. What a photograph's style
+    looks like does not change. (Fitting a density afterwards: Ghosh et al. 2020, "From variational to
+    deterministic autoencoders", section 4.)
+
+    Args:
+        model: with a style encoder; changed in place. Its named styles are not.
+        photographs: more of them than a style has numbers.
+    """
+    assert model.style_encoder is not None
+    found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
+    means, variances = torch.stack([x for x, _ in found]), torch.stack([x.exp() for _, x in found])
+    covariance = torch.cov(means.T) + torch.diag(variances.mean(0))
+    factor, mean = torch.linalg.cholesky(covariance.double()).float(), means.mean(0)
+    model.generator.rebase_style(mean, factor)
+    model.style_encoder.whiten(mean, factor)
+
+
 def pack(
     source: Path,
     folder: Path,
     *,
     styles: Mapping[str, tuple[str, Sequence[Path]]] | None = None,
     thumbnails: Path | None = None,
+    photographs: Sequence[Path] = (),
     card: str = "",
 ) -> Path:
     """Write a small copy of a model folder: spectral norm folded into the weights, stored as bfloat16.
@@ -75,6 +98,7 @@ def pack(
         source: the model folder, such as a run's `model/`.
         folder: where to write; one that is there is replaced, its `examples/` are kept.
         styles: see `name_styles`; without them those of `source` are kept.
+        photographs: see `whiten_styles`; too few of them are not used.
         thumbnails: the label map that the thumbnails of `styles` show.
         card: README.md of the result; without it that of `source`.
 
@@ -89,6 +113,8 @@ def pack(
     if styles is not None:
         if thumbnails is None:
             raise SemsynthError("named styles need a label map for their thumbnails")
+        if model.style_encoder is not None and len(photographs) > model.style_encoder.style_dim:
+            whiten_styles(model, photographs)
         model = replace(model, styles=name_styles(model, styles, thumbnails))
     return hub.save_model(folder, replace(model, card=card or model.card), dtype="bfloat16", overwrite=True)
 

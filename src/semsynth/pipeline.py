@@ -22,6 +22,7 @@ from semsynth.inference.precision import Precision as Precision
 from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
 from semsynth.labels import LabelSpace
+from semsynth.models.style_encoder import StyleEncoder
 
 StyleLike = PhotoLike
 """The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
@@ -51,6 +52,23 @@ class Result:
         """The images as 8-bit RGB, rounded."""
         levels = ((self.images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in levels]
+
+
+def encode_photo(encoder: StyleEncoder, photo: PhotoLike, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance of a photograph's style, (Z,) each.
+
+    Args:
+        encoder: in evaluation mode.
+        photo: any photograph.
+        size: (H, W) of the pictures the encoder learned from: how it makes them smaller, details included,
+            is what it knows.
+    """
+    image = to_photo(photo).to(next(encoder.parameters()).device).unsqueeze(0)  # (1,3,H,W)
+    with torch.inference_mode():
+        if image.shape[2:] != size:
+            image = F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+        mean, log_variance = encoder(image)
+    return mean[0], log_variance[0]
 
 
 class Synthesizer:
@@ -194,13 +212,8 @@ class Synthesizer:
             raise SemsynthError(
                 "this model has no style encoder, so it cannot take a style from a photograph"
             )
-        image = to_photo(photo).to(self.device).unsqueeze(0)  # (1,3,H,W)
-        side = self.encoder.image_size
-        with torch.inference_mode():
-            if image.shape[2:] != (side, side):
-                image = F.interpolate(image, size=(side, side), mode="bicubic", antialias=True).clamp(-1, 1)
-            mean, _ = self.encoder(image)
-        return torch.empty(mean.shape[1]).copy_(mean[0])
+        mean, _ = encode_photo(self.encoder, photo, self.image_size)
+        return torch.empty(mean.shape).copy_(mean)
 
     def _styles(self, style: StyleLike | None, seed: int, maps: int, num_images: int) -> Tensor | None:
         """One style a picture, (N, Z) on the CPU; None for a network without a style."""

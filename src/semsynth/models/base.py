@@ -82,6 +82,18 @@ class GeneratorModule(nn.Module):
         """
         self.load_state_dict(smaller.state_dict())
 
+    def rebase_style(self, mean: Tensor, factor: Tensor) -> None:
+        """Draw in the style mean + factor @ z from now on where z, (Z,), is given.
+
+        Args:
+            mean: (Z,).
+            factor: (Z, Z).
+
+        Raises:
+            SemsynthError: this family cannot.
+        """
+        raise SemsynthError(f"{type(self).__name__} cannot change the basis of its styles")
+
     def outer_parameters(self) -> list[nn.Parameter]:
         """What may be trained alone while the part taken from a network for smaller pictures stays as it is.
 

@@ -16,7 +16,7 @@ from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.recompute import recomputed
-from semsynth.ops.spade import SLOPE, LabelConv2d, SpadeResBlock
+from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 Stem = Literal["labels", "style", "labels+style"]
 
@@ -135,6 +135,15 @@ class SpadeGenerator(GeneratorModule):
             if "position" in name:
                 state.setdefault(name, value)
         self.load_state_dict(state)
+
+    @torch.no_grad()
+    def rebase_style(self, mean: Tensor, factor: Tensor) -> None:
+        """See `GeneratorModule`."""
+        layers = [self.stem_style, *(module.style for module in self.modules() if isinstance(module, Spade))]
+        for linear in layers:
+            if linear is not None:
+                linear.bias.copy_(linear.bias + linear.weight @ mean)
+                linear.weight.copy_(linear.weight @ factor)
 
     def forward(
         self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None

@@ -22,6 +22,7 @@ class StyleEncoder(nn.Module):
         image_size: side it works at, a power of two from 64 up (256 in the paper); sets the depth.
         spectral: spectral norm on the convolutions.
         norm: "instance" (published default), "batch" or "sync_batch", both affine, or "none".
+        whitened: whether a fixed affine map of the style follows, see `whiten`.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class StyleEncoder(nn.Module):
         image_size: int = 256,
         spectral: bool = True,
         norm: str = "instance",
+        whitened: bool = False,
     ) -> None:
         super().__init__()
         if image_size < 64 or image_size & (image_size - 1):
@@ -42,6 +44,7 @@ class StyleEncoder(nn.Module):
             "image_size": image_size,
             "spectral": spectral,
             "norm": norm,
+            "whitened": whitened,
         }
         self.image_size = image_size
         self.style_dim = style_dim
@@ -55,6 +58,27 @@ class StyleEncoder(nn.Module):
         self.norms = nn.ModuleList(layer.norm for layer in layers)
         self.mean = nn.Linear(widths[-1] * 16, style_dim)
         self.log_variance = nn.Linear(widths[-1] * 16, style_dim)
+        self.shift: Tensor | None
+        self.factor: Tensor | None
+        self.register_buffer("shift", torch.zeros(style_dim) if whitened else None)
+        self.register_buffer("factor", torch.eye(style_dim) if whitened else None)
+
+    @torch.no_grad()
+    def whiten(self, mean: Tensor, factor: Tensor) -> None:
+        """Give styles z from now on where mean + factor @ z were given; variances are each number's own.
+
+        Args:
+            mean: (Z,).
+            factor: (Z, Z), invertible.
+        """
+        inverse = torch.linalg.inv(factor.double())
+        shift = mean.double()
+        if self.shift is not None and self.factor is not None:
+            before = self.factor.double()
+            shift = self.shift.double() + torch.linalg.solve(before, shift)
+            inverse = inverse @ before
+        self.config["whitened"] = True
+        self.shift, self.factor = shift.float(), inverse.float()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] → mean and log-variance, each (B, Z)."""
@@ -64,7 +88,11 @@ class StyleEncoder(nn.Module):
         for conv, norm in zip(self.convs, self.norms):
             x = F.leaky_relu(norm(conv(x)), SLOPE)
         x = x.flatten(1)  # (B,8w*16)
-        return self.mean(x), self.log_variance(x)
+        mean, log_variance = self.mean(x), self.log_variance(x)
+        if self.shift is None or self.factor is None:
+            return mean, log_variance
+        variance = F.linear(log_variance.exp(), self.factor.square())
+        return F.linear(mean - self.shift, self.factor), variance.log()
 
 
 def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
