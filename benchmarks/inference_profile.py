@@ -152,12 +152,13 @@ def plot(found: dict[str, Times], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--labels", type=Path, help="folder of label maps (PNG)")
     parser.add_argument("--figure", type=Path, help="where to draw it (PNG)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    maps = read_maps(DATA / NETWORKS["coco-stuff"].sample, "coco-stuff")
+    maps = read_maps(args.labels or DATA / NETWORKS["coco-stuff"].sample, "coco-stuff")
     here, generator = maps[1], network("coco-stuff", maps)
     plain = dense(generator)
     engines = {name: engine(generator, name.split()[1]) for name in PARTS if name.startswith("engine")}

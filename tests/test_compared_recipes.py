@@ -97,7 +97,7 @@ def test_the_changes_of_the_landscape_recipe_are_one_each(monkeypatch: pytest.Mo
 
     plain = None
     for name in landscape_changes.ROWS:
-        train, _ = landscape_changes.commands(name, Path("data"), Path("runs"))
+        train, *_ = landscape_changes.commands(name, Path("data"), Path("runs"))
         base, *variants = (RECIPES.parent / file for file in train[1 : train.index("--data.root")])
         recipe = load_recipe(base, variants=variants)
         networks_of(recipe)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from PIL import Image
 
 from semsynth.cli import main
+from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model, save_model
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.models import create_model
@@ -102,16 +104,26 @@ def test_seeds_draw_styles_such_as_photographs_have(source: Path):
     torch.testing.assert_close(encode_photo(kept, files[0], (64, 64))[0], again)
 
 
-def test_packing_whitens_where_photographs_are_many(source: Path):
-    assert pack(source, *styled(source)) == 0
-    few = load_model(source.parent / "packed").style_encoder
+def test_a_prior_is_fitted_where_one_is_asked_for(source: Path, capsys: pytest.CaptureFixture[str]):
+    prior = ["--prior", str(source.parent / "photos")]
+    assert pack(source, *styled(source), *prior) == 2
+    assert "2 photographs are too few" in capsys.readouterr().err
     for i in range(4):
         Image.new("RGB", (64, 64), (60 * i, 9, 9)).save(source.parent / "photos" / f"more{i}.png")
-    assert pack(source, *styled(source)) == 0
-    many = load_model(source.parent / "packed").style_encoder
-    assert few is not None
-    assert many is not None
-    assert (few.config["whitened"], many.config["whitened"]) == (False, True)
+    for more, whitened in (([], False), (prior, True)):
+        assert pack(source, *styled(source), *more) == 0
+        packed = load_model(source.parent / "packed")
+        assert packed.style_encoder is not None
+        assert packed.style_encoder.config["whitened"] == whitened
+        assert list(packed.styles) == ["warm", "both"]
+
+
+def test_families_whose_styles_have_no_other_basis_say_so(source: Path):
+    model = load_model(source)
+    generator = create_model("oasis", num_classes=34, width=2, hidden=2, style_dim=3)
+    files = [source.parent / "photos" / "red.png"] * 4
+    with pytest.raises(SemsynthError, match="basis"):
+        whiten_styles(replace(model, generator=generator), files)
 
 
 def test_a_missing_photograph_is_named(source: Path, capsys: pytest.CaptureFixture[str]):

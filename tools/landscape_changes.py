@@ -4,7 +4,8 @@
     python tools/landscape_changes.py DATA --rows no-color   one row, joined with those that are there
     python tools/landscape_changes.py DATA --join            no training: the table of what is there
 
-Each row is two ordinary commands, which are printed; both go on where they were stopped.
+Each row is three ordinary commands, which are printed and go on where they were stopped: train, fit the
+distribution of styles that seeds draw from (not OASIS, which has no style encoder), evaluate.
 """
 
 import argparse
@@ -18,16 +19,22 @@ PAGE = ROOT / "docs/landscape.md"
 CHANGES = RECIPES / "landscape-changes"
 ROWS = ["recipe", *sorted(path.stem for path in CHANGES.glob("*.toml") if path.stem != "64px")]
 
+WITHOUT_ENCODER = {"oasis"}
+
 
 def commands(name: str, data: Path, runs: Path) -> list[list[str]]:
-    """The two commands of a row."""
+    """The commands of a row."""
     base = RECIPES / ("oasis-siftflow.toml" if name == "oasis" else "landscape.toml")
     files = [base, CHANGES / "64px.toml", *([] if name == "recipe" else [CHANGES / f"{name}.toml"])]
     protocol = str((RECIPES / "comparison/protocol.toml").relative_to(ROOT))
     run = runs / name
     train = [*(str(path.relative_to(ROOT)) for path in files), "--data.root", str(data), "-o", str(run)]
     report = ["--protocol", protocol, "--name", name, "-o", str(runs / "reports" / name)]
-    return [["train", *train], ["evaluate", str(run / "model"), str(data), *report]]
+    if name in WITHOUT_ENCODER:
+        return [["train", *train], ["evaluate", str(run / "model"), str(data), *report]]
+    packed = str(run / "packed")
+    pack = ["model", "pack", str(run / "model"), "-o", packed, "--prior", str(data / "train/images")]
+    return [["train", *train], pack, ["evaluate", packed, str(data), *report]]
 
 
 def join(runs: Path) -> None:
@@ -37,8 +44,9 @@ def join(runs: Path) -> None:
         raise SystemExit(f"{runs} holds no reports yet; train and evaluate a row first")
     run_commands([["compare", *(str(runs / "reports" / name) for name in names), "-o", str(runs / "all")]])
     table = (runs / "all/table.md").read_text(encoding="utf-8")
-    scores, styles, *_ = table.split("\n\n")
-    write_page(PAGE, "landscape_changes", f"{scores}\n\n{styles}".replace("siftflow-64: ", ""))
+    rows = "\n".join(line for line in table.splitlines() if line.startswith("|"))
+    rows = rows.replace("\n| styles |", "\n\n| styles |")  # the second table
+    write_page(PAGE, "landscape_changes", rows.replace("siftflow-64: ", ""))
 
 
 def main() -> None:

@@ -71,10 +71,19 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path]) -> None:
     deterministic autoencoders", section 4.)
 
     Args:
-        model: with a style encoder; changed in place. Its named styles are not.
+        model: changed in place. Its named styles are not.
         photographs: more of them than a style has numbers.
+
+    Raises:
+        SemsynthError: no style encoder, too few photographs, or a family whose styles have no other basis.
     """
-    assert model.style_encoder is not None
+    if model.style_encoder is None:
+        raise SemsynthError("the model has no style encoder, so photographs have no styles to it")
+    if len(photographs) <= model.style_encoder.style_dim:
+        raise SemsynthError(
+            f"{len(photographs)} photographs are too few to say how styles are distributed; more than "
+            f"{model.style_encoder.style_dim}, the numbers of a style, are needed"
+        )
     found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
     means, variances = torch.stack([x for x, _ in found]), torch.stack([x.exp() for _, x in found])
     covariance = torch.cov(means.T) + torch.diag(variances.mean(0))
@@ -89,7 +98,7 @@ def pack(
     *,
     styles: Mapping[str, tuple[str, Sequence[Path]]] | None = None,
     thumbnails: Path | None = None,
-    photographs: Sequence[Path] = (),
+    prior: Sequence[Path] | None = None,
     card: str = "",
 ) -> Path:
     """Write a small copy of a model folder: spectral norm folded into the weights, stored as bfloat16.
@@ -98,7 +107,7 @@ def pack(
         source: the model folder, such as a run's `model/`.
         folder: where to write; one that is there is replaced, its `examples/` are kept.
         styles: see `name_styles`; without them those of `source` are kept.
-        photographs: see `whiten_styles`; too few of them are not used.
+        prior: photographs, see `whiten_styles`; the named styles are then those of `styles`, or none.
         thumbnails: the label map that the thumbnails of `styles` show.
         card: README.md of the result; without it that of `source`.
 
@@ -110,11 +119,12 @@ def pack(
         if network is not None:
             fold_spectral_norm(network)
             network.config["spectral"] = False
+    if prior is not None:
+        whiten_styles(model, prior)
+        model = replace(model, styles={})
     if styles is not None:
         if thumbnails is None:
             raise SemsynthError("named styles need a label map for their thumbnails")
-        if model.style_encoder is not None and len(photographs) > model.style_encoder.style_dim:
-            whiten_styles(model, photographs)
         model = replace(model, styles=name_styles(model, styles, thumbnails))
     return hub.save_model(folder, replace(model, card=card or model.card), dtype="bfloat16", overwrite=True)
 

@@ -36,6 +36,7 @@ height = 64
 width = 64
 style_maps = 2
 styles_per_map = 2
+scenes = true
 """
 
 

@@ -17,13 +17,11 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("model", type=Path, metavar="MODEL", help="model folder, such as runs/NAME/model")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--styles", type=Path, metavar="FILE", help="TOML: a table a style, with its photos")
-    parser.add_argument(
-        "--photos",
-        type=Path,
-        metavar="FOLDER",
-        help="where the photographs of --styles are; seeds will draw styles such as all of them have",
-    )
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="where the photographs of --styles are")
     parser.add_argument("--thumbnail", type=Path, metavar="MASK", help="label map the styles are shown on")
+    parser.add_argument(
+        "--prior", type=Path, metavar="FOLDER", help="photographs; seeds will draw styles such as they have"
+    )
     parser.add_argument("--card", type=Path, metavar="FILE", help="README.md of the model")
     parser.set_defaults(func=run)
 
@@ -34,16 +32,14 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.data.folder import list_images
     from semsynth.packing import pack, read_style_list
 
-    styles, photographs = None, []
+    styles = None
     if args.styles is not None:
         if args.photos is None or args.thumbnail is None:
             raise SemsynthError(
                 "--styles needs --photos, the folder of photographs, and --thumbnail, a label map"
             )
         styles = read_style_list(args.styles, args.photos)
-        photographs = list(list_images(args.photos).values())
     card = "" if args.card is None else args.card.read_text(encoding="utf-8")
-    pack(
-        args.model, args.output, styles=styles, thumbnails=args.thumbnail, photographs=photographs, card=card
-    )
+    prior = None if args.prior is None else list(list_images(args.prior).values())
+    pack(args.model, args.output, styles=styles, thumbnails=args.thumbnail, prior=prior, card=card)
     return show(args.output)

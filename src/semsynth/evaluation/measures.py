@@ -1,6 +1,5 @@
 """What is measured in an evaluation, each as one function from pictures to numbers."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,23 +94,28 @@ def style_worth(method: Method, subjects: Subjects, stages: Stages, track: Track
     if photos:
         faithful = faithfulness(guided, unguided, photos, stages)
         entries |= {"style_colour": faithful.colour, "style_texture": faithful.texture}
-        entries["style_nearness"] = nearness(guided, own, list(subjects.photos()))
-    return entries
+        entries["style_nearness"] = nearness(guided, own, subjects.photos())
+    scenes = scene_diversity(subjects, stages)
+    return entries if scenes is None else entries | {"of_scenes": scenes}
 
 
 def scene_diversity(subjects: Subjects, stages: Stages) -> float | None:
-    """The same distance as diversity between photographs of one scene; None where no scene has two.
+    """The same distance as diversity between photographs of one scene; None where the protocol has no scenes.
 
-    Photographs belong to one scene whose names begin with the same word, such as coast_1.jpg and
-    coast_2.jpg. As many of each scene as there are styles of a label map, evenly spread.
+    As many of each scene as there are styles of a label map, evenly spread; scenes of fewer are left out.
     """
+    if not subjects.protocol.scenes:
+        return None
     scenes: dict[str, list[int]] = {}
     for number, key in enumerate(subjects.keys):
-        word = re.match(r"[^\W\d_]*", Path(key).name)
-        scenes.setdefault(word[0] if word else "", []).append(number)
+        scenes.setdefault(Path(key).name.partition("_")[0], []).append(number)
     count = subjects.protocol.styles_per_map
-    chosen = [found[:: -(-len(found) // count)] for found in scenes.values() if len(found) > 1]
-    groups = [[subjects.read(number)[0] for number in found] for found in chosen if len(found) > 1]
+    chosen = [
+        [found[i * len(found) // count] for i in range(count)]
+        for found in scenes.values()
+        if len(found) >= count > 1
+    ]
+    groups = [[subjects.read(number)[0] for number in found] for found in chosen]
     return diversity(groups, stages) if groups else None
 
 

@@ -43,6 +43,8 @@ class Protocol:
         seed: Of every style that is drawn.
         style_maps: How many label maps the style measures take.
         styles_per_map: How many styles each of them is drawn in.
+        scenes: Whether a photograph's name begins with the word of its scene, as coast_1 and coast_2 do;
+            then photographs of one scene are the measure for the diversity of styles.
         published: Which column of the published figures belongs beside ours; empty for none.
         keys: If not empty, only pictures with these keys take part.
         note: What a reader must know before comparing numbers.
@@ -63,6 +65,7 @@ class Protocol:
     seed: int = 0
     style_maps: int = 10
     styles_per_map: int = 4
+    scenes: bool = False
     published: str = ""
     keys: tuple[str, ...] = ()
     note: str = ""

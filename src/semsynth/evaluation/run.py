@@ -25,7 +25,7 @@ from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import picture_path, sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
 from semsynth.evaluation.judges import Segmenter, check_classes, refuse_optimised
-from semsynth.evaluation.measures import confusion, distances, row, scene_diversity, style_worth
+from semsynth.evaluation.measures import confusion, distances, row, style_worth
 from semsynth.evaluation.protocol import JudgedClasses
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
@@ -234,10 +234,9 @@ class Evaluation:
             )
             return {name: np.array(value) for name, value in found.items()}
 
-        of_made: dict[str, Any] = {
-            name: float(value) for name, value in self._kept("styles", compute).items()
-        }
-        return of_made, {"diversity": scene_diversity(self.subjects, stages)}
+        found = {name: float(value) for name, value in self._kept("style-measures", compute).items()}
+        of_real = {"diversity": found.pop("of_scenes", None)}
+        return found, of_real
 
     def _kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """The arrays of a step, from the cache where it was done before."""

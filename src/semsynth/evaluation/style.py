@@ -4,7 +4,7 @@ Both are measured with simple statistics that everyone can recompute; neither is
 neither borrows a published name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -84,7 +84,7 @@ def faithfulness(
     return Faithfulness(moved(colour_statistics), moved(lambda picture: texture_statistics(picture, stages)))
 
 
-def nearness(guided: Sequence[Pixels], own: Sequence[int], photos: Sequence[Pixels]) -> float:
+def nearness(guided: Sequence[Pixels], own: Sequence[int], photos: Iterable[Pixels]) -> float:
     """Mean share of the other photographs that a guided picture is farther from than from its own, 0..1.
 
     By `colour_statistics`. Half would be chance.

@@ -65,7 +65,8 @@ def _styles(groups: dict[str, list[Report]]) -> str:
     lines = []
     for name, group in groups.items():
         rows = [row for report in group for row in report.methods if row.diversity is not None]
-        for row in [*rows, *(report.real for report in group[:1] if rows)]:
+        reals = [report.real for report in group if report.real.diversity is not None]
+        for row in [*rows, *reals[:1]]:
             values = [
                 _number(value, digits=3) for value in (row.diversity, row.style_colour, row.style_texture)
             ]

@@ -93,6 +93,7 @@ class SpadeEngine:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
         self.planes: plane_network.PlaneNetwork | None = None
         self._latest: MapTables | None = None
+        self._placed: dict[tuple[int, int, int], Tensor] = {}
         if dtype == torch.bfloat16 and plane_network.supports(generator):
             self.planes = plane_network.PlaneNetwork(generator)
             return
@@ -138,8 +139,13 @@ class SpadeEngine:
         """What the positions add to a block's result, (1, C, h, w), or None."""
         if not self.generator.block_positions:
             return None
-        added: Tensor = self.generator.block_positions[block](self.generator.code_at(height, width))
-        return added.to(self.dtype, memory_format=torch.channels_last)
+        key = (block, height, width)
+        if key not in self._placed:
+            if any(kept[0] == block for kept in self._placed):
+                self._placed.clear()  # they are of another size
+            added: Tensor = self.generator.block_positions[block](self.generator.code_at(height, width))
+            self._placed[key] = added.to(self.dtype, memory_format=torch.channels_last)
+        return self._placed[key]
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""

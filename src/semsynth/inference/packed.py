@@ -70,7 +70,9 @@ class PackedConv:
 
     def _weight(self, layout: torch.memory_format) -> Tensor:
         """The weight in this layout from now on: maps mostly keep their size."""
-        self.conv.weight.data = self.conv.weight.data.contiguous(memory_format=layout)
+        if not self.conv.weight.is_contiguous(memory_format=layout):
+            with torch.inference_mode(False):  # the generator stays an ordinary one
+                self.conv.weight.data = self.conv.weight.data.contiguous(memory_format=layout)
         return self.conv.weight
 
 

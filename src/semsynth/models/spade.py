@@ -27,10 +27,10 @@ _UPSAMPLE = {
     7: (False, True, True, True, True, True, True, True),
 }
 CODE = 64
-"""Sides of the code of positions, in cells."""
+"""Sides of the code of positions, in cells. In the stem it repeats after these."""
 
 _OTHER = 61
-"""Sides of the part of it that joins it within the network: together they repeat after 64 x 61 cells only."""
+"""Sides of the part of it that is added within the network: together they repeat after 64 x 61 cells only."""
 
 # Width of the stem and of every block's output, in multiples of the base width.
 PUBLISHED_MULTIPLIERS = (16.0, 16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
@@ -82,6 +82,8 @@ class SpadeGenerator(GeneratorModule):
         config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         if (style_dim is None) == (stem != "labels") or (style_modulation and not style_dim):
             raise ValueError(f"stem {stem!r} with style_dim {style_dim}: a stem with a style needs its width")
+        if positions == 1:
+            raise ValueError("positions is 1; the code has no channel or at least two")
         if positions and stem != "labels+style":
             raise ValueError(f"positions are for the stem labels+style; it is {stem!r}")
         super().__init__(
@@ -204,7 +206,8 @@ class SpadeGenerator(GeneratorModule):
 
     def code_at(self, height: int, width: int) -> Tensor:
         """The code of the positions of a block's result, (1, positions, h, w)."""
-        return (self._tiled(CODE, height, width) + self._tiled(_OTHER, height, width)) / math.sqrt(2)
+        other = self._tiled(_OTHER, height, width).roll(1, 1)  # of another channel: independent everywhere
+        return (self._tiled(CODE, height, width) + other) / math.sqrt(2)
 
     def _tiled(self, period: int, height: int, width: int) -> Tensor:
         rows, columns = (torch.arange(side, device=self.position_code.device) for side in (height, width))

@@ -68,6 +68,8 @@ class ObjectiveSettings:
         projected: weight of the adversarial term in the frozen network's features (spade-projected).
         color: weight of the distance between colours averaged over large squares (spade-projected).
         texture: weight of the distance between statistics of features over squares (spade-projected).
+        style: weight of the distance between statistics of a whole picture and those of the photograph whose
+            style it borrows, see `prior` (spade-projected).
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
         prior_share: share of each batch drawn in styles from the prior instead of the photographs' own;
             those pictures have only the adversarial term.
@@ -88,6 +90,7 @@ class ObjectiveSettings:
     projected: float = 1.0
     color: float = 0.0
     texture: float = 0.0
+    style: float = 0.0
     kl: float = 0.05
     prior_share: float = 0.0
     prior: str = "normal"

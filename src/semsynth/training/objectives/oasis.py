@@ -41,7 +41,7 @@ class OASISObjective(Objective):
     def generator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
         labels, images = step.batch.labels, step.batch.images
-        fake, _, _ = draw_fake(step, networks, self.settings)
+        fake = draw_fake(step, networks).pictures
         step.shared["fake"] = fake.detach()
         logits = self._segment(networks, fake)
         losses = {"gan": self.settings.adversarial * real_loss(logits, labels, self._balance(step, networks))}

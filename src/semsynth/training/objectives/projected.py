@@ -24,10 +24,16 @@ COLOR_SQUARES = 8
 """Squares a side in `color_distance`."""
 
 TEXTURE_SQUARES = 4
-"""Squares a side in `texture_distance`."""
+"""Squares a side in the texture term."""
 
 TEXTURE_STAGES = 3
-"""Stages of the frozen network that `texture_distance` looks at, from the finest on: strides 2, 4 and 8."""
+"""Stages of the frozen network that the texture term looks at, from the finest on: strides 2, 4 and 8."""
+
+STYLE_STAGES = 1
+"""Those that the style term looks at, beside colours: finer ones say less of what is shown."""
+
+COLOR_DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
+"""Deviations along these six determine the covariance of red, green and blue."""
 
 SPREAD_FLOOR = 1e-3
 """Least deviation a distance is divided by, and that a deviation has: its root has a slope there too."""
@@ -77,20 +83,61 @@ class ProjectedObjective(SpadeObjective):
         scores = _float(discriminator.judge_features(self._stages(of_fake), shares))
         gan = generator_loss(scores, settings.gan)  # type: ignore[arg-type]
         losses = {"projected": settings.projected * gan}
-        if settings.perceptual and bool(paired.any()):
-            distance = feature_distance(
-                [x[paired] for x in of_fake],
-                [x[paired] for x in of_real],
-                self.seeing.weights,
-                relative=self.seeing.relative,
+        return (
+            losses
+            | self._as_own_photograph(of_fake, of_real, fake, step, paired)
+            | (self._as_borrowed_style(of_fake, of_real, fake, step, paired))
+        )
+
+    def _as_own_photograph(
+        self,
+        of_fake: Sequence[Tensor],
+        of_real: Sequence[Tensor],
+        fake: Tensor,
+        step: Step,
+        paired: Tensor,
+    ) -> Losses:
+        """What tells pictures in their own photograph's style from that photograph."""
+        settings = self.settings
+        weights = {
+            "perceptual": settings.perceptual, "color": settings.color, "texture": settings.texture
+        }  # fmt: skip
+        losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
+        if not bool(paired.any()):
+            return losses
+        ours, theirs = [x[paired] for x in of_fake], [x[paired] for x in of_real]
+        if "perceptual" in losses:
+            losses["perceptual"] = weights["perceptual"] * feature_distance(
+                ours, theirs, self.seeing.weights, relative=self.seeing.relative
             )
-            losses["perceptual"] = settings.perceptual * distance
-        if settings.color and bool(paired.any()):
-            losses["color"] = settings.color * color_distance(fake[paired], step.batch.images[paired])
-        if settings.texture and bool(paired.any()):
-            stages = [[x[paired] for x in seen[:TEXTURE_STAGES]] for seen in (of_fake, of_real)]
-            losses["texture"] = settings.texture * texture_distance(*stages)
+        if "color" in losses:
+            losses["color"] = weights["color"] * color_distance(fake[paired], step.batch.images[paired])
+        if "texture" in losses:
+            stages = ours[:TEXTURE_STAGES], theirs[:TEXTURE_STAGES]
+            losses["texture"] = weights["texture"] * statistics_distance(*stages, squares=TEXTURE_SQUARES)
         return losses
+
+    def _as_borrowed_style(
+        self,
+        of_fake: Sequence[Tensor],
+        of_real: Sequence[Tensor],
+        fake: Tensor,
+        step: Step,
+        paired: Tensor,
+    ) -> Losses:
+        """What tells pictures in another photograph's style from that photograph."""
+        if not self.settings.style:
+            return {}
+        source = step.shared["styled_after"].to(fake.device)
+        rows = (~paired & (source >= 0)).nonzero()[:, 0]
+        if not len(rows):
+            return {"style": fake.new_zeros(())}
+        ours = [color_planes(fake[rows]), *(x[rows] for x in of_fake[:STYLE_STAGES])]
+        photographs = source[rows]
+        theirs = [
+            color_planes(step.batch.images[photographs]), *(x[photographs] for x in of_real[:STYLE_STAGES])
+        ]  # fmt: skip
+        return {"style": self.settings.style * statistics_distance(ours, theirs, squares=1)}
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
@@ -129,25 +176,38 @@ def color_distance(fake: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(fake, real)
 
 
-def texture_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+def color_planes(pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) → (B, 6, H, W), what `statistics_distance` takes for colours."""
+    directions = torch.tensor(COLOR_DIRECTIONS, dtype=pictures.dtype, device=pictures.device)
+    return torch.einsum("dc,bchw->bdhw", F.normalize(directions, dim=1), pictures)
+
+
+def statistics_distance(fake: Sequence[Tensor], real: Sequence[Tensor], *, squares: int) -> Tensor:
     """Difference of the mean and deviation of every feature (B, C, h, w) over squares, averaged over stages.
 
     Statistics of features are what a texture is (Gatys et al. 2015; mean and deviation: Huang and Belongie
     2017, section 5). A smooth picture is as far from a photograph as a rough one is, where a distance taken
     pixel by pixel prefers the smooth one. In units of the photographs' mean deviation.
+
+    Args:
+        fake: a tensor a stage.
+        real: likewise.
+        squares: a side; 1 is the whole picture.
     """
-    total = fake[0].new_zeros(())
+    total = fake[0].new_zeros((), dtype=torch.float32)
     for ours, theirs in zip(fake, real, strict=True):
-        (mean, deviation), (mean_real, deviation_real) = _over_squares(ours), _over_squares(theirs)
+        mean, deviation = _over_squares(ours, squares)
+        mean_real, deviation_real = _over_squares(theirs, squares)
         distance = F.l1_loss(mean, mean_real) + F.l1_loss(deviation, deviation_real)
         total = total + distance / deviation_real.mean().clamp_min(SPREAD_FLOOR)
     return total / len(fake)
 
 
-def _over_squares(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation, (B, C, squares, squares)."""
-    mean = F.adaptive_avg_pool2d(features, TEXTURE_SQUARES)
-    variance = F.adaptive_avg_pool2d(features.square(), TEXTURE_SQUARES) - mean.square()
+def _over_squares(features: Tensor, squares: int) -> tuple[Tensor, Tensor]:
+    """Mean and deviation, (B, C, squares, squares) float32."""
+    features = features.float()
+    mean = F.adaptive_avg_pool2d(features, squares)
+    variance = F.adaptive_avg_pool2d(features.square(), squares) - mean.square()
     return mean, (variance.clamp_min(0) + SPREAD_FLOOR**2).sqrt()
 
 

@@ -60,8 +60,9 @@ class SpadeObjective(Objective):
     def generator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
         settings, batch = self.settings, step.batch
-        fake, mean, log_variance = draw_fake(step, networks, settings)
-        step.shared["fake"] = fake.detach()
+        drawn = draw_fake(step, networks, settings)
+        fake, mean, log_variance = drawn.pictures, drawn.mean, drawn.log_variance
+        step.shared["fake"], step.shared["styled_after"] = fake.detach(), drawn.styled_after
         on_fake, on_real = self._judge(step, networks, fake)
         gan = generator_loss(on_fake.scores, settings.gan, over_scales=self.over_scales)  # type: ignore[arg-type]
         losses = {"gan": settings.adversarial * gan}
@@ -151,7 +152,7 @@ def fake_for_discriminator(step: Step, networks: Networks, settings: ObjectiveSe
         fake: Tensor = step.shared["fake"]
         return fake
     with torch.no_grad():
-        return draw_fake(step, networks, settings)[0]
+        return draw_fake(step, networks, settings).pictures
 
 
 def prior_rows(step: Step, share: float) -> Tensor:
@@ -161,26 +162,55 @@ def prior_rows(step: Step, share: float) -> Tensor:
     return step.rows(counted[1:] > counted[:-1])
 
 
-def draw_fake(
-    step: Step, networks: Networks, settings: ObjectiveSettings
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
+class Drawn(NamedTuple):
+    """Pictures of a batch, and where their styles come from.
+
+    Attributes:
+        pictures: (B, 3, H, W) float.
+        styled_after: (B,) which photograph of the batch each has its style from; -1 is none.
+        mean: (E, Z) of the encoded styles, or None.
+        log_variance: likewise.
+    """
+
+    pictures: Tensor
+    styled_after: Tensor
+    mean: Tensor | None
+    log_variance: Tensor | None
+
+
+def draw_fake(step: Step, networks: Networks, settings: ObjectiveSettings | None = None) -> Drawn:
     """Draw the batch, in the photographs' own styles where there is a style encoder.
 
-    Returns:
-        the pictures (B, 3, H, W) float, and the encoded mean and log-variance (rows with an encoded style,
-        Z) or None.
+    Args:
+        step: with the batch.
+        networks: that draw.
+        settings: their `prior_share` and `prior` count; without them every style is the photograph's own.
+
+    Raises:
+        SemsynthError: styles are to be borrowed, and nobody has one.
     """
+    settings = settings or ObjectiveSettings()
     generator, batch = networks.generator, step.batch
     style, mean, log_variance = None, None, None
+    styled_after = torch.full((len(batch),), -1)
     if generator.style_dim is not None:
         style = step.normal(generator.style_dim)
         if networks.style_encoder is not None:
-            borrowed = prior_rows(step, settings.prior_share)
-            mean, log_variance = (part.float() for part in networks.style_encoder(batch.images[~borrowed]))
-            codes = reparameterize(mean, log_variance, style[~borrowed])
-            style = style.index_put((~borrowed,), codes)
-            if settings.prior == "photographs" and len(codes):
-                others = torch.arange(int(borrowed.sum()), device=codes.device) % len(codes)
-                style = style.index_put((borrowed,), codes.detach()[others])
-    fake = generator(batch.labels, style=style, instances=batch.instances)
-    return fake.to(batch.images.dtype), mean, log_variance
+            others = prior_rows(step, settings.prior_share)
+            mean, log_variance = (part.float() for part in networks.style_encoder(batch.images[~others]))
+            codes = reparameterize(mean, log_variance, style[~others])
+            style = style.index_put((~others,), codes)
+            owners = (~others).nonzero()[:, 0].cpu()
+            styled_after[owners] = owners
+            if settings.prior == "photographs" and bool(others.any()):
+                if not len(codes):
+                    raise SemsynthError(
+                        'objective.prior is "photographs", but no picture drawn at once has a style to lend: '
+                        "draw two or more at once (run.batch_size, run.accumulate), or lower "
+                        "objective.prior_share"
+                    )
+                lent = torch.arange(int(others.sum())) % len(codes)
+                style = style.index_put((others,), codes.detach()[lent.to(codes.device)])
+                styled_after[others.cpu()] = owners[lent]
+    pictures = generator(batch.labels, style=style, instances=batch.instances)
+    return Drawn(pictures.to(batch.images.dtype), styled_after, mean, log_variance)

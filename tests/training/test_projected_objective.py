@@ -1,0 +1,92 @@
+"""The terms of `spade-projected` on pictures whose answer is known, and whose style a picture takes."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from semsynth.errors import SemsynthError
+from semsynth.training.objectives.base import Networks, Step
+from semsynth.training.objectives.projected import color_planes, statistics_distance
+from semsynth.training.objectives.spade import draw_fake
+from semsynth.training.recipe import ObjectiveSettings
+
+
+def distance(fake: torch.Tensor, real: torch.Tensor, squares: int) -> float:
+    return float(statistics_distance([fake], [real], squares=squares))
+
+
+def test_a_smooth_picture_is_as_far_as_a_rough_one_and_places_do_not_matter() -> None:
+    torch.manual_seed(0)
+    real, other = torch.randn(2, 5, 64, 64), torch.randn(2, 5, 64, 64)
+    assert distance(real, real, 4) == 0
+    assert distance(other, real, 4) < 0.15  # the same texture, not one pixel alike
+    smooth, rough = distance(0.5 * real, real, 4), distance(1.5 * real, real, 4)
+    assert smooth == pytest.approx(0.5, abs=0.04)
+    assert rough == pytest.approx(smooth)
+    assert distance(real.flip(2, 3), real, 1) < 1e-5
+    assert distance(real + 2, real, 1) == pytest.approx(2, rel=0.02)
+
+
+def test_six_deviations_tell_covariances_apart() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(1, 1, 64, 64)
+    noise -= noise.mean()
+    together, apart = noise.expand(1, 3, 64, 64), torch.cat([noise, -noise, noise], 1)
+    assert distance(together, apart, 1) < 1e-5  # channel by channel they are alike
+    assert distance(color_planes(together), color_planes(apart), 1) > 0.2
+
+
+class _Styled(torch.nn.Module):
+    """Paints its style's first three numbers."""
+
+    style_dim = 3
+
+    def forward(self, labels, *, style, instances):
+        return style[:, :, None, None].expand(-1, -1, *labels.shape[1:])
+
+
+class _Encoder(torch.nn.Module):
+    """The mean colour, exactly."""
+
+    def forward(self, images):
+        mean = F.adaptive_avg_pool2d(images, 1).flatten(1)
+        return mean, torch.full_like(mean, -60.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.0, [0, 1, 2, 3]), (0.5, [0, 0, 2, 2]), (0.25, [0, 1, 2, 0])]
+)
+def test_borrowed_styles_are_those_of_other_photographs(share: float, expected: list[int], step_of) -> None:
+    images = torch.rand(4, 3, 8, 8)
+    networks = Networks(_Styled(), None, _Encoder())
+    settings = ObjectiveSettings(prior_share=share, prior="photographs")
+    drawn = draw_fake(step_of(images), networks, settings)
+    assert drawn.styled_after.tolist() == expected
+    torch.testing.assert_close(drawn.pictures.mean((2, 3)), images[expected].mean((2, 3)))
+
+
+def test_normal_styles_are_nobodys_and_nobody_can_lend_alone(step_of) -> None:
+    networks = Networks(_Styled(), None, _Encoder())
+    settings = ObjectiveSettings(prior_share=0.5)
+    assert draw_fake(step_of(torch.rand(4, 3, 8, 8)), networks, settings).styled_after.tolist() == [
+        0,
+        -1,
+        2,
+        -1,
+    ]
+    with pytest.raises(SemsynthError, match="two or more"):
+        draw_fake(
+            step_of(torch.rand(1, 3, 8, 8)), networks, ObjectiveSettings(prior_share=1.0, prior="photographs")
+        )
+
+
+@pytest.fixture
+def step_of():
+    from semsynth.data.sample import Batch
+
+    def make(images: torch.Tensor) -> Step:
+        labels = torch.zeros(len(images), *images.shape[2:], dtype=torch.int64)
+        batch = Batch(images, labels, None, tuple(str(i) for i in range(len(images))))
+        return Step(batch, torch.Generator().manual_seed(0), 0, len(images))
+
+    return make
