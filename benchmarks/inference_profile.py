@@ -142,7 +142,8 @@ def plot(found: dict[str, Times], path: Path) -> None:
             below = [a + b for a, b in zip(below, row)]
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("pixels a side")
-        axes.legend(frameon=False, fontsize=8)
+        axes.margins(y=0.3)  # room for the legend
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
         axes.grid(axis="y", alpha=0.3, lw=0.5)
     panels[0].set_ylabel("milliseconds a picture")
     figure.tight_layout()

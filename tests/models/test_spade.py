@@ -187,6 +187,19 @@ def test_published_names_round_trip(settings: dict[str, Any]) -> None:
     assert again.config == model.config | {"latent_size": again.config["latent_size"]}
 
 
+def test_an_encoder_with_statistics_goes_on_from_one_without() -> None:
+    torch.manual_seed(0)
+    trained = StyleEncoder(style_dim=6, width=2, image_size=64).eval()
+    encoder = StyleEncoder(style_dim=6, width=2, image_size=64, statistics=True).eval()
+    encoder.start_from(trained)
+    photo = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(photo), trained(photo))
+        torch.nn.init.normal_(encoder.mean.weight[:, -12:])
+        brighter, _ = encoder(photo + 0.5)
+        assert (brighter - encoder(photo)[0]).abs().max() > 0.1
+
+
 @pytest.mark.parametrize("image_size", [64, 256])
 @pytest.mark.parametrize("spectral", [True, False])
 def test_published_encoder_round_trips(image_size: int, spectral: bool) -> None:

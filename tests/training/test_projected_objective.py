@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from semsynth.errors import SemsynthError
+from semsynth.models.style_encoder import color_planes
 from semsynth.training.objectives.base import Networks, Step
-from semsynth.training.objectives.projected import color_planes, statistics_distance
+from semsynth.training.objectives.projected import statistics_distance
 from semsynth.training.objectives.spade import draw_fake
 from semsynth.training.recipe import ObjectiveSettings
 

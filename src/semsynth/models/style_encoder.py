@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from semsynth.ops.blocks import conv_norm
 from semsynth.ops.spade import SLOPE
 
+COLOR_DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
+"""Deviations along these six determine the covariance of red, green and blue."""
+
 
 class StyleEncoder(nn.Module):
     """Stride-2 convolutions with spectral and another norm down to 4x4, then two linear maps.
@@ -23,6 +26,8 @@ class StyleEncoder(nn.Module):
         spectral: spectral norm on the convolutions.
         norm: "instance" (published default), "batch" or "sync_batch", both affine, or "none".
         whitened: whether a fixed affine map of the style follows, see `whiten`.
+        statistics: let the linear maps see mean and deviation of the picture's colours too (ours): instance
+            norm takes brightness and contrast out of everything else they see.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class StyleEncoder(nn.Module):
         spectral: bool = True,
         norm: str = "instance",
         whitened: bool = False,
+        statistics: bool = False,
     ) -> None:
         super().__init__()
         if image_size < 64 or image_size & (image_size - 1):
@@ -45,6 +51,7 @@ class StyleEncoder(nn.Module):
             "spectral": spectral,
             "norm": norm,
             "whitened": whitened,
+            "statistics": statistics,
         }
         self.image_size = image_size
         self.style_dim = style_dim
@@ -56,8 +63,10 @@ class StyleEncoder(nn.Module):
         ]
         self.convs = nn.ModuleList(layer.conv for layer in layers)
         self.norms = nn.ModuleList(layer.norm for layer in layers)
-        self.mean = nn.Linear(widths[-1] * 16, style_dim)
-        self.log_variance = nn.Linear(widths[-1] * 16, style_dim)
+        self.statistics = statistics
+        features = widths[-1] * 16 + (2 * len(COLOR_DIRECTIONS) if statistics else 0)
+        self.mean = nn.Linear(features, style_dim)
+        self.log_variance = nn.Linear(features, style_dim)
         self.shift: Tensor | None
         self.factor: Tensor | None
         self.register_buffer("shift", torch.zeros(style_dim) if whitened else None)
@@ -80,6 +89,18 @@ class StyleEncoder(nn.Module):
         self.config["whitened"] = True
         self.shift, self.factor = shift.float(), inverse.float()
 
+    def start_from(self, trained: "StyleEncoder") -> None:
+        """Take over a trained encoder; statistics that it does not see begin at zero.
+
+        Raises:
+            RuntimeError: the shapes differ otherwise.
+        """
+        state = dict(trained.state_dict())
+        if self.statistics and not trained.statistics:
+            for name in ("mean.weight", "log_variance.weight"):
+                state[name] = F.pad(state[name], (0, 2 * len(COLOR_DIRECTIONS)))
+        self.load_state_dict(state)
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) in [-1, 1] → mean and log-variance, each (B, Z)."""
         x = images
@@ -88,11 +109,20 @@ class StyleEncoder(nn.Module):
         for conv, norm in zip(self.convs, self.norms):
             x = F.leaky_relu(norm(conv(x)), SLOPE)
         x = x.flatten(1)  # (B,8w*16)
+        if self.statistics:
+            colors = color_planes(images).flatten(2)
+            x = torch.cat([x, colors.mean(2), colors.std(2)], 1)
         mean, log_variance = self.mean(x), self.log_variance(x)
         if self.shift is None or self.factor is None:
             return mean, log_variance
         variance = F.linear(log_variance.exp(), self.factor.square())
         return F.linear(mean - self.shift, self.factor), variance.log()
+
+
+def color_planes(images: Tensor) -> Tensor:
+    """(B, 3, H, W) → (B, 6, H, W), the colours along `COLOR_DIRECTIONS` of length 1."""
+    directions = torch.tensor(COLOR_DIRECTIONS, dtype=images.dtype, device=images.device)
+    return torch.einsum("dc,bchw->bdhw", F.normalize(directions, dim=1), images)
 
 
 def reparameterize(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def start_from(networks: Networks, source: Path) -> str:
         networks.generator.start_from(model.generator)
     if networks.style_encoder is not None and model.style_encoder is not None:
         with _fitting("style encoder", source):
-            networks.style_encoder.load_state_dict(model.style_encoder.state_dict())
+            networks.style_encoder.start_from(model.style_encoder)
         loaded.append("style encoder")
     if networks.discriminator is not None and state is not None and "discriminator" in state["networks"]:
         with _fitting("discriminator", source):

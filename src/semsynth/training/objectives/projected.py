@@ -15,6 +15,7 @@ from semsynth.errors import SemsynthError
 from semsynth.losses.gan import discriminator_loss, generator_loss
 from semsynth.losses.perceptual import feature_distance
 from semsynth.models.discriminators import ProjectedDiscriminator
+from semsynth.models.style_encoder import color_planes
 from semsynth.training.objectives.base import Losses, Material, Networks, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
@@ -31,9 +32,6 @@ TEXTURE_STAGES = 3
 
 STYLE_STAGES = 1
 """Those that the style term looks at, beside colours: finer ones say less of what is shown."""
-
-COLOR_DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
-"""Deviations along these six determine the covariance of red, green and blue."""
 
 SPREAD_FLOOR = 1e-3
 """Least deviation a distance is divided by, and that a deviation has: its root has a slope there too."""
@@ -174,12 +172,6 @@ def color_distance(fake: Tensor, real: Tensor) -> Tensor:
     """
     fake, real = (F.adaptive_avg_pool2d(picture, COLOR_SQUARES) for picture in (fake, real))
     return F.l1_loss(fake, real)
-
-
-def color_planes(pictures: Tensor) -> Tensor:
-    """(B, 3, H, W) → (B, 6, H, W), what `statistics_distance` takes for colours."""
-    directions = torch.tensor(COLOR_DIRECTIONS, dtype=pictures.dtype, device=pictures.device)
-    return torch.einsum("dc,bchw->bdhw", F.normalize(directions, dim=1), pictures)
 
 
 def statistics_distance(fake: Sequence[Tensor], real: Sequence[Tensor], *, squares: int) -> Tensor:
