@@ -13,6 +13,9 @@ from semsynth.ops.spade import SLOPE
 COLOR_DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1))
 """Deviations along these six determine the covariance of red, green and blue."""
 
+STATISTICS_SCALE = 10.0
+"""So that twelve numbers are heard among thousands."""
+
 
 class StyleEncoder(nn.Module):
     """Stride-2 convolutions with spectral and another norm down to 4x4, then two linear maps.
@@ -111,7 +114,7 @@ class StyleEncoder(nn.Module):
         x = x.flatten(1)  # (B,8w*16)
         if self.statistics:
             colors = color_planes(images).flatten(2)
-            x = torch.cat([x, colors.mean(2), colors.std(2)], 1)
+            x = torch.cat([x, STATISTICS_SCALE * colors.mean(2), STATISTICS_SCALE * colors.std(2)], 1)
         mean, log_variance = self.mean(x), self.log_variance(x)
         if self.shift is None or self.factor is None:
             return mean, log_variance
