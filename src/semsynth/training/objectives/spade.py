@@ -210,7 +210,7 @@ def draw_fake(step: Step, networks: Networks, settings: ObjectiveSettings | None
                         "objective.prior_share"
                     )
                 lent = torch.arange(int(others.sum())) % len(codes)
-                style = style.index_put((others,), codes.detach()[lent.to(codes.device)])
+                style = style.index_put((others,), codes[lent.to(codes.device)])
                 styled_after[others.cpu()] = owners[lent]
     pictures = generator(batch.labels, style=style, instances=batch.instances)
     return Drawn(pictures.to(batch.images.dtype), styled_after, mean, log_variance)
