@@ -90,6 +90,12 @@ def test_seeds_draw_styles_such_as_photographs_have(source: Path):
     spread = torch.cov(means.T).diag() + variances.mean(0)
     torch.testing.assert_close(spread, torch.ones(3), atol=1e-3, rtol=0)
 
+    narrow = load_model(source)
+    whiten_styles(narrow, files, spread=0.5)
+    assert narrow.style_encoder is not None
+    wide, _ = encode_photo(narrow.style_encoder, files[0], (64, 64))
+    torch.testing.assert_close(wide, 2 * means[0], atol=1e-3, rtol=0)
+
     labels = np.full((64, 64), 28)  # and what a photograph's style looks like has not changed
     before = Synthesizer(twice, precision="float32")(labels, style=files[0]).images
     after = Synthesizer(model, precision="float32")(labels, style=files[0]).images
@@ -116,6 +122,11 @@ def test_a_prior_is_fitted_where_one_is_asked_for(source: Path, capsys: pytest.C
         assert packed.style_encoder is not None
         assert packed.style_encoder.config["whitened"] == whitened
         assert list(packed.styles) == ["warm", "both"]
+
+
+def test_an_impossible_spread_is_refused(source: Path, capsys: pytest.CaptureFixture[str]):
+    assert pack(source, "--spread", "0") == 2
+    assert "--spread is 0" in capsys.readouterr().err
 
 
 def test_families_whose_styles_have_no_other_basis_say_so(source: Path):

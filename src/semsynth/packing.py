@@ -61,7 +61,7 @@ def name_styles(
     return styles
 
 
-def whiten_styles(model: hub.Model, photographs: Sequence[Path]) -> None:
+def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float = 1.0) -> None:
     """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
 
     An encoder's styles never fill its prior: some of what a seed draws no photograph has, and the network
@@ -73,6 +73,8 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path]) -> None:
     Args:
         model: changed in place. Its named styles are not.
         photographs: more of them than a style has numbers.
+        spread: of what seeds draw, in units of the photographs' own. Below 1, pictures vary less and are
+            drawn better (the truncation of Brock et al. 2019, "Large scale GAN training", section 3.1).
 
     Raises:
         SemsynthError: no style encoder, too few photographs, or a family whose styles have no other basis.
@@ -87,7 +89,7 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path]) -> None:
     found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
     means, variances = torch.stack([x for x, _ in found]), torch.stack([x.exp() for _, x in found])
     covariance = torch.cov(means.T) + torch.diag(variances.mean(0))
-    factor, mean = torch.linalg.cholesky(covariance.double()).float(), means.mean(0)
+    factor, mean = spread * torch.linalg.cholesky(covariance.double()).float(), means.mean(0)
     model.generator.rebase_style(mean, factor)
     model.style_encoder.whiten(mean, factor)
 
@@ -99,6 +101,7 @@ def pack(
     styles: Mapping[str, tuple[str, Sequence[Path]]] | None = None,
     thumbnails: Path | None = None,
     prior: Sequence[Path] | None = None,
+    spread: float = 1.0,
     card: str = "",
 ) -> Path:
     """Write a small copy of a model folder: spectral norm folded into the weights, stored as bfloat16.
@@ -108,6 +111,7 @@ def pack(
         folder: where to write; one that is there is replaced, its `examples/` are kept.
         styles: see `name_styles`; without them those of `source` are kept.
         prior: photographs, see `whiten_styles`; the named styles are then those of `styles`, or none.
+        spread: see `whiten_styles`.
         thumbnails: the label map that the thumbnails of `styles` show.
         card: README.md of the result; without it that of `source`.
 
@@ -120,7 +124,7 @@ def pack(
             fold_spectral_norm(network)
             network.config["spectral"] = False
     if prior is not None:
-        whiten_styles(model, prior)
+        whiten_styles(model, prior, spread)
         model = replace(model, styles={})
     if styles is not None:
         if thumbnails is None:

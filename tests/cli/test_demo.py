@@ -15,7 +15,7 @@ from semsynth.styles import Style
 
 EXAMPLES = PRETRAINED / "landscape" / "examples"
 SPACE = LabelSpace.named("siftflow")
-NAMES = ("winter", "odd", "dawn", "storm", "noon")
+NAMES = ("winter", "odd", "heat", "haze", "noon")
 
 
 @pytest.fixture(scope="module")

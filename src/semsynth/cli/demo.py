@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from semsynth.pipeline import Synthesizer
 
 STYLES = 3
-FAVOURITES = ("noon", "sunset", "mist", "winter", "dusk", "autumn")
+FAVOURITES = ("dawn", "noon", "storm", "sunset", "mist", "winter")
 """Styles taken first where the model has them."""
 
 SEED = 2

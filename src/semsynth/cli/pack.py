@@ -22,6 +22,14 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--prior", type=Path, metavar="FOLDER", help="photographs; seeds will draw styles such as they have"
     )
+    parser.add_argument(
+        "--spread",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="how much such styles vary, as a share of those of --prior: below 1, pictures vary less and are "
+        "drawn better (default: 1)",
+    )
     parser.add_argument("--card", type=Path, metavar="FILE", help="README.md of the model")
     parser.set_defaults(func=run)
 
@@ -40,6 +48,16 @@ def run(args: argparse.Namespace) -> int:
             )
         styles = read_style_list(args.styles, args.photos)
     card = "" if args.card is None else args.card.read_text(encoding="utf-8")
+    if not 0 < args.spread <= 2:
+        raise SemsynthError(f"--spread is {args.spread:g}; it must lie above 0 and be 2 at most")
     prior = None if args.prior is None else list(list_images(args.prior).values())
-    pack(args.model, args.output, styles=styles, thumbnails=args.thumbnail, prior=prior, card=card)
+    pack(
+        args.model,
+        args.output,
+        styles=styles,
+        thumbnails=args.thumbnail,
+        prior=prior,
+        spread=args.spread,
+        card=card,
+    )
     return show(args.output)

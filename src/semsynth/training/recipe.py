@@ -70,6 +70,8 @@ class ObjectiveSettings:
         texture: weight of the distance between statistics of features over squares (spade-projected).
         style: weight of the distance between statistics of a whole picture and those of the photograph whose
             style it borrows, see `prior` (spade-projected).
+        content: weight of the distance between deep features of such a picture and those of the photograph
+            of its own label map (spade-projected).
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
         prior_share: share of each batch drawn in styles from the prior instead of the photographs' own;
             those pictures have only the adversarial term.
@@ -91,6 +93,7 @@ class ObjectiveSettings:
     color: float = 0.0
     texture: float = 0.0
     style: float = 0.0
+    content: float = 0.0
     kl: float = 0.05
     prior_share: float = 0.0
     prior: str = "normal"

@@ -33,6 +33,9 @@ TEXTURE_STAGES = 3
 STYLE_STAGES = 1
 """Those that the style term looks at, beside colours: finer ones say less of what is shown."""
 
+CONTENT_STAGES = 3
+"""The content term looks at the stages from this on, strides 16 and 32: what is shown, not how it looks."""
+
 SPREAD_FLOOR = 1e-3
 """Least deviation a distance is divided by, and that a deviation has: its root has a slope there too."""
 
@@ -123,19 +126,28 @@ class ProjectedObjective(SpadeObjective):
         step: Step,
         paired: Tensor,
     ) -> Losses:
-        """What tells pictures in another photograph's style from that photograph."""
-        if not self.settings.style:
-            return {}
+        """What such pictures miss of the other photograph's style, and of their own one's content.
+
+        As in the transfer of styles (Gatys et al. 2015): statistics of fine features, and deep features.
+        """
+        settings = self.settings
+        weights = {"style": settings.style, "content": settings.content}
+        losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
         source = step.shared["styled_after"].to(fake.device)
         rows = (~paired & (source >= 0)).nonzero()[:, 0]
         if not len(rows):
-            return {"style": fake.new_zeros(())}
-        ours = [color_planes(fake[rows]), *(x[rows] for x in of_fake[:STYLE_STAGES])]
-        photographs = source[rows]
-        theirs = [
-            color_planes(step.batch.images[photographs]), *(x[photographs] for x in of_real[:STYLE_STAGES])
-        ]  # fmt: skip
-        return {"style": self.settings.style * statistics_distance(ours, theirs, squares=1)}
+            return losses
+        if "style" in losses:
+            others = source[rows]
+            ours = [color_planes(fake[rows]), *(x[rows] for x in of_fake[:STYLE_STAGES])]
+            colors = color_planes(step.batch.images[others])
+            theirs = [colors, *(x[others] for x in of_real[:STYLE_STAGES])]
+            losses["style"] = weights["style"] * statistics_distance(ours, theirs, squares=1)
+        if "content" in losses:
+            deep, own = ([x[rows] for x in seen[CONTENT_STAGES:]] for seen in (of_fake, of_real))
+            distance = feature_distance(deep, own, [1 / len(deep)] * len(deep), relative=True)
+            losses["content"] = weights["content"] * distance
+        return losses
 
     def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
         """See `Objective`."""
