@@ -122,10 +122,12 @@ def numbers(rows: dict[str, Row], real: Row, costs: dict[str, Cost], runs: Path)
         scores = [f"{100 * row.miou:.1f}", f"{100 * row.pixel_accuracy:.1f}"]
         lines.append("| " + " | ".join([name, *scores, *distances, *cells]) + " |")
     seen, batch = budget(rows, runs)
+    count = torch.get_num_threads()
+    threads = "one processor thread" if count == 1 else f"{count} processor threads"
     lines.append(
         f"\nEvery method saw {seen:,} pictures of {SIDE} pixels, {batch} a step. Scores are over the "
-        f"{real.pictures} label maps of the split val, times on {torch.get_num_threads()} processor threads, "
-        "one label map after another."
+        f"{real.pictures} label maps of the split val, times on {threads}, one label map "
+        "after another."
     )
     return "\n".join(lines)
 
