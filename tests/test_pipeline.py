@@ -131,9 +131,11 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
     two = synthesizer(maps, seed=2, num_images=2)
     assert two.images.shape[0] == 4
     assert two.styles is not None
-    for number, image in enumerate(two.images):
-        alone = synthesizer(maps[number // 2], two.styles[number]).images[0]
-        assert torch.equal(image, alone)
+    for number, images in enumerate(two.images.split(2)):
+        alone = synthesizer(maps[number], two.styles[2 * number : 2 * number + 2], seed=9).images
+        apart = synthesizer(maps[[number] * 2], two.styles[2 * number : 2 * number + 2], seed=9).images
+        assert torch.equal(alone, apart)
+        assert number or torch.equal(images, synthesizer(maps[0], two.styles[:2], seed=2).images)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,19 @@ def test_all_kinds_of_styles(synthesizer: Synthesizer, tmp_path: Path) -> None:
     named = synthesizer(scene(), "noon")
     assert torch.equal(named.images, synthesizer(scene(), synthesizer.styles["noon"].numpy()).images)
     assert not torch.equal(named.images, expected)
-    assert torch.equal(named.images, synthesizer(scene(), "noon", seed=99).images)  # nothing is drawn
+    again = synthesizer(scene(), "noon", seed=named.seed)
+    assert torch.equal(named.images, again.images)
+
+
+def test_a_seed_moves_what_a_style_leaves_open(synthesizer: Synthesizer, plain: Synthesizer) -> None:
+    drawn = synthesizer(scene(), seed=5, num_images=2)
+    assert torch.equal(synthesizer(scene(), drawn.styles, seed=5).images, drawn.images)
+    assert torch.equal(synthesizer.random_styles(5, 2), drawn.styles)
+    assert not torch.equal(synthesizer(scene(), drawn.styles, seed=6).images, drawn.images)
+    noon = synthesizer(scene(), "noon", num_images=2).images
+    assert torch.equal(noon[:1], synthesizer(scene(), "noon").images)
+    assert not torch.equal(noon[:1], noon[1:])
+    assert torch.equal(plain(scene(), seed=5).images, plain(scene(), seed=6).images)
 
 
 def test_a_style_photo_of_any_size(synthesizer: Synthesizer) -> None:
@@ -219,7 +233,8 @@ def test_a_style_photo_of_any_size(synthesizer: Synthesizer) -> None:
 def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
     vectors = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
     several = synthesizer(scene(), vectors)
-    assert torch.equal(several.images[2:], synthesizer(scene(), vectors[2]).images)
+    assert torch.equal(several.images[:1], synthesizer(scene(), vectors[0]).images)
+    assert not torch.equal(several.images[1:2], several.images[2:])
     assert several.styles is not None
     assert torch.equal(several.styles, vectors)
 
@@ -230,7 +245,6 @@ def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
         ("midnight", {}, r"neither a photograph nor a style of this model \(noon, dusk\)"),
         (torch.zeros(5), {}, r"\(6,\) or \(N, 6\).*got \(5,\)"),
         (torch.full((6,), float("nan")), {}, "finite"),
-        ("noon", {"num_images": 2}, "one style was given"),
         (torch.zeros(3, 6), {"num_images": 2}, "3 styles were given"),
         (torch.zeros(4, 20, 20), {}, r"\(3, H, W\)"),
         (None, {"num_images": 0}, "num_images is 0"),
@@ -287,10 +301,12 @@ def test_bfloat16_is_nearly_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_folding_and_patches_change_nothing() -> None:
     model, ids = small_model(), torch.from_numpy(scene(32, 64))[None]
-    style = torch.ones(1, 6)
+    draws = torch.Generator().manual_seed(0)
+    torch.randn(6, generator=draws)  # first a style, which is not wanted here
+    style, shift = torch.ones(1, 6), torch.randint(3904, (1, 2), generator=draws)
     model.generator.label_mode = "dense"
     with torch.no_grad():
-        expected: Tensor = model.generator(ids, style=style)
+        expected: Tensor = model.generator(ids, style=style, shift=shift)
     drawn = Synthesizer(model, precision="float32")(ids, style).images
     torch.testing.assert_close(drawn, expected, atol=2e-5, rtol=0)
 
@@ -317,8 +333,8 @@ def test_incremental_pictures_are_those_drawn_from_nothing(name: precision.Preci
     for step in range(6):
         ids = ids.copy()
         ids[10 * step : 10 * step + 4, 5 * step : 5 * step + 6] = step % 4
-        style = ("noon", "dusk")[step // 3]
-        drawn, expected = painter(ids, style), plain(ids, style)
+        style, seed = ("noon", "dusk")[step // 3], step // 2
+        drawn, expected = painter(ids, style, seed=seed), plain(ids, style, seed=seed)
         assert (drawn.images - expected.images).abs().max() <= (2e-5 if name == "float32" else 0.05)
     assert torch.equal(painter(ids, "noon").images, painter(ids, "noon").images)
     several = painter(np.stack([ids, ids[:, ::-1]]), seed=1, num_images=2).images

@@ -34,12 +34,16 @@ class DenseGraph(nn.Module):
 
     @property
     def input_names(self) -> list[str]:
-        """What the graph takes: labels and instances (B, H, W) int64, style (B, Z) float32."""
+        """What the graph takes: labels and instances (B, H, W) int64, style (B, Z) float32,
+        and shift (B, 2) int64, see `GeneratorModule.shifts`: zeros are fine.
+        """
         names = ["labels"]
         if self.generator.uses_instances:
             names.append("instances")
         if self.generator.style_dim is not None:
             names.append("style")
+        if self.generator.shifts:
+            names.append("shift")
         return names
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -56,6 +60,8 @@ class DenseGraph(nn.Module):
         made = {"labels": labels, "instances": labels}
         if self.generator.style_dim is not None:
             made["style"] = torch.randn(batch, self.generator.style_dim, generator=draws)
+        if self.generator.shifts:
+            made["shift"] = torch.randint(self.generator.shifts, (batch, 2), generator=draws)
         return tuple(made[name] for name in self.input_names)
 
 
@@ -80,8 +86,8 @@ def export_program(
     example = graph.example(2 * stride, 3 * stride, 2)
     batch = torch.export.Dim("batch", min=1, max=_LARGEST)
     height, width = (torch.export.Dim(name, min=2, max=_LARGEST) * stride for name in ("rows", "columns"))
-    planes, style = {0: batch, 1: height, 2: width}, {0: batch}
-    shapes = tuple(style if name == "style" else planes for name in graph.input_names)
+    planes, row = {0: batch, 1: height, 2: width}, {0: batch}
+    shapes = tuple(row if name in ("style", "shift") else planes for name in graph.input_names)
     return _traced(graph, example, (shapes,))
 
 

@@ -18,6 +18,9 @@ from semsynth.styles import Style
 THUMBNAIL = 96
 """Side of a style's picture, in pixels."""
 
+LEAST_VARIANCE = 1e-3
+"""Added to that of every number of a style, as a share of their mean: a number may never vary."""
+
 
 def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]]]:
     """Read which photographs stand for which style.
@@ -65,10 +68,11 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float =
     """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
 
     An encoder's styles never fill its prior: some of what a seed draws no photograph has, and the network
-    draws it badly. So a normal distribution is fitted to all styles that the encoder gives, and a style is
+    draws it badly. So a normal distribution is fitted to the means that the encoder gives, and a style is
     written in its coordinates, in the generator's weights as in the encoder's. What a photograph's style
     looks like does not change. (Fitting a density afterwards: Ghosh et al. 2020, "From variational to
-    deterministic autoencoders", section 4.)
+    deterministic autoencoders", section 4.) The encoder's variances stay out: they are large in directions
+    that say nothing, and there only disturb.
 
     Args:
         model: changed in place. Its named styles are not.
@@ -77,7 +81,8 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float =
             drawn better (the truncation of Brock et al. 2019, "Large scale GAN training", section 3.1).
 
     Raises:
-        SemsynthError: no style encoder, too few photographs, or a family whose styles have no other basis.
+        SemsynthError: no style encoder, too few photographs or all of one style, or a family whose styles
+            have no other basis.
     """
     if model.style_encoder is None:
         raise SemsynthError("the model has no style encoder, so photographs have no styles to it")
@@ -87,9 +92,14 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float =
             f"{model.style_encoder.style_dim}, the numbers of a style, are needed"
         )
     found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
-    means, variances = torch.stack([x for x, _ in found]), torch.stack([x.exp() for _, x in found])
-    covariance = torch.cov(means.T) + torch.diag(variances.mean(0))
-    factor, mean = spread * torch.linalg.cholesky(covariance.double()).float(), means.mean(0)
+    means = torch.stack([mean for mean, _ in found])
+    covariance = torch.cov(means.T.double())
+    if not covariance.diagonal().any():
+        raise SemsynthError(
+            "the encoder gives all of the photographs the same style; nothing is left to draw"
+        )
+    covariance.diagonal().add_(LEAST_VARIANCE * covariance.diagonal().mean())
+    factor, mean = spread * torch.linalg.cholesky(covariance).float(), means.mean(0)
     model.generator.rebase_style(mean, factor)
     model.style_encoder.whiten(mean, factor)
 

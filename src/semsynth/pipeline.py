@@ -41,7 +41,7 @@ class Result:
     Attributes:
         images: (N, 3, H, W) float32 in [-1, 1], on the CPU.
         styles: (N, Z) the style of each, None for a network without.
-        seed: draws the same pictures again.
+        seed: draws the same pictures again, with the same `style`.
     """
 
     images: Tensor
@@ -153,8 +153,10 @@ class Synthesizer:
             labels: a file, a (H, W) array, a PIL image of ids, or a tensor (H, W) or (B, H, W).
             style: the name of a style, a photograph (file, PIL image, tensor (3, H, W) in [-1, 1]), a vector
                 (Z,), or one vector per picture (N, Z). None draws styles at random.
-            seed: of random styles; None draws one and reports it.
-            num_images: pictures per label map, each in a random style of its own.
+            seed: of random styles, and of where such things as clouds are, for a network that knows places
+                (`GeneratorModule.shifts`). None draws one and reports it; where the style is given, it is 0.
+            num_images: pictures per label map, each in a random style of its own; or in the one given, where
+                the seed leaves something to vary.
             instances: instance ids of the same size, for a network that uses them; where they are missing
                 the boundaries between classes take their place.
             size: (H, W) of the pictures; None is that of the label map.
@@ -170,15 +172,16 @@ class Synthesizer:
         if not 1 <= num_images <= 10_000:
             raise SemsynthError(f"num_images is {num_images}; allowed are 1 to 10000")
         if seed is None:
-            seed = secrets.randbits(31)
+            seed = secrets.randbits(31) if style is None else 0
         if not 0 <= seed <= MAX_SEED:
             raise SemsynthError(f"the seed is {seed}; it must lie in 0..{MAX_SEED}")
         ids = self.read_labels(labels, size)  # (B,H,W)
         of_instances = None if instances is None else resized(to_instances(instances), size, ids)
         styles = self._styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
+        shifts = self._draws(seed, count)[1] if self.generator.shifts else None
         images = [
-            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), preview)
+            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(shifts, n), preview)
             for n in range(count)
             for i in [n * len(ids) // count]
         ]
@@ -215,6 +218,10 @@ class Synthesizer:
         mean, _ = encode_photo(self.encoder, photo, self.image_size)
         return torch.empty(mean.shape).copy_(mean)
 
+    def random_styles(self, seed: int, count: int = 1) -> Tensor:
+        """The styles (N, Z) of the first pictures of a seed."""
+        return self._draws(seed, count)[0]
+
     def _styles(self, style: StyleLike | None, seed: int, maps: int, num_images: int) -> Tensor | None:
         """One style a picture, (N, Z) on the CPU; None for a network without a style."""
         if self.style_dim is None:
@@ -223,18 +230,25 @@ class Synthesizer:
             return None
         count = maps * num_images
         if style is None:
-            draws = torch.Generator().manual_seed(seed)
-            # One by one, so that the first of many is the one that would be drawn alone.
-            return torch.stack([torch.randn(self.style_dim, generator=draws) for _ in range(count)])
+            return self.random_styles(seed, count)
         vectors = self._read_style(style)
-        if vectors.dim() == 1 and num_images == 1:
+        if vectors.dim() == 1 and (num_images == 1 or self.generator.shifts):
             return vectors.expand(count, -1)
         if vectors.dim() == 2 and (maps == 1 or len(vectors) == count) and num_images in (1, len(vectors)):
             return vectors
         given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
         raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
+            f"{given} for {maps} label map(s) with {num_images} picture(s) each; this model draws one picture of a map in a style"
         )
+
+    def _draws(self, seed: int, count: int) -> tuple[Tensor, Tensor]:
+        """Random styles (N, Z) and shifts (N, 2)."""
+        draws, styles, shifts = torch.Generator().manual_seed(seed), [], []
+        below = self.generator.shifts
+        for _ in range(count):  # one by one, so that the first of many is the one that would be drawn alone
+            styles.append(torch.randn(self.style_dim or 0, generator=draws))
+            shifts.append(torch.randint(below, (2,), generator=draws) if below else torch.zeros(2).long())
+        return torch.stack(styles), torch.stack(shifts)
 
     def _read_style(self, style: StyleLike) -> Tensor:
         """(Z,) or (N, Z) float32."""
@@ -253,14 +267,22 @@ class Synthesizer:
             )
         return vectors
 
-    def _draw(self, ids: Tensor, instances: Tensor | None, style: Tensor | None, preview: bool) -> Tensor:
-        """(1, H, W) ids, (1, Z) style → (1, 3, H, W), whatever H and W."""
+    def _draw(
+        self,
+        ids: Tensor,
+        instances: Tensor | None,
+        style: Tensor | None,
+        shift: Tensor | None,
+        preview: bool,
+    ) -> Tensor:
+        """(1, H, W) ids, (1, Z) style, (1, 2) shift → (1, 3, H, W), whatever H and W."""
         height, width = ids.shape[1:]
         valid = self.generator.valid_size(height, width)
         image = self._engine(
             _pad(ids, valid).to(self.device),
             style=None if style is None else style.to(self.device),
             instances=None if instances is None else _pad(instances, valid).to(self.device),
+            shift=None if shift is None else shift.to(self.device),
             **({"preview": preview} if isinstance(self._engine, IncrementalEngine) else {}),
         )
         cropped = image[:, :, :height, :width]

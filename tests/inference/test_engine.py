@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.inference.engine import SpadeEngine, engine_for
+from semsynth.inference.engine import Precision, SpadeEngine, engine_for
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native, planes
@@ -57,6 +57,21 @@ def test_float32_equals_the_dense_network(case: str) -> None:
     assert isinstance(engine, SpadeEngine)
     for _ in range(2):  # the second from kept tables
         assert (engine(labels, style=style) - expected).abs().max() <= 2e-5
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
+    generator = network(**CASES["labels+style"])
+    labels, style = inputs(generator)
+    shifts = [None, torch.tensor([[3, 50]]), torch.tensor([[0, 0], [7, 3000]]), torch.tensor([[7, 3000]] * 2)]
+    with torch.no_grad():
+        expected = [generator(labels, style=style, shift=shift) for shift in shifts]
+    assert len({float(picture.mean()) for picture in expected}) == len(shifts)
+    assert torch.equal(expected[0][0], expected[2][0])
+    engine = engine_for(generator, precision)
+    for shift, picture in (*zip(shifts, expected), (None, expected[0])):
+        error = (engine(labels, style=style, shift=shift) - picture).abs()
+        assert error.max() <= (2e-5 if precision == "float32" else 0.05)
 
 
 def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,11 +107,13 @@ def test_styles_and_strokes_mixed(case: str, precision: str) -> None:
     edited, fresh = engines(network(**CASES[case]), precision)
     limit = 2e-5 if precision == "float32" else 0.0 if fresh.planes else 0.05
     draws = torch.Generator().manual_seed(0)
-    style = torch.randn(1, STYLE, generator=draws)
+    look = {"style": torch.randn(1, STYLE, generator=draws), "shift": None}
     for number, labels in enumerate(strokes(blobs(1, 128, 128, CLASSES), 24)):
         if number % 3 == 1:
-            style = torch.randn(1, STYLE, generator=draws)
-        assert (edited(labels, style=style) - fresh(labels, style=style)).abs().max() <= limit, number
+            look["style"] = torch.randn(1, STYLE, generator=draws)
+        if number % 5 == 2:
+            look["shift"] = torch.randint(4000, (1, 2), generator=draws)
+        assert (edited(labels, **look) - fresh(labels, **look)).abs().max() <= limit, number
 
 
 def test_other_maps_sizes_and_batches_in_between() -> None:

@@ -40,7 +40,7 @@ def test_six_deviations_tell_covariances_apart() -> None:
 class _Styled(torch.nn.Module):
     """Paints its style's first three numbers."""
 
-    style_dim = 3
+    style_dim, shifts = 3, 0
 
     def forward(self, labels, *, style, instances):
         return style[:, :, None, None].expand(-1, -1, *labels.shape[1:])

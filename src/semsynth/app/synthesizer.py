@@ -74,13 +74,8 @@ class SynthesizerPainter:
         """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
         found = self.synthesizer
         ids = labels.astype(np.int64)
-        if found.style_dim is None:
-            result = found(ids)
-        elif isinstance(look, SeedLook):
-            result = found(ids, seed=look.seed)
-        else:
-            result = found(ids, style=self.style(look))
-        return np.asarray(result.pictures()[0])
+        style = None if found.style_dim is None else self.style(look)
+        return np.asarray(found(ids, style=style, seed=_seed(look)).pictures()[0])
 
     def style(self, look: Look) -> Tensor:
         """Give the style code (Z,) of a look.
@@ -97,8 +92,8 @@ class SynthesizerPainter:
                 raise SemsynthError(f"There is no style {look.name!r}; there are: {known}.")
             return self.synthesizer.styles[look.name]
         dim = self.synthesizer.style_dim or 0
-        if isinstance(look, SeedLook):  # as the synthesizer draws the first style of this seed
-            return torch.randn(dim, generator=torch.Generator().manual_seed(look.seed))
+        if isinstance(look, SeedLook):
+            return self.synthesizer.random_styles(look.seed)[0]
         if len(look.vector) != dim:
             raise SemsynthError(f"A style code of this model has {dim} numbers; {len(look.vector)} came.")
         return torch.tensor(look.vector)
@@ -112,6 +107,13 @@ class SynthesizerPainter:
         if self._segment is None:
             raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
         return self._segment(photo)
+
+
+def _seed(look: Look) -> int:
+    """Of what a look leaves open, such as where clouds are: the one it names, or 0."""
+    if isinstance(look, MixLook):
+        return max(_seed(part) for part in look.mix)
+    return look.seed if isinstance(look, SeedLook) else 0
 
 
 def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:

@@ -45,7 +45,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: at random)")
     parser.add_argument(
-        "--seed", type=_natural, help="of random styles (default: a new one, which is reported)"
+        "--seed",
+        type=_natural,
+        help="of random styles, and of where clouds and the like are (default: a new one, which is reported; "
+        "0 with --style)",
     )
     parser.add_argument("--num", type=_natural, default=1, help="pictures per label map (default: 1)")
     parser.add_argument("--size", type=read_size, metavar="HxW", help="height x width (default: the map's)")
@@ -71,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.progress import Progress
 
     jobs = plan(args.masks, args.output, num=args.num, recursive=args.recursive, instances=args.instances)
-    seed = secrets.randbits(31) if args.seed is None else args.seed
+    seed = args.seed
+    if seed is None:
+        seed = 0 if args.style else secrets.randbits(31)
 
     from semsynth.pipeline import Synthesizer
 
@@ -156,7 +161,7 @@ def draw(
         synthesizer: the model.
         job: what to draw.
         style: a name or a vector; None draws at random.
-        seed: of random styles.
+        seed: see `Synthesizer`.
         size: (H, W), None for the map's own.
         model: its name, for the text chunk.
 

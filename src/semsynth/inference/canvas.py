@@ -43,6 +43,10 @@ class Canvas(Protocol):
         """Take what goes into the first block, (1, C, h, w)."""
         ...
 
+    def place(self, shift: Tensor | None) -> None:
+        """Move the code of positions; every block is to be computed anew then."""
+        ...
+
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
     ) -> None:
@@ -72,7 +76,7 @@ class TensorCanvas:
             tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
-        self._placed = [engine.placed(i, *size) for i, size in enumerate(sizes)]
+        self._placed = engine.placed(sizes, None)
         self._picture = torch.empty(1, 3, *sizes[-1])
 
     def makers(self, block: int) -> list[MakeTable]:
@@ -86,6 +90,10 @@ class TensorCanvas:
     def start(self, x: Tensor) -> None:
         """See `Canvas`."""
         self._x = x.to(self._engine.dtype, memory_format=torch.channels_last)
+
+    def place(self, shift: Tensor | None) -> None:
+        """See `Canvas`."""
+        self._placed = self._engine.placed(self._sizes, shift)
 
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None

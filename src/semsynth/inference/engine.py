@@ -6,7 +6,7 @@ only. Spectral norm is folded, norms and activations are one pass over the pixel
 the processor's convolutions, and the shortcut is added by the convolution that follows it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -27,7 +27,7 @@ from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 Precision = Literal["float32", "bfloat16"]
 Engine = Callable[..., Tensor]
-"""labels (B, H, W), style=, instances= → images (B, 3, H, W) float32, as a generator's `forward`."""
+"""labels (B, H, W), style=, instances=, shift= → images (B, 3, H, W) float32, as a generator's `forward`."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _AT_ONCE = 1 << 14  # windows whose hidden rows are laid side by side at a time
@@ -51,9 +51,11 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
     if type(generator) is SpadeGenerator and device.type == "cpu":
         return SpadeEngine(generator, dtype)
 
-    def draw(labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None) -> Tensor:
+    def draw(labels: Tensor, **given: Tensor | None) -> Tensor:
+        if not generator.shifts:
+            given.pop("shift", None)
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            return generator(labels, style=style, instances=instances).float()  # type: ignore[no-any-return]
+            return generator(labels, **given).float()  # type: ignore[no-any-return]
 
     return draw
 
@@ -66,14 +68,12 @@ class MapTables:
         pyramid: the maps.
         stem: (B, 16w, h, w) the labels' part of the stem, or None.
         modulations: per block and layer, the plan of its size and the table of gamma and beta (U, 2C).
-        placed: per block what the positions add to its result, or None.
         planes: instead of both, per block its tables as the matrix unit wants them.
     """
 
     pyramid: LabelPyramid
     stem: Tensor | None
     modulations: list[list[tuple[PatchPlan, Tensor]]]
-    placed: list[Tensor | None]
     planes: list[BlockTables]
 
 
@@ -93,7 +93,7 @@ class SpadeEngine:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
         self.planes: plane_network.PlaneNetwork | None = None
         self._latest: MapTables | None = None
-        self._placed: dict[tuple[int, int, int], Tensor] = {}
+        self._placed: tuple[Tensor | None, list[Tensor]] | None = None
         if dtype == torch.bfloat16 and plane_network.supports(generator):
             self.planes = plane_network.PlaneNetwork(generator)
             return
@@ -106,7 +106,12 @@ class SpadeEngine:
 
     @torch.inference_mode()
     def __call__(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+        self,
+        labels: Tensor,
+        *,
+        style: Tensor | None = None,
+        instances: Tensor | None = None,
+        shift: Tensor | None = None,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
 
@@ -117,35 +122,35 @@ class SpadeEngine:
         if self._latest is None or not _same_maps(self._latest.pyramid, pyramid):
             self._latest = None  # never two maps' tables at a time
             self._latest = self.tables(pyramid)
-        return self.draw(self._latest, style)
+        return self.draw(self._latest, style, shift)
 
     def tables(self, pyramid: LabelPyramid) -> MapTables:
         """Everything that does not depend on the style."""
         height, width = (side // self.generator.stride for side in pyramid.full.size)
         stem = self.stem_table(pyramid)
         if self.planes is not None:
-            return MapTables(pyramid, stem, [], [], self.planes.tables(pyramid))
-        modulations, placed = [], []
-        for i, block in enumerate(self.blocks):
+            return MapTables(pyramid, stem, [], self.planes.tables(pyramid))
+        modulations = []
+        for block in self.blocks:
             scale = 2 if block.upsample else 1
             height, width = height * scale, width * scale
             modulations.append(
                 [table.of(pyramid.at(height, width).plan(table.kernel_size)) for table in block.tables]
             )
-            placed.append(self.placed(i, height, width))
-        return MapTables(pyramid, stem, modulations, placed, [])
+        return MapTables(pyramid, stem, modulations, [])
 
-    def placed(self, block: int, height: int, width: int) -> Tensor | None:
-        """What the positions add to a block's result, (1, C, h, w), or None."""
-        if not self.generator.block_positions:
-            return None
-        key = (block, height, width)
-        if key not in self._placed:
-            if any(kept[0] == block for kept in self._placed):
-                self._placed.clear()  # they are of another size
-            added: Tensor = self.generator.block_positions[block](self.generator.code_at(height, width))
-            self._placed[key] = added.to(self.dtype, memory_format=torch.channels_last)
-        return self._placed[key]
+    def placed(self, sizes: Sequence[tuple[int, int]], shift: Tensor | None) -> Sequence[Tensor | None]:
+        """What the positions add to each block's result, of such a size, (B or 1, C, h, w), or None."""
+        found = self.generator.block_positions
+        if not found:
+            return [None] * len(sizes)
+        latest = self._placed
+        if latest is None or not same(latest[0], shift) or [x.shape[2:] for x in latest[1]] != list(sizes):
+            codes = {size: self.generator.code_at(*size, shift) for size in dict.fromkeys(sizes)}
+            added = [linear(codes[size]) for linear, size in zip(found, sizes)]
+            latest = shift, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
+            self._placed = latest
+        return latest[1]
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""
@@ -156,23 +161,27 @@ class SpadeEngine:
         rows = self.stem(plan.patches)[plan.centres]  # (U,16w)
         return rows[plan.index].permute(0, 3, 1, 2)
 
-    def start(self, pyramid: LabelPyramid, stem: Tensor | None, style: Tensor | None) -> Tensor:
-        """What goes into the first block, (B, 16w, h, w), from `stem_table` and a style (B, Z)."""
+    def start(
+        self, pyramid: LabelPyramid, stem: Tensor | None, style: Tensor | None, shift: Tensor | None
+    ) -> Tensor:
+        """What goes into the first block, (B, 16w, h, w), from `stem_table`, a style (B, Z) and a shift."""
         x = stem
         if self.generator.stem_style is not None:
-            grid = self.generator.style_grid(pyramid, style)
+            grid = self.generator.style_grid(pyramid, style, shift)
             x = grid if x is None else x + grid
         assert x is not None  # the stem sees labels, a style, or both
         return x
 
-    def draw(self, tables: MapTables, style: Tensor | None = None) -> Tensor:
-        """The part that depends on the style: (B, Z) → (B, 3, H, W) float32."""
-        x = self.start(tables.pyramid, tables.stem, style)
+    def draw(self, tables: MapTables, style: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        """What does not depend on the map alone: (B, Z), (B or 1, 2) → (B, 3, H, W) float32."""
+        x = self.start(tables.pyramid, tables.stem, style, shift)
         if self.planes is not None:
             room = self.planes.room(self.planes.frames(tables.pyramid))
+            self.planes.place(room, shift)
             return self.planes.draw(x, tables.planes, style, room)
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        for block, modulations, placed in zip(self.blocks, tables.modulations, tables.placed):
+        sizes = [(plan.index.shape[1], plan.index.shape[2]) for (plan, _), *_ in tables.modulations]
+        for block, modulations, placed in zip(self.blocks, tables.modulations, self.placed(sizes, shift)):
             x = block(x, modulations, style, placed)
         return self.to_image(F.leaky_relu(x, SLOPE)).float().tanh()
 
@@ -254,8 +263,12 @@ class Block:
         return self.convs[1](modulate(1, y, SLOPE, False), add=shortcut)
 
 
+def same(a: Tensor | None, b: Tensor | None) -> bool:
+    """Whether two tensors, or what is none, are equal."""
+    return a is b if a is None or b is None else torch.equal(a, b)
+
+
 def _same_maps(a: LabelPyramid, b: LabelPyramid) -> bool:
     if not torch.equal(a.full.labels, b.full.labels):
         return False
-    edges = (a.full.edges, b.full.edges)
-    return edges[0] is None or edges[1] is None or torch.equal(edges[0], edges[1])
+    return same(a.full.edges, b.full.edges)

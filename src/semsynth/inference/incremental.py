@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
 from semsynth.inference.canvas import GROWTH, Canvas, Size, TensorCanvas
-from semsynth.inference.engine import Engine, SpadeEngine
+from semsynth.inference.engine import Engine, SpadeEngine, same
 from semsynth.inference.levels import EditedLevel, MakeTable
 from semsynth.inference.plane_canvas import PlaneCanvas
 from semsynth.ops.norm import BatchNorm2d
@@ -31,6 +31,7 @@ class _Drawing:
     Attributes:
         symbols: (H, W) int32 the label map, see `LabelLevel.symbols`.
         style: (1, Z), or None.
+        shift: (1, 2), or None.
         stem: the labels' part of the stem.
         levels: by size.
         tables: per block, which of its level's tables belong to it.
@@ -39,6 +40,7 @@ class _Drawing:
 
     symbols: Tensor
     style: Tensor | None
+    shift: Tensor | None
     stem: Tensor | None
     levels: dict[Size, EditedLevel]
     tables: list[slice]
@@ -70,6 +72,7 @@ class IncrementalEngine:
         *,
         style: Tensor | None = None,
         instances: Tensor | None = None,
+        shift: Tensor | None = None,
         preview: bool = False,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
@@ -80,6 +83,7 @@ class IncrementalEngine:
             labels: (B, H, W) int64.
             style: (B, Z), for a network with a style.
             instances: (B, H, W).
+            shift: (B, 2), for a network with positions.
             preview: leave the levels below 32 pixels as they were, for a picture that is not exact but soon
                 there. Whoever then asks for the same without `preview` gets the exact one.
 
@@ -87,7 +91,7 @@ class IncrementalEngine:
             (B, 3, H, W) float32 in [-1, 1].
         """
         if len(labels) != 1 or not self._is_local:
-            return self.engine(labels, style=style, instances=instances)
+            return self.engine(labels, style=style, instances=instances, shift=shift)
         pyramid = self.engine.generator.pyramid(labels, instances)
         drawing, self._drawing = self._drawing, None  # whoever is interrupted begins anew
         symbols = pyramid.full.symbols[0].int()
@@ -96,9 +100,12 @@ class IncrementalEngine:
             changed = cover((drawing.symbols != symbols).numpy())
         if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
             drawing = self._begin(pyramid, symbols)
-            picture = self._repaint(drawing, pyramid, style, [whole(self._sizes[0])], {})
+            drawing.style, drawing.shift = style, shift
+            picture = self._repaint(drawing, pyramid, [whole(self._sizes[0])], {})
         else:
-            picture = self._edit(drawing, pyramid, symbols, style, changed, preview)
+            restyled = not (same(style, drawing.style) and same(shift, drawing.shift))
+            drawing.style, drawing.shift = style, shift
+            picture = self._edit(drawing, pyramid, symbols, restyled, changed, preview)
         self._drawing = drawing
         return picture.clone()
 
@@ -115,7 +122,7 @@ class IncrementalEngine:
             size: EditedLevel(pyramid.at(*size), self._kernel_size, own, canvas.axis, canvas.index(size))
             for size, own in makers.items()
         }
-        return _Drawing(symbols, None, self.engine.stem_table(pyramid), levels, tables)
+        return _Drawing(symbols, None, None, self.engine.stem_table(pyramid), levels, tables)
 
     def _canvas_for(self, pyramid: LabelPyramid) -> Canvas:
         engine = self.engine
@@ -139,11 +146,11 @@ class IncrementalEngine:
         drawing: _Drawing,
         pyramid: LabelPyramid,
         symbols: Tensor,
-        style: Tensor | None,
+        restyled: bool,
         boxes: list[Box],
         preview: bool,
     ) -> Tensor:
-        """Follow a style, and a map that has changed in these boxes."""
+        """Follow a map that has changed in these boxes, and a style or shift that may have."""
         changed = (drawing.symbols != symbols).numpy()
         drawing.symbols = symbols
         seen = {
@@ -160,34 +167,31 @@ class IncrementalEngine:
         for size, boxes in drawing.owed.items():
             found[size] = boxes + found.get(size, [])
         drawing.owed = {}
-        restyled = not _same(style, drawing.style)
         if preview and not restyled:
             drawing.owed = {size: found.pop(size) for size in list(found) if min(size or smallest) < _COARSE}
         stem = [whole(smallest)] if restyled else found.pop(None, [])
-        return self._repaint(drawing, pyramid, style, stem, found)
+        return self._repaint(drawing, pyramid, stem, found)
 
     def _repaint(
         self,
         drawing: _Drawing,
         pyramid: LabelPyramid,
-        style: Tensor | None,
         stem: list[Box],
         modulated: dict[Size | None, list[Box]],
     ) -> Tensor:
         """Go through the blocks with what has changed.
 
         Args:
-            drawing: with its levels up to date.
+            drawing: with its levels, style and shift up to date.
             pyramid: the map.
-            style: (1, Z), or None.
             stem: boxes that are to change in what goes into the first block.
             modulated: per size, boxes of pixels that have another modulation.
         """
-        canvas, changed = self._canvas, stem
+        canvas, changed, style = self._canvas, stem, drawing.style
         assert canvas is not None  # since the drawing began
+        canvas.place(drawing.shift)
         if stem:
-            canvas.start(self.engine.start(pyramid, drawing.stem, style))
-        drawing.style = style
+            canvas.start(self.engine.start(pyramid, drawing.stem, style, drawing.shift))
         upsamples = self.engine.generator.upsample
         for block, (size, upsample) in enumerate(zip(self._sizes[1:], upsamples)):
             boxes = [box.scaled(2) if upsample else box for box in changed] + modulated.get(size, [])
@@ -206,7 +210,3 @@ def follow(engine: Engine) -> Engine:
 
 def _area(boxes: list[Box]) -> int:
     return sum(box.area for box in boxes)
-
-
-def _same(a: Tensor | None, b: Tensor | None) -> bool:
-    return a is b if a is None or b is None else torch.equal(a, b)

@@ -41,6 +41,10 @@ class PlaneCanvas:
         """See `Canvas`."""
         self._room.frames[0].write(self._room.stem, x.permute(0, 2, 3, 1))
 
+    def place(self, shift: Tensor | None) -> None:
+        """See `Canvas`."""
+        self._network.place(self._room, shift)
+
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
     ) -> None:

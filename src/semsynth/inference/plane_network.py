@@ -17,7 +17,7 @@ from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 
-@dataclass(frozen=True)
+@dataclass
 class Room:
     """Planes of a whole network for one size of maps; they hold the latest picture's features.
 
@@ -26,12 +26,14 @@ class Room:
         stem: the first block's input.
         blocks: what every block leaves behind.
         image_steps: of the convolution that makes the picture.
+        shift: of the code of positions that the blocks hold, see `PlaneNetwork.place`.
     """
 
     frames: list[Frame]
     stem: Tensor
     blocks: list[BlockPlanes]
     image_steps: Tensor
+    shift: Tensor | None = None
 
 
 class PlaneNetwork:
@@ -80,11 +82,24 @@ class PlaneNetwork:
     def new_room(self, frames: list[Frame]) -> Room:
         """Planes for these sizes that nobody else uses."""
         channels = self.blocks[0].in_channels
-        known = bool(self.generator.block_positions)
-        codes = [self.generator.code_at(f.height, f.width) if known else None for f in frames[1:]]
-        kept = [block.planes(frame, code) for block, frame, code in zip(self.blocks, frames[1:], codes)]
+        kept = [block.planes(frame) for block, frame in zip(self.blocks, frames[1:])]
         steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
-        return Room(frames, frames[0].planes(channels), kept, steps)
+        room = Room(frames, frames[0].planes(channels), kept, steps)
+        self._write_codes(room)
+        return room
+
+    def place(self, room: Room, shift: Tensor | None) -> None:
+        """Move the code of positions, see `SpadeGenerator.forward`."""
+        if room.shift is shift or (room.shift is not None and shift is not None and room.shift.equal(shift)):
+            return
+        room.shift = shift
+        self._write_codes(room)
+
+    def _write_codes(self, room: Room) -> None:
+        for planes in room.blocks if self.generator.block_positions else ():
+            frame = planes.frame
+            code = self.generator.code_at(frame.height, frame.width, room.shift)
+            frame.write(planes.code, code.permute(0, 2, 3, 1))
 
     def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""

@@ -56,14 +56,16 @@ class BlockPlanes:
         frame: of all its planes.
         inputs: the modulated input, which the first convolution sees.
         middle: what the second sees: its result modulated, then the shortcut's modulated input, then the
-            code of positions, which stays.
+            code of positions.
         outputs: of the block.
+        code: that part of `middle`, not empty where there are positions; whoever draws writes it.
         steps: of both convolutions, see `PlaneProduct`.
     """
 
     frame: Frame
     inputs: Tensor
     middle: Tensor
+    code: Tensor
     outputs: Tensor
     steps: tuple[Tensor, Tensor]
 
@@ -154,6 +156,7 @@ class PlaneBlock:
         self.in_channels, self.channels = block.conv_0.in_channels, block.conv_0.out_channels
         self.out_channels = block.conv_1.out_channels
         self.first = PlaneProduct(packed(block.conv_0), cast(Tensor, block.conv_0.bias))
+        self.positions = 0 if positions is None else positions.in_channels
         weight = packed(block.conv_1)
         if block.conv_s is not None:  # more steps of the same sums
             weight = torch.cat([weight, packed(cast(nn.Conv2d, block.conv_s))], 1)
@@ -166,19 +169,18 @@ class PlaneBlock:
         """Whether the shortcut is modulated and convolved too."""
         return len(self.tables) > 2
 
-    def planes(self, frame: Frame, code: Tensor | None) -> BlockPlanes:
-        """Room for its results, with the code of positions (1, positions, h, w) where there is one."""
+    def planes(self, frame: Frame) -> BlockPlanes:
+        """Room for its results."""
         before, between = num_blocks(self.in_channels), num_blocks(self.channels)
         beside = before if self.learned_shortcut else 0
-        last = between + beside + (0 if code is None else num_blocks(code.shape[1]))
+        last = between + beside + num_blocks(self.positions)
         steps = [tap_steps(frame, between), torch.arange(between, last) * frame.positions * PLANE]
         middle = frame.planes(last * PLANE)
-        if code is not None:
-            frame.write(middle[between + beside :], code.permute(0, 2, 3, 1))
         return BlockPlanes(
             frame,
             inputs=frame.planes(self.in_channels),
             middle=middle,
+            code=middle[between + beside :],
             outputs=frame.planes(self.out_channels),
             steps=(tap_steps(frame, before), torch.cat(steps)),
         )

@@ -40,6 +40,9 @@ class GeneratorModule(nn.Module):
         stride: height and width must be multiples of it.
         config: the keyword arguments that rebuild this network with `create_model`.
         label_mode: how its layers compute from labels, see `LabelPyramid`.
+        shifts: below how many rows and columns `shift`, (B, 2) int64, may move what a network knows of
+            places, such as where clouds gather: another picture of the same style. 0 where `forward` takes
+            no shift.
         recompute: in training, keep only the blocks' inputs and compute the blocks again in the backward
             pass: less memory for a third more time.
     """
@@ -61,6 +64,7 @@ class GeneratorModule(nn.Module):
         self.style_dim = style_dim
         self.stride = stride
         self.config = config
+        self.shifts = 0
         self.label_mode: Mode = "auto"
         self.recompute = False
 

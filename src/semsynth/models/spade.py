@@ -56,9 +56,9 @@ class SpadeGenerator(GeneratorModule):
         multipliers: widths of the stem's output and of each block's in units of `width`.
         style_modulation: let the style shift and scale every SPADE layer per channel too (ours).
         positions: channels of a fixed random code, another at every pixel, that the "labels+style" stem sees
-            too, and whose linear map is added to every block's result (ours; StyleGAN's noise, but fixed).
-            Without it nothing tells two places within a large area of one class apart, and a network fills
-            such areas with a repeated pattern. 0 is none.
+            too, and whose linear map is added to every block's result (ours; StyleGAN's noise, but a fixed
+            one that is moved about). Without it nothing tells two places within a large area of one class
+            apart, and a network fills such areas with a repeated pattern. 0 is none.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class SpadeGenerator(GeneratorModule):
             self.stem_style.init_zero = stem != "style"  # type: ignore[assignment]
         self.stem_positions: nn.Conv2d | None = None
         if positions:
+            self.shifts = CODE * _OTHER
             self.stem_positions = nn.Conv2d(positions, widths[0], 1, bias=False)
             self.stem_positions.init_zero = True  # type: ignore[assignment]
             code = torch.randn(1, positions, CODE, CODE, generator=torch.Generator().manual_seed(0))
@@ -148,7 +149,12 @@ class SpadeGenerator(GeneratorModule):
                 linear.weight.copy_(linear.weight @ factor)
 
     def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
+        self,
+        labels: Tensor,
+        *,
+        style: Tensor | None = None,
+        instances: Tensor | None = None,
+        shift: Tensor | None = None,
     ) -> Tensor:
         """Draw.
 
@@ -156,15 +162,17 @@ class SpadeGenerator(GeneratorModule):
             labels: (B, H, W) int64; H and W multiples of `stride`.
             style: (B, Z) for a network with a style.
             instances: (B, H, W), see `GeneratorModule.pyramid`.
+            shift: (B, 2) or (1, 2) int64, rows and columns by which the code of positions is moved; None
+                is no move. See `GeneratorModule.shifts`.
 
         Returns:
             (B, 3, H, W) in [-1, 1].
         """
-        return self.draw(self.pyramid(labels, instances), style)
+        return self.draw(self.pyramid(labels, instances), style, shift)
 
-    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid, which several calls may share."""
-        x = self.stem(pyramid, style)  # (B,16w,h,w)
+        x = self.stem(pyramid, style, shift)  # (B,16w,h,w)
         again = self.recompute and torch.is_grad_enabled()
         for i, (block, upsample) in enumerate(zip(self.blocks, self.upsample)):
             if again:
@@ -172,11 +180,11 @@ class SpadeGenerator(GeneratorModule):
             else:
                 x = block(x, pyramid, style, upsample=upsample)
             if self.block_positions:
-                x = x + self.block_positions[i](self.code_at(x.shape[2], x.shape[3]))
+                x = x + self.block_positions[i](self.code_at(x.shape[2], x.shape[3], shift))
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
-    def stem(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
-        """(B, H, W) labels, (B, Z) style → (B, 16w, h, w)."""
+    def stem(self, pyramid: LabelPyramid, style: Tensor | None, shift: Tensor | None = None) -> Tensor:
+        """(B, H, W) labels, (B, Z) style, (B, 2) shift → (B, 16w, h, w)."""
         height, width = (side // self.stride for side in pyramid.full.size)
         x: Tensor | None = None
         if self.stem_labels is not None:
@@ -184,10 +192,10 @@ class SpadeGenerator(GeneratorModule):
         if self.stem_style is None:
             assert x is not None  # the stem sees labels, a style, or both
             return x
-        grid = self.style_grid(pyramid, style)
+        grid = self.style_grid(pyramid, style, shift)
         return grid if x is None else x + grid
 
-    def style_grid(self, pyramid: LabelPyramid, style: Tensor | None) -> Tensor:
+    def style_grid(self, pyramid: LabelPyramid, style: Tensor | None, shift: Tensor | None = None) -> Tensor:
         """What the stem sees beside labels, the style and positions: (B, 16w, h, w), or (B, 16w, 1, 1)."""
         assert self.stem_style is not None
         wanted = (pyramid.full.labels.shape[0], self.style_dim)
@@ -195,20 +203,26 @@ class SpadeGenerator(GeneratorModule):
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
             raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
         grid: Tensor = self.stem_style(style)
-        size = tuple(side // self.stride for side in pyramid.full.size)
+        height, width = size = tuple(side // self.stride for side in pyramid.full.size)
         if self.stem_positions is not None:
-            placed: Tensor = self.stem_positions(self._tiled(CODE, *size))
+            placed: Tensor = self.stem_positions(self._tiled(CODE, height, width, shift))
             return grid[:, :, None, None] + placed
         if self.stem_labels is not None:
             return grid[:, :, None, None]
         grid = grid.unflatten(1, (-1, *self.latent_size))
         return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
 
-    def code_at(self, height: int, width: int) -> Tensor:
-        """The code of the positions of a block's result, (1, positions, h, w)."""
-        other = self._tiled(_OTHER, height, width).roll(1, 1)  # of another channel: independent everywhere
-        return (self._tiled(CODE, height, width) + other) / math.sqrt(2)
+    def code_at(self, height: int, width: int, shift: Tensor | None = None) -> Tensor:
+        """The code of the positions of a block's result, (B or 1, positions, h, w)."""
+        code, other = (self._tiled(period, height, width, shift) for period in (CODE, _OTHER))
+        return (code + other.roll(1, 1)) / math.sqrt(2)  # of another channel: independent everywhere
 
-    def _tiled(self, period: int, height: int, width: int) -> Tensor:
-        rows, columns = (torch.arange(side, device=self.position_code.device) for side in (height, width))
-        return self.position_code[:, :, (rows % period)[:, None], columns % period]
+    def _tiled(self, period: int, height: int, width: int, shift: Tensor | None) -> Tensor:
+        code = self.position_code
+        if shift is None:
+            shift = code.new_zeros(1, 2, dtype=torch.int64)
+        rows, columns = (
+            (torch.arange(side, device=code.device) + shift[:, i : i + 1]) % period
+            for i, side in enumerate((height, width))
+        )
+        return code[0][:, rows[:, :, None], columns[:, None]].transpose(0, 1)

@@ -65,6 +65,10 @@ class Step:
         """Standard normal noise (B, *shape)."""
         return self.rows(torch.randn(self.total, *shape, generator=self.rng))
 
+    def integers(self, below: int, *shape: int) -> Tensor:
+        """Uniform int64 numbers of 0..below-1, (B, *shape)."""
+        return self.rows(torch.randint(below, (self.total, *shape), generator=self.rng))
+
 
 @dataclass(frozen=True)
 class Material:

@@ -212,5 +212,7 @@ def draw_fake(step: Step, networks: Networks, settings: ObjectiveSettings | None
                 lent = torch.arange(int(others.sum())) % len(codes)
                 style = style.index_put((others,), codes[lent.to(codes.device)])
                 styled_after[others.cpu()] = owners[lent]
-    pictures = generator(batch.labels, style=style, instances=batch.instances)
+    # Were the code of positions never moved, it would be where clouds of the training pictures are learned.
+    moved = {"shift": step.integers(generator.shifts, 2)} if generator.shifts else {}
+    pictures = generator(batch.labels, style=style, instances=batch.instances, **moved)
     return Drawn(pictures.to(batch.images.dtype), styled_after, mean, log_variance)
