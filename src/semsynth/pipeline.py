@@ -238,7 +238,8 @@ class Synthesizer:
             return vectors
         given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
         raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; this model draws one picture of a map in a style"
+            f"{given} for {maps} label map(s) with {num_images} picture(s) each; this model draws one "
+            "picture of a map in a style"
         )
 
     def _draws(self, seed: int, count: int) -> tuple[Tensor, Tensor]:
