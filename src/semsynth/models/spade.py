@@ -205,7 +205,7 @@ class SpadeGenerator(GeneratorModule):
         grid: Tensor = self.stem_style(style)
         height, width = size = tuple(side // self.stride for side in pyramid.full.size)
         if self.stem_positions is not None:
-            placed: Tensor = self.stem_positions(self._tiled(CODE, height, width, shift))
+            placed: Tensor = self.stem_positions(_tiled(self.position_code, CODE, height, width, shift))
             return grid[:, :, None, None] + placed
         if self.stem_labels is not None:
             return grid[:, :, None, None]
@@ -213,16 +213,24 @@ class SpadeGenerator(GeneratorModule):
         return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
 
     def code_at(self, height: int, width: int, shift: Tensor | None = None) -> Tensor:
-        """The code of the positions of a block's result, (B or 1, positions, h, w)."""
-        code, other = (self._tiled(period, height, width, shift) for period in (CODE, _OTHER))
-        return (code + other.roll(1, 1)) / math.sqrt(2)  # of another channel: independent everywhere
+        """The code of the positions of a block's result, (B or 1, positions, h, w), channels last."""
+        code = self.position_code / math.sqrt(2)
+        other = code.roll(1, 1)  # of another channel: independent everywhere
+        tiled: Tensor = _tiled(code, CODE, height, width, shift)
+        return tiled.add_(_tiled(other, _OTHER, height, width, shift))
 
-    def _tiled(self, period: int, height: int, width: int, shift: Tensor | None) -> Tensor:
-        code = self.position_code
-        if shift is None:
-            shift = code.new_zeros(1, 2, dtype=torch.int64)
-        rows, columns = (
-            (torch.arange(side, device=code.device) + shift[:, i : i + 1]) % period
-            for i, side in enumerate((height, width))
-        )
-        return code[0][:, rows[:, :, None], columns[:, None]].transpose(0, 1)
+
+def _tiled(code: Tensor, period: int, height: int, width: int, shift: Tensor | None) -> Tensor:
+    """(1, P, 64, 64) repeated after so many rows and columns, (B or 1, P, h, w), channels last in memory."""
+    if shift is None:
+        shift = torch.zeros(1, 2, dtype=torch.int64, device=code.device)
+    rows, columns = (
+        (torch.arange(side, device=code.device) + shift[:, i : i + 1]) % period  # (B,side)
+        for i, side in enumerate((height, width))
+    )
+    # Columns of few rows first, then whole rows: what is copied lies together.
+    x: Tensor = code[0].permute(2, 1, 0).contiguous().index_select(0, columns.flatten())  # (B*w,64,P)
+    x = x.unflatten(0, columns.shape).transpose(1, 2).flatten(0, 1)  # (B*64,w,P)
+    first = torch.arange(rows.shape[0], device=code.device)[:, None] * CODE
+    x = x.index_select(0, (first + rows).flatten())
+    return x.reshape(-1, height, width, code.shape[1]).permute(0, 3, 1, 2)

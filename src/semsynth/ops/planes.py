@@ -121,11 +121,11 @@ class Frame:
         return values[: blocks * self.positions].view(blocks, self.positions, PLANE)
 
     def write(self, planes: Tensor, x: Tensor) -> None:
-        """Put (B, h, w, C) features into planes."""
-        blocks = num_blocks(x.shape[3])
-        x = F.pad(x, (0, blocks * PLANE - x.shape[3])).unflatten(3, (blocks, PLANE)).movedim(3, 0)
-        shape = (blocks, self.batch, self.height + 2, self.width + 2, PLANE)
-        planes[:blocks].view(shape)[:, :, 1:-1, 1:-1] = x
+        """Put (B, h, w, C) features into planes; what a last plane has beyond C stays as it is."""
+        shape = (-1, self.batch, self.height + 2, self.width + 2, PLANE)
+        inner = planes.view(shape)[:, :, 1:-1, 1:-1]
+        for part, plane in zip(x.split(PLANE, 3), inner):
+            plane[..., : part.shape[3]] = part
 
     def read(self, planes: Tensor) -> Tensor:
         """Planes → (B, h, w, blocks * 32)."""

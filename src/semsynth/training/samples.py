@@ -22,12 +22,19 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
 
     Returns:
         rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
-        then one row for each of the N styles; a single row without a style.
+        then one row for each of the N styles; a single row without a style. Each row has a shift of its own.
     """
+    generator = networks.generator
     rows: list[Tensor | None] = [None] if styles is None else list(styles)
     if networks.style_encoder is not None:
         rows.insert(0, networks.style_encoder(batch.images)[0].float())
-    return [networks.generator(batch.labels, style=row, instances=batch.instances).float() for row in rows]
+    drawn = []
+    for number, row in enumerate(rows):
+        draws, more = torch.Generator().manual_seed(number), {}
+        if generator.shifts:
+            more["shift"] = torch.randint(generator.shifts, (1, 2), generator=draws).to(batch.labels.device)
+        drawn.append(generator(batch.labels, style=row, instances=batch.instances, **more).float())
+    return drawn
 
 
 def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.uint8]) -> None:
