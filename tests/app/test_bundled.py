@@ -71,6 +71,26 @@ def test_the_style_changes_the_picture_and_the_seed_brings_it_back(studio: Any) 
     assert np.array_equal(picture(studio), seven)
 
 
+def test_a_style_has_variations(studio: Any) -> None:
+    studio.click("#tab-style")
+    studio.click("#gallery .tile >> text=noon")
+    noon = picture(studio)
+    studio.click("#vary")
+    studio.wait_for_function(
+        "() => document.querySelectorAll('#variations .tile:not([disabled])').length === 6"
+    )
+    studio.click("#variations .tile")
+    varied = picture(studio)
+    assert not np.array_equal(varied, noon)
+    look = studio.evaluate("() => semsynth.styles.look")
+    assert look["name"] == "noon"
+    assert look["variation"] > 0
+    studio.click("#gallery .tile >> text=noon")
+    assert np.array_equal(picture(studio), noon)
+    studio.evaluate("look => { semsynth.styles.look = look; }", look)
+    assert np.array_equal(picture(studio), varied)
+
+
 def test_the_sea_of_a_photo_becomes_sand(studio: Any, shared: Path, tmp_path: Path) -> None:
     if not studio.evaluate("() => semsynth.studio.model.segments"):
         pytest.skip("this checkout holds no segmenter for the bundled model")

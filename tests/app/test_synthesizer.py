@@ -40,8 +40,9 @@ def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, 
     for seed in (0, 7, 2**32 - 1):
         expected = painter.synthesizer(labels.astype(np.int64), seed=seed).pictures()[0]
         assert np.array_equal(painter.paint(labels, SeedLook(seed=seed)), np.asarray(expected))
-        vector = painter.style(SeedLook(seed=seed))
-        assert np.array_equal(painter.paint(labels, VectorLook(vector=vector.tolist())), np.asarray(expected))
+        vector = painter.style(SeedLook(seed=seed)).tolist()
+        same = painter.paint(labels, VectorLook(vector=vector, variation=seed))
+        assert np.array_equal(same, np.asarray(expected))
 
 
 def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:

@@ -57,6 +57,7 @@ async def model(desk: WithDesk) -> dict[str, Any]:
         "style_dim": found.style_dim,
         "encodes": found.encodes,
         "segments": found.segments,
+        "varies": found.varies,
         "limits": {"max_scale": desk.limits.max_scale, "max_layers": desk.limits.max_layers},
     }
 

@@ -17,13 +17,19 @@ class SeedLook(_Strict):
     seed: int = Field(ge=0, le=MAX_SEED)
 
 
-class NamedLook(_Strict):
+class _Varied(_Strict):
+    """What a style leaves open, such as where clouds are, is another for every variation."""
+
+    variation: int = Field(default=0, ge=0, le=MAX_SEED)
+
+
+class NamedLook(_Varied):
     """One of the styles that came with the model."""
 
     name: str = Field(min_length=1, max_length=64)
 
 
-class VectorLook(_Strict):
+class VectorLook(_Varied):
     """A style code, as the style encoder made it of a photograph."""
 
     vector: list[Annotated[FiniteFloat, Field(ge=-1e4, le=1e4)]] = Field(min_length=1, max_length=1024)

@@ -35,6 +35,7 @@ class Description:
         examples: Label maps to start from, as indexed PNG files.
         encodes: Whether it takes the style of a photograph.
         segments: Whether there is a segmenter for its classes, so that photographs can be edited.
+        varies: Whether variations of one style differ.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Description:
     examples: tuple[Card, ...] = ()
     encodes: bool = False
     segments: bool = False
+    varies: bool = False
 
 
 class Painter(Protocol):

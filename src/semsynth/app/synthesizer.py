@@ -68,6 +68,7 @@ class SynthesizerPainter:
             examples=_examples(found.model.folder),
             encodes=found.encoder is not None,
             segments=self._segment is not None,
+            varies=bool(found.generator.shifts),
         )
 
     def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
@@ -110,10 +111,10 @@ class SynthesizerPainter:
 
 
 def _seed(look: Look) -> int:
-    """Of what a look leaves open, such as where clouds are: the one it names, or 0."""
+    """Of what a look leaves open, such as where clouds are."""
     if isinstance(look, MixLook):
         return max(_seed(part) for part in look.mix)
-    return look.seed if isinstance(look, SeedLook) else 0
+    return look.seed if isinstance(look, SeedLook) else look.variation
 
 
 def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:

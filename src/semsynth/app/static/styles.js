@@ -36,6 +36,8 @@ export class Styles {
     /** @type {PlainLook | null} */
     this.second = null;
     this.amount = 0.5;
+    /** Of a style that is no seed: where clouds and the like are. */
+    this.variation = 0;
     this.seed = 0;
     this.seedLocked = false;
     /** @type {Signal<void>} */
@@ -52,7 +54,13 @@ export class Styles {
 
   /** @returns {Look} */
   get look() {
-    return this.second ? { mix: [this.first, this.second], amount: this.amount } : this.first;
+    return this.varied(this.variation);
+  }
+
+  /** The style as it is in a variation. @param {number} variation @returns {Look} */
+  varied(variation) {
+    const first = variation && !("seed" in this.first) ? { ...this.first, variation } : this.first;
+    return this.second ? { mix: [first, this.second], amount: this.amount } : first;
   }
 
   /** @param {Look} look */
@@ -64,7 +72,13 @@ export class Styles {
       this.first = look;
       this.second = null;
     }
+    this.variation = 0;
     if ("seed" in this.first) this.seed = this.first.seed;
+    else {
+      const { variation, ...plain } = this.first;
+      this.variation = variation ?? 0;
+      this.first = plain;
+    }
     this.adopt(this.first);
     if (this.second) this.adopt(this.second);
     this.build();
@@ -119,6 +133,7 @@ export class Styles {
   /** @param {PlainLook} look */
   use(look) {
     this.first = look;
+    this.variation = 0;
     this.build();
     this.changed.emit();
   }
@@ -188,18 +203,20 @@ export class Styles {
     if (value) value.textContent = `${Math.round(this.amount * 100)} %`;
   }
 
-  /** Paint the drawing in a few random styles to choose from. */
+  /** Paint the drawing in a few variations of its style, or in a few random styles, to choose from. */
   async vary() {
     const { drawing } = this.studio;
-    const seeds = Array.from({ length: VARIATIONS }, randomSeed);
+    const ofStyle = this.studio.model.varies && !("seed" in this.first);
+    const numbers = Array.from({ length: VARIATIONS }, randomSeed);
     const ids = drawing.ids.slice();
-    this.variations.replaceChildren(...seeds.map((seed) => variation(seed)));
+    const what = ofStyle ? "variation" : "seed";
+    this.variations.replaceChildren(...numbers.map((number) => candidate(number, `Use ${what} ${number}`)));
     const tiles = [...this.variations.children];
-    const jobs = seeds.map((seed) => ({
+    const jobs = numbers.map((number) => ({
       ids,
       width: drawing.width,
       height: drawing.height,
-      settings: { ...this.settings(), look: { seed } },
+      settings: { ...this.settings(), look: ofStyle ? this.varied(number) : { seed: number } },
       format: FORMAT.jpeg,
     }));
     try {
@@ -208,8 +225,11 @@ export class Styles {
         image.src = URL.createObjectURL(new Blob([picture.bytes], { type: "image/jpeg" }));
         image.onload = () => URL.revokeObjectURL(image.src);
         tiles[i].addEventListener("click", () => {
-          if (this.seedLocked) this.studio.told.emit("The seed is locked.");
-          else this.useSeed(seeds[i]);
+          if (ofStyle) {
+            this.variation = numbers[i];
+            this.changed.emit();
+          } else if (this.seedLocked) this.studio.told.emit("The seed is locked.");
+          else this.useSeed(numbers[i]);
         });
         tiles[i].removeAttribute("disabled");
       });
@@ -265,18 +285,21 @@ function tile(choice, chosen, action) {
   return button;
 }
 
-/** @param {number} seed */
-function variation(seed) {
+/**
+ * @param {number} number
+ * @param {string} label
+ */
+function candidate(number, label) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "tile";
   button.disabled = true;
-  button.setAttribute("aria-label", `Use seed ${seed}`);
+  button.setAttribute("aria-label", label);
   const image = document.createElement("img");
   image.alt = "";
   const name = document.createElement("span");
   name.className = "tile-name";
-  name.textContent = String(seed);
+  name.textContent = String(number);
   button.append(image, name);
   return button;
 }

@@ -4,13 +4,13 @@
  * @typedef {{id: number, name: string, color: [number, number, number], group: string}} LabelClass
  * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
  * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
- *   encodes: boolean, segments: boolean, limits: {max_scale: number, max_layers: number}}} Model
+ *   encodes: boolean, segments: boolean, varies: boolean, limits: {max_scale: number, max_layers: number}}} Model
  * @typedef {{name: string, picture: string | null}} Card
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect half open: x0 <= x < x1
  *
- * @typedef {{seed: number} | {name: string} | {vector: number[]}} PlainLook
+ * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainLook
  * @typedef {PlainLook | {mix: [PlainLook, PlainLook], amount: number}} Look
  * @typedef {{look: Look, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
