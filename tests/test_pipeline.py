@@ -1,6 +1,7 @@
 """From label map to picture: sizes, seeds, styles, and every way to give each of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,11 +132,10 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
     two = synthesizer(maps, seed=2, num_images=2)
     assert two.images.shape[0] == 4
     assert two.styles is not None
-    for number, images in enumerate(two.images.split(2)):
-        alone = synthesizer(maps[number], two.styles[2 * number : 2 * number + 2], seed=9).images
-        apart = synthesizer(maps[[number] * 2], two.styles[2 * number : 2 * number + 2], seed=9).images
-        assert torch.equal(alone, apart)
-        assert number or torch.equal(images, synthesizer(maps[0], two.styles[:2], seed=2).images)
+    assert two.shifts is not None
+    for number, image in enumerate(two.images):
+        alone = synthesizer(maps[number // 2], two.styles[number], shift=two.shifts[number]).images[0]
+        assert torch.equal(image, alone)
 
 
 @pytest.mark.parametrize(
@@ -249,10 +249,12 @@ def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
         (torch.zeros(4, 20, 20), {}, r"\(3, H, W\)"),
         (None, {"num_images": 0}, "num_images is 0"),
         (None, {"seed": -1}, "seed is -1"),
+        (None, {"shift": torch.zeros(3, 2).long()}, r"\(2,\) or \(1, 2\)"),
+        (None, {"shift": torch.zeros(2)}, "int64"),
     ],
 )
 def test_styles_that_do_not_fit_are_sentences(
-    synthesizer: Synthesizer, style: object, options: dict[str, int], pattern: str
+    synthesizer: Synthesizer, style: object, options: dict[str, Any], pattern: str
 ) -> None:
     with pytest.raises(SemsynthError, match=pattern):
         synthesizer(scene(), style, **options)  # type: ignore[arg-type]
@@ -351,6 +353,6 @@ def test_pictures_are_rounded() -> None:
     from semsynth.pipeline import Result
 
     levels = torch.tensor([-1.0, 1.0, 0.0, 1 / 127.5, -2.0, 2.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
-    picture = Result(levels, None, 0).pictures()[0]
+    picture = Result(levels, None, None, 0).pictures()[0]
     assert picture.mode == "RGB"
     assert [picture.getpixel((x, 0))[0] for x in range(6)] == [0, 255, 128, 128, 0, 255]  # type: ignore[index]

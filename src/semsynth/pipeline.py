@@ -41,11 +41,13 @@ class Result:
     Attributes:
         images: (N, 3, H, W) float32 in [-1, 1], on the CPU.
         styles: (N, Z) the style of each, None for a network without.
-        seed: draws the same pictures again, with the same `style`.
+        shifts: (N, 2) where such things as clouds are in each, None for a network that knows no places.
+        seed: draws the same pictures again.
     """
 
     images: Tensor
     styles: Tensor | None
+    shifts: Tensor | None
     seed: int
 
     def pictures(self) -> list[Image.Image]:
@@ -142,6 +144,7 @@ class Synthesizer:
         style: StyleLike | None = None,
         *,
         seed: int | None = None,
+        shift: Tensor | None = None,
         num_images: int = 1,
         instances: MapLike | None = None,
         size: tuple[int, int] | None = None,
@@ -155,6 +158,7 @@ class Synthesizer:
                 (Z,), or one vector per picture (N, Z). None draws styles at random.
             seed: of random styles, and of where such things as clouds are, for a network that knows places
                 (`GeneratorModule.shifts`). None draws one and reports it; where the style is given, it is 0.
+            shift: where they are instead, (2,) or one row per picture (N, 2), of an earlier result.
             num_images: pictures per label map, each in a random style of its own; or in the one given, where
                 the seed leaves something to vary.
             instances: instance ids of the same size, for a network that uses them; where they are missing
@@ -179,13 +183,13 @@ class Synthesizer:
         of_instances = None if instances is None else resized(to_instances(instances), size, ids)
         styles = self._styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
-        shifts = self._draws(seed, count)[1] if self.generator.shifts else None
+        shifts = self._shifts(shift, seed, count)
         images = [
             self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(shifts, n), preview)
             for n in range(count)
             for i in [n * len(ids) // count]
         ]
-        return Result(torch.cat(images), styles, seed)
+        return Result(torch.cat(images), styles, shifts, seed)
 
     def read_labels(self, labels: MapLike, size: tuple[int, int] | None = None) -> Tensor:
         """Ids (B, H, W) int64 as the network takes them: void settled, resized to `size`, on the CPU."""
@@ -219,8 +223,23 @@ class Synthesizer:
         return torch.empty(mean.shape).copy_(mean)
 
     def random_styles(self, seed: int, count: int = 1) -> Tensor:
-        """The styles (N, Z) of the first pictures of a seed."""
+        """The styles (N, Z) of the first pictures of a seed, for a network with styles."""
+        if self.style_dim is None:
+            raise SemsynthError("this model has no style: it draws one picture of a label map")
         return self._draws(seed, count)[0]
+
+    def _shifts(self, shift: Tensor | None, seed: int, count: int) -> Tensor | None:
+        """One shift a picture, (N, 2); None for a network that knows no places."""
+        if not self.generator.shifts:
+            if shift is not None:
+                raise SemsynthError("this model knows no places: there is nothing to shift")
+            return None
+        if shift is None:
+            return self._draws(seed, count)[1]
+        if shift.dtype != torch.int64 or shift.shape not in ((2,), (count, 2)):
+            found = f"{shift.dtype} of {tuple(shift.shape)}"
+            raise SemsynthError(f"a shift is int64 of shape (2,) or ({count}, 2) here; got {found}")
+        return shift.expand(count, 2)
 
     def _styles(self, style: StyleLike | None, seed: int, maps: int, num_images: int) -> Tensor | None:
         """One style a picture, (N, Z) on the CPU; None for a network without a style."""
@@ -238,8 +257,7 @@ class Synthesizer:
             return vectors
         given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
         raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; this model draws one "
-            "picture of a map in a style"
+            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
         )
 
     def _draws(self, seed: int, count: int) -> tuple[Tensor, Tensor]:

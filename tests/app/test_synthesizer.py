@@ -51,6 +51,10 @@ def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
         assert torch.allclose(
             painter.style(MixLook(mix=parts, amount=amount)), painter.style(part), atol=1e-6
         )
+    rows = np.random.default_rng(0).integers(1, 33, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+    varied = (NamedLook(name="first", variation=3), SeedLook(seed=9))
+    start = painter.paint(rows, MixLook(mix=varied, amount=0.0))
+    assert np.array_equal(start, painter.paint(rows, varied[0]))
     first, second = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
     assert torch.isclose(mix(first, second, 0.5).norm(), (first.norm() + second.norm()) / 2)
     assert mix(first, -first, 0.5).isfinite().all()

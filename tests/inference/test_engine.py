@@ -34,6 +34,9 @@ def inputs(generator: SpadeGenerator, batch: int = 2, seed: int = 0) -> tuple[Te
     return labels, None if generator.style_dim is None else torch.randn(batch, STYLE)
 
 
+needs_matrix_unit = pytest.mark.skipif(not planes.available(), reason=f"no matrix unit: {native.describe()}")
+
+
 CASES = {
     "labels": {},
     "instances": {"instances": True},
@@ -72,6 +75,35 @@ def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
     for shift, picture in (*zip(shifts, expected), (None, expected[0])):
         error = (engine(labels, style=style, shift=shift) - picture).abs()
         assert error.max() <= (2e-5 if precision == "float32" else 0.05)
+    kept = torch.tensor([[7, 3000]])
+    engine(labels, style=style, shift=kept)
+    kept += 2
+    found = engine(labels, style=style, shift=kept)
+    assert torch.equal(found, engine(labels, style=style, shift=torch.tensor([[9, 3002]])))
+    for wrong in (torch.zeros(3, 2).long(), torch.zeros(1, 2), torch.zeros(2).long()):
+        with pytest.raises(SemsynthError, match="a shift is int64"):
+            engine(labels, style=style, shift=wrong)
+
+
+@needs_matrix_unit
+def test_an_interruption_while_positions_are_moved_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = network(**CASES["labels+style"])
+    labels, style = inputs(generator, 1)
+    engine, shift = engine_for(generator, "bfloat16"), torch.tensor([[5, 40]])
+    expected = engine(labels, style=style, shift=shift)
+    engine(labels, style=style)
+    code_at, calls = generator.code_at, []
+
+    def stopped(*given: object) -> Tensor:
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return code_at(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(generator, "code_at", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        engine(labels, style=style, shift=shift)
+    assert torch.equal(engine(labels, style=style, shift=shift), expected)
 
 
 def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,9 +121,6 @@ def test_bfloat16_is_close() -> None:
     found = engine_for(generator, "bfloat16")(labels)
     assert found.dtype == torch.float32
     assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
-
-
-needs_matrix_unit = pytest.mark.skipif(not planes.available(), reason=f"no matrix unit: {native.describe()}")
 
 
 @needs_matrix_unit

@@ -147,7 +147,9 @@ async def photo_to_edit(
 async def synthesize(
     desk: WithDesk,
     map: Annotated[UploadFile, File(description="A label map: indexed PNG, or coloured.")],
-    seed: Annotated[int | None, Form(ge=0, le=MAX_SEED)] = None,
+    seed: Annotated[
+        int | None, Form(ge=0, le=MAX_SEED, description="Of a random style, or the variation of a named one.")
+    ] = None,
     style: Annotated[str | None, Form(max_length=64, description="Name of a style.")] = None,
     settings: Annotated[str, Form(max_length=60_000, description="JSON, instead of seed or style.")] = "",
     format: Annotated[Literal["png", "jpeg", "webp", "rgb"], Form()] = "png",
@@ -159,7 +161,7 @@ async def synthesize(
     found = await desk.worker.describe()
     wish = parse_settings(settings)
     if style:
-        wish = wish.model_copy(update={"look": NamedLook(name=style)})
+        wish = wish.model_copy(update={"look": NamedLook(name=style, variation=seed or 0)})
     elif seed is not None:
         wish = wish.model_copy(update={"look": SeedLook(seed=seed)})
     size = _size(desk, width, height)

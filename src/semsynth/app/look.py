@@ -39,7 +39,7 @@ PlainLook = SeedLook | NamedLook | VectorLook
 
 
 class MixLook(_Strict):
-    """Something between two styles: 0 is the first, 1 the second."""
+    """Something between two styles: 0 is the first, 1 the second. Its variation is the first one's."""
 
     mix: tuple[PlainLook, PlainLook]
     amount: float = Field(ge=0.0, le=1.0)

@@ -113,7 +113,7 @@ class SynthesizerPainter:
 def _seed(look: Look) -> int:
     """Of what a look leaves open, such as where clouds are."""
     if isinstance(look, MixLook):
-        return max(_seed(part) for part in look.mix)
+        return _seed(look.mix[0])
     return look.seed if isinstance(look, SeedLook) else look.variation
 
 

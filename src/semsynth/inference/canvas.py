@@ -44,7 +44,7 @@ class Canvas(Protocol):
         ...
 
     def place(self, shift: Tensor | None) -> None:
-        """Move the code of positions; every block is to be computed anew then."""
+        """Say how the code of positions is moved; where that is new, every block is to be computed anew."""
         ...
 
     def repaint(
@@ -76,7 +76,7 @@ class TensorCanvas:
             tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
-        self._placed = engine.placed(sizes, None)
+        self._shift: Tensor | None = None
         self._picture = torch.empty(1, 3, *sizes[-1])
 
     def makers(self, block: int) -> list[MakeTable]:
@@ -93,7 +93,7 @@ class TensorCanvas:
 
     def place(self, shift: Tensor | None) -> None:
         """See `Canvas`."""
-        self._placed = self._engine.placed(self._sizes, shift)
+        self._shift = shift
 
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
@@ -101,7 +101,8 @@ class TensorCanvas:
         """See `Canvas`."""
         found, size = self._engine.blocks[block], self._sizes[block]
         x = self._x if block == 0 else self._features[block - 1][1]
-        (middle, out), placed = self._features[block], self._placed[block]
+        middle, out = self._features[block]
+        placed = self._engine.placed(self._sizes, self._shift)[block]
         parts = [box.grown(GROWTH + 1, size).rounded(self._STEP, size) for box in boxes]
 
         def modulated(layer: int, features: Tensor, part: Box, slope: float, upsample: bool) -> Tensor:

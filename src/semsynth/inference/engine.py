@@ -2,8 +2,9 @@
 
 Three quarters of SPADE's arithmetic depend on the label map alone. The engine computes that part once per
 distinct label patch and keeps it while the map stays the same: another style costs the main convolutions
-only. Spectral norm is folded, norms and activations are one pass over the pixels, weights are packed once for
-the processor's convolutions, and the shortcut is added by the convolution that follows it.
+only, and another shift the code of positions beside them. Spectral norm is folded, norms and activations are
+one pass over the pixels, weights are packed once for the processor's convolutions, and the shortcut is added
+by the convolution that follows it.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ class SpadeEngine:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
         self.planes: plane_network.PlaneNetwork | None = None
         self._latest: MapTables | None = None
-        self._placed: tuple[Tensor | None, list[Tensor]] | None = None
+        self._placed: tuple[object, list[Tensor]] | None = None
         if dtype == torch.bfloat16 and plane_network.supports(generator):
             self.planes = plane_network.PlaneNetwork(generator)
             return
@@ -144,13 +145,13 @@ class SpadeEngine:
         found = self.generator.block_positions
         if not found:
             return [None] * len(sizes)
-        latest = self._placed
-        if latest is None or not same(latest[0], shift) or [x.shape[2:] for x in latest[1]] != list(sizes):
+        key = (tuple(sizes), None if shift is None else tuple(shift.flatten().tolist()))
+        if self._placed is None or self._placed[0] != key:
+            self._placed = None  # never two shifts' maps at a time
             codes = {size: self.generator.code_at(*size, shift) for size in dict.fromkeys(sizes)}
             added = [linear(codes[size]) for linear, size in zip(found, sizes)]
-            latest = shift, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
-            self._placed = latest
-        return latest[1]
+            self._placed = key, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
+        return self._placed[1]
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""

@@ -100,11 +100,11 @@ class IncrementalEngine:
             changed = cover((drawing.symbols != symbols).numpy())
         if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
             drawing = self._begin(pyramid, symbols)
-            drawing.style, drawing.shift = style, shift
+            drawing.style, drawing.shift = _kept(style), _kept(shift)
             picture = self._repaint(drawing, pyramid, [whole(self._sizes[0])], {})
         else:
             restyled = not (same(style, drawing.style) and same(shift, drawing.shift))
-            drawing.style, drawing.shift = style, shift
+            drawing.style, drawing.shift = _kept(style), _kept(shift)
             picture = self._edit(drawing, pyramid, symbols, restyled, changed, preview)
         self._drawing = drawing
         return picture.clone()
@@ -206,6 +206,11 @@ class IncrementalEngine:
 def follow(engine: Engine) -> Engine:
     """The same engine, drawing each picture from the one before where it can."""
     return IncrementalEngine(engine) if isinstance(engine, SpadeEngine) else engine
+
+
+def _kept(values: Tensor | None) -> Tensor | None:
+    """A copy: what the caller does to its tensor later is no change of the picture's."""
+    return None if values is None else values.clone()
 
 
 def _area(boxes: list[Box]) -> int:

@@ -26,7 +26,7 @@ class Room:
         stem: the first block's input.
         blocks: what every block leaves behind.
         image_steps: of the convolution that makes the picture.
-        shift: of the code of positions that the blocks hold, see `PlaneNetwork.place`.
+        shift: of the code of positions that the blocks hold, None before `PlaneNetwork.place`.
     """
 
     frames: list[Frame]
@@ -84,22 +84,19 @@ class PlaneNetwork:
         channels = self.blocks[0].in_channels
         kept = [block.planes(frame) for block, frame in zip(self.blocks, frames[1:])]
         steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
-        room = Room(frames, frames[0].planes(channels), kept, steps)
-        self._write_codes(room)
-        return room
+        return Room(frames, frames[0].planes(channels), kept, steps)
 
     def place(self, room: Room, shift: Tensor | None) -> None:
-        """Move the code of positions, see `SpadeGenerator.forward`."""
-        if room.shift is shift or (room.shift is not None and shift is not None and room.shift.equal(shift)):
+        """Write the code of positions so moved, see `SpadeGenerator.forward`; to be done before drawing."""
+        shift = torch.zeros(1, 2, dtype=torch.int64) if shift is None else shift
+        if not self.generator.block_positions or (room.shift is not None and room.shift.equal(shift)):
             return
-        room.shift = shift
-        self._write_codes(room)
-
-    def _write_codes(self, room: Room) -> None:
-        for planes in room.blocks if self.generator.block_positions else ():
+        room.shift = None  # whoever is interrupted begins anew
+        for planes in room.blocks:
             frame = planes.frame
-            code = self.generator.code_at(frame.height, frame.width, room.shift)
+            code = self.generator.code_at(frame.height, frame.width, shift)
             frame.write(planes.code, code.permute(0, 2, 3, 1))
+        room.shift = shift.clone()
 
     def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""

@@ -17,12 +17,13 @@ class Generator(Protocol):
     num_classes: int
     uses_instances: bool
     style_dim: int | None
+    shifts: int
     config: dict[str, Any]
 
     def forward(
         self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
     ) -> Tensor:
-        """(B, H, W) int64 → (B, 3, H, W) in [-1, 1]."""
+        """(B, H, W) int64 → (B, 3, H, W) in [-1, 1]. With `shifts`, `shift` (B, 2) int64 may be given too."""
         ...
 
     def valid_size(self, height: int, width: int) -> tuple[int, int]:

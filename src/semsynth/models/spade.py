@@ -202,6 +202,8 @@ class SpadeGenerator(GeneratorModule):
         if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
             raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
+        if shift is not None and not torch.compiler.is_compiling():
+            _check_shift(shift, wanted[0])
         grid: Tensor = self.stem_style(style)
         height, width = size = tuple(side // self.stride for side in pyramid.full.size)
         if self.stem_positions is not None:
@@ -218,6 +220,12 @@ class SpadeGenerator(GeneratorModule):
         other = code.roll(1, 1)  # of another channel: independent everywhere
         tiled: Tensor = _tiled(code, CODE, height, width, shift)
         return tiled.add_(_tiled(other, _OTHER, height, width, shift))
+
+
+def _check_shift(shift: Tensor, count: int) -> None:
+    if shift.dtype != torch.int64 or shift.shape not in ((1, 2), (count, 2)):
+        found = f"{shift.dtype} of {tuple(shift.shape)}"
+        raise SemsynthError(f"a shift is int64 of shape ({count}, 2) or (1, 2); got {found}")
 
 
 def _tiled(code: Tensor, period: int, height: int, width: int, shift: Tensor | None) -> Tensor:

@@ -123,8 +123,8 @@ class Frame:
     def write(self, planes: Tensor, x: Tensor) -> None:
         """Put (B, h, w, C) features into planes; what a last plane has beyond C stays as it is."""
         shape = (-1, self.batch, self.height + 2, self.width + 2, PLANE)
-        inner = planes.view(shape)[:, :, 1:-1, 1:-1]
-        for part, plane in zip(x.split(PLANE, 3), inner):
+        inner = planes[: num_blocks(x.shape[3])].view(shape)[:, :, 1:-1, 1:-1]
+        for part, plane in zip(x.split(PLANE, 3), inner, strict=True):
             plane[..., : part.shape[3]] = part
 
     def read(self, planes: Tensor) -> Tensor:

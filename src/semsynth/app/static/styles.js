@@ -212,11 +212,13 @@ export class Styles {
     const what = ofStyle ? "variation" : "seed";
     this.variations.replaceChildren(...numbers.map((number) => candidate(number, `Use ${what} ${number}`)));
     const tiles = [...this.variations.children];
-    const jobs = numbers.map((number) => ({
+    /** @type {Look[]} */
+    const looks = numbers.map((number) => (ofStyle ? this.varied(number) : { seed: number }));
+    const jobs = looks.map((look) => ({
       ids,
       width: drawing.width,
       height: drawing.height,
-      settings: { ...this.settings(), look: ofStyle ? this.varied(number) : { seed: number } },
+      settings: { ...this.settings(), look },
       format: FORMAT.jpeg,
     }));
     try {
@@ -225,11 +227,8 @@ export class Styles {
         image.src = URL.createObjectURL(new Blob([picture.bytes], { type: "image/jpeg" }));
         image.onload = () => URL.revokeObjectURL(image.src);
         tiles[i].addEventListener("click", () => {
-          if (ofStyle) {
-            this.variation = numbers[i];
-            this.changed.emit();
-          } else if (this.seedLocked) this.studio.told.emit("The seed is locked.");
-          else this.useSeed(numbers[i]);
+          if (!ofStyle && this.seedLocked) this.studio.told.emit("The seed is locked.");
+          else this.look = looks[i];
         });
         tiles[i].removeAttribute("disabled");
       });
