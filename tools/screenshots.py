@@ -92,6 +92,8 @@ def styles(page: Any) -> None:
     settle(page)
     page.click("#view-wipe")
     page.click("#tab-style")
+    page.fill("#seed", "1")
+    page.press("#seed", "Enter")
     page.click("#vary")
     page.wait_for_function(
         "() => document.querySelectorAll('#variations .tile:not([disabled])').length === 6"
