@@ -74,7 +74,7 @@ class ObjectiveSettings:
             of its own label map (spade-projected).
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
         prior_share: share of each batch drawn in styles from the prior instead of the photographs' own;
-            those pictures have only the adversarial term.
+            those pictures are not compared with their photographs, beside what `style` and `content` ask.
         prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
         labelmix: weight of LabelMix (OASIS).
         augment: what the discriminator's pictures go through: any of color, translation, cutout.
