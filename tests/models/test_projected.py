@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from semsynth.errors import SemsynthError
 from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.discriminators.projected import FeatureMixing
 from semsynth.models.features import EfficientNetLite
+from semsynth.ops.lookup import halved_shares
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.projected import ProjectedObjective
 from semsynth.training.recipe import ObjectiveSettings
@@ -25,27 +25,18 @@ def labels(height: int, width: int) -> torch.Tensor:
     return torch.randint(K, (2, height, width), generator=torch.Generator().manual_seed(1))
 
 
-def test_shares_are_those_under_each_feature(discriminator: ProjectedDiscriminator) -> None:
-    shares = discriminator.shares(labels(64, 96))
-    assert [tuple(share.shape[2:]) for share in shares] == [(16, 24), (8, 12), (4, 6), (2, 3)]
-    for share in shares:
-        torch.testing.assert_close(share.sum(1), torch.ones(2, *share.shape[2:]))
-    uniform = discriminator.shares(torch.full((1, 64, 64), 3))[2]
-    torch.testing.assert_close(uniform[0, :, 0, 0], F.one_hot(torch.tensor(3), K).float())
-
-
 @pytest.mark.parametrize("size", [(64, 96), (72, 56)])
 def test_every_stage_is_scored(discriminator: ProjectedDiscriminator, size: tuple[int, int]) -> None:
     network = EfficientNetLite("lite0").eval()
     features = network(torch.rand(4, 3, *size) * 2 - 1)[1:]
-    scores = discriminator.judge_features(features, discriminator.shares(labels(*size)))
+    scores = discriminator.judge_features(features, halved_shares(labels(*size), K, 5)[1:])
     assert [tuple(scale[0].shape) for scale in scores] == [(4, 1, *x.shape[2:]) for x in features]
 
 
 def test_scores_depend_on_the_labels(discriminator: ProjectedDiscriminator) -> None:
     features = EfficientNetLite("lite0").eval()(torch.rand(2, 3, 64, 64) * 2 - 1)[1:]
     first, second = (
-        discriminator.judge_features(features, discriminator.shares(torch.full((2, 64, 64), id)))
+        discriminator.judge_features(features, halved_shares(torch.full((2, 64, 64), id), K, 5)[1:])
         for id in (0, 1)
     )
     assert all(not torch.equal(a[0], b[0]) for a, b in zip(first, second))

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from semsynth.ops.edges import one_hot
-from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
+from semsynth.ops.lookup import halve, halved_one_hot, halved_shares, label_windows, lookup_conv
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(4, 2, 2), (7, 1, 3), (3, 2, 1), (1, 1, 0)])
@@ -37,3 +37,13 @@ def test_lookup_is_the_convolution_of_the_planes(
 def test_halved_one_hot(size: tuple[int, int]) -> None:
     labels = torch.randint(0, 6, (2, *size))
     torch.testing.assert_close(halved_one_hot(labels, 6), halve(one_hot(labels, 6)))
+
+
+def test_shares_are_those_under_each_position() -> None:
+    labels = torch.randint(6, (2, 64, 96), generator=torch.Generator().manual_seed(1))
+    shares = halved_shares(labels, 6, 4)
+    assert [tuple(share.shape[2:]) for share in shares] == [(32, 48), (16, 24), (8, 12), (4, 6)]
+    for share in shares:
+        torch.testing.assert_close(share.sum(1), torch.ones(2, *share.shape[2:]))
+    uniform = halved_shares(torch.full((1, 64, 64), 3), 6, 4)[3]
+    torch.testing.assert_close(uniform[0, :, 0, 0], F.one_hot(torch.tensor(3), 6).float())

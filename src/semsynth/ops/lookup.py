@@ -127,6 +127,23 @@ def halved_one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype = torch.
     return (counts[..., :-1] / inside).permute(0, 3, 1, 2)
 
 
+def halved_shares(labels: Tensor, num_classes: int, levels: int) -> list[Tensor]:
+    """How much of each class lies under each position of maps of strides 2, 4, 8 and so on.
+
+    Args:
+        labels: (B,H,W) int64 ids in 0..num_classes-1.
+        num_classes: K.
+        levels: how many maps.
+
+    Returns:
+        (B,K,h,w) a level, shares that sum to 1.
+    """
+    shares = [halved_one_hot(labels, num_classes)]
+    while len(shares) < levels:
+        shares.append(F.avg_pool2d(shares[-1], 2, ceil_mode=True))
+    return shares
+
+
 def _reflected(size: int, padding: int, device: torch.device) -> Tensor:
     """Source position of every position of an axis padded by reflection; the border is not repeated."""
     position = torch.arange(-padding, size + padding, device=device).abs()

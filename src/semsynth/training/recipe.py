@@ -70,6 +70,8 @@ class ObjectiveSettings:
         texture: weight of the distance between statistics of features over squares (spade-projected).
         style: weight of the distance between statistics of a whole picture and those of the photograph whose
             style it borrows, see `prior` (spade-projected).
+        class_style: weight of the same distance taken class by class, of what both pictures show
+            (spade-projected).
         content: weight of the distance between deep features of such a picture and those of the photograph
             of its own label map (spade-projected).
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
@@ -93,6 +95,7 @@ class ObjectiveSettings:
     color: float = 0.0
     texture: float = 0.0
     style: float = 0.0
+    class_style: float = 0.0
     content: float = 0.0
     kl: float = 0.05
     prior_share: float = 0.0

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from semsynth.models.discriminators.patchgan import MultiscaleDiscriminator
 from semsynth.ops.blocks import spectral_norm
-from semsynth.ops.lookup import halved_one_hot
 
 SLOPE = 0.2
 FLOOR = 1e-3
@@ -125,13 +124,6 @@ class ProjectedDiscriminator(nn.Module):
         )
         self.mixing = FeatureMixing(feature_channels, head_width)
         self.heads = nn.ModuleList(FeatureHead(head_width, num_classes, head_width) for _ in feature_channels)
-
-    def shares(self, labels: Tensor) -> list[Tensor]:
-        """Ids (B,H,W) → how much of each class lies under each feature, (B,K,h,w) a stage."""
-        shares = [F.avg_pool2d(halved_one_hot(labels, self.num_classes), 2, ceil_mode=True)]
-        while len(shares) < len(self.heads):
-            shares.append(F.avg_pool2d(shares[-1], 2, ceil_mode=True))
-        return shares
 
     def judge_features(self, features: Sequence[Tensor], shares: Sequence[Tensor]) -> list[list[Tensor]]:
         """Features (n*B,C,h,w) of n pictures a label map, shares (B,K,h,w) → [stage][one map of scores]."""

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from semsynth.errors import SemsynthError
 from semsynth.losses.gan import discriminator_loss, generator_loss
 from semsynth.losses.perceptual import feature_distance
+from semsynth.losses.statistics import class_statistics_distance, color_distance, statistics_distance
 from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.style_encoder import color_planes
+from semsynth.ops.lookup import halved_shares
 from semsynth.training.objectives.base import Losses, Material, Networks, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
 from semsynth.training.recipe import ObjectiveSettings
-
-COLOR_SQUARES = 8
-"""Squares a side in `color_distance`."""
 
 TEXTURE_SQUARES = 4
 """Squares a side in the texture term."""
@@ -33,11 +32,11 @@ TEXTURE_STAGES = 3
 STYLE_STAGES = 1
 """Those that the style term looks at, beside colours: finer ones say less of what is shown."""
 
+CLASS_STYLE_STAGES = 3
+"""Those that the same term class by class looks at: sky may show what sky shows, clouds too."""
+
 CONTENT_STAGES = 3
 """The content term looks at the stages from this on, strides 16 and 32: what is shown, not how it looks."""
-
-SPREAD_FLOOR = 1e-3
-"""Least deviation a distance is divided by, and that a deviation has: its root has a slope there too."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
@@ -79,16 +78,15 @@ class ProjectedObjective(SpadeObjective):
         with torch.no_grad():
             of_real = self.seeing.features(augmentation.image(step.batch.images))
         of_fake = self.seeing.features(augmentation.image(fake))
-        shares = discriminator.shares(augmentation.labels(step.batch.labels))
+        labels, classes = augmentation.labels(step.batch.labels), networks.generator.num_classes
+        under = halved_shares(labels, classes, len(of_fake))
+        shares = self._stages(under)
         step.shared["features"] = ([x.detach() for x in self._stages(of_fake)], self._stages(of_real), shares)
         scores = _float(discriminator.judge_features(self._stages(of_fake), shares))
         gan = generator_loss(scores, settings.gan)  # type: ignore[arg-type]
         losses = {"projected": settings.projected * gan}
-        return (
-            losses
-            | self._as_own_photograph(of_fake, of_real, fake, step, paired)
-            | (self._as_borrowed_style(of_fake, of_real, fake, step, paired))
-        )
+        losses |= self._as_own_photograph(of_fake, of_real, fake, step, paired)
+        return losses | self._as_borrowed_style(of_fake, of_real, under, fake, step, paired)
 
     def _as_own_photograph(
         self,
@@ -122,6 +120,7 @@ class ProjectedObjective(SpadeObjective):
         self,
         of_fake: Sequence[Tensor],
         of_real: Sequence[Tensor],
+        under: Sequence[Tensor],
         fake: Tensor,
         step: Step,
         paired: Tensor,
@@ -131,18 +130,31 @@ class ProjectedObjective(SpadeObjective):
         As in the transfer of styles (Gatys et al. 2015): statistics of fine features, and deep features.
         """
         settings = self.settings
-        weights = {"style": settings.style, "content": settings.content}
+        weights = {
+            "style": settings.style, "class_style": settings.class_style, "content": settings.content
+        }  # fmt: skip
         losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
         source = step.shared["styled_after"].to(fake.device)
         rows = (~paired & (source >= 0)).nonzero()[:, 0]
         if not len(rows):
             return losses
+        others = source[rows]
         if "style" in losses:
-            others = source[rows]
             ours = [color_planes(fake[rows]), *(x[rows] for x in of_fake[:STYLE_STAGES])]
             colors = color_planes(step.batch.images[others])
             theirs = [colors, *(x[others] for x in of_real[:STYLE_STAGES])]
             losses["style"] = weights["style"] * statistics_distance(ours, theirs, squares=1)
+        if "class_style" in losses:
+            halves = (F.avg_pool2d(picture, 2) for picture in (fake[rows], step.batch.images[others]))
+            colors, colors_real = (color_planes(half) for half in halves)
+            unmoved = halved_shares(step.batch.labels, under[0].shape[1], 1)
+            shares = [*unmoved, *under[:CLASS_STYLE_STAGES]]
+            losses["class_style"] = weights["class_style"] * class_statistics_distance(
+                [colors, *(x[rows] for x in of_fake[:CLASS_STYLE_STAGES])],
+                [colors_real, *(x[others] for x in of_real[:CLASS_STYLE_STAGES])],
+                [x[rows] for x in shares],
+                [x[others] for x in shares],
+            )
         if "content" in losses:
             deep, own = ([x[rows] for x in seen[CONTENT_STAGES:]] for seen in (of_fake, of_real))
             distance = feature_distance(deep, own, [1 / len(deep)] * len(deep), relative=True)
@@ -174,45 +186,6 @@ class ProjectedObjective(SpadeObjective):
     def _stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
         """The stages the heads see: all but the first, whose features are little more than pixels."""
         return features[1:]
-
-
-def color_distance(fake: Tensor, real: Tensor) -> Tensor:
-    """Mean absolute difference of colours averaged over a grid of squares, pictures (B, 3, H, W).
-
-    A classifier's features care little for colour, and a style to be taken from a photograph is mostly
-    that. Squares are so large that nothing of a texture is asked for.
-    """
-    fake, real = (F.adaptive_avg_pool2d(picture, COLOR_SQUARES) for picture in (fake, real))
-    return F.l1_loss(fake, real)
-
-
-def statistics_distance(fake: Sequence[Tensor], real: Sequence[Tensor], *, squares: int) -> Tensor:
-    """Difference of the mean and deviation of every feature (B, C, h, w) over squares, averaged over stages.
-
-    Statistics of features are what a texture is (Gatys et al. 2015; mean and deviation: Huang and Belongie
-    2017, section 5). A smooth picture is as far from a photograph as a rough one is, where a distance taken
-    pixel by pixel prefers the smooth one. In units of the photographs' mean deviation.
-
-    Args:
-        fake: a tensor a stage.
-        real: likewise.
-        squares: a side; 1 is the whole picture.
-    """
-    total = fake[0].new_zeros((), dtype=torch.float32)
-    for ours, theirs in zip(fake, real, strict=True):
-        mean, deviation = _over_squares(ours, squares)
-        mean_real, deviation_real = _over_squares(theirs, squares)
-        distance = F.l1_loss(mean, mean_real) + F.l1_loss(deviation, deviation_real)
-        total = total + distance / deviation_real.mean().clamp_min(SPREAD_FLOOR)
-    return total / len(fake)
-
-
-def _over_squares(features: Tensor, squares: int) -> tuple[Tensor, Tensor]:
-    """Mean and deviation, (B, C, squares, squares) float32."""
-    features = features.float()
-    mean = F.adaptive_avg_pool2d(features, squares)
-    variance = F.adaptive_avg_pool2d(features.square(), squares) - mean.square()
-    return mean, (variance.clamp_min(0) + SPREAD_FLOOR**2).sqrt()
 
 
 def _float(scores: list[list[Tensor]]) -> list[list[Tensor]]:
