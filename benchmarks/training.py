@@ -34,7 +34,7 @@ from semsynth.data.sample import Batch
 from semsynth.ops import native
 from semsynth.training.device import choose_precision, keep_heap
 from semsynth.training.objective import Networks, Step, build_networks, build_objective
-from semsynth.training.recipe import ObjectiveSettings, Recipe
+from semsynth.training.settings import ObjectiveSettings, Recipe
 
 SIZE, BATCH = 128, 16
 # Channels of the label map, classes, with instances, where real maps lie.

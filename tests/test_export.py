@@ -2,13 +2,14 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
-from semsynth.export import TOLERANCE, DenseGraph, export_onnx, export_program
+from semsynth.export import TOLERANCE, DenseGraph, export_onnx, export_program, export_pt2
 from semsynth.models import create_model
 from tests.models.test_battery import SMALL, _build
 from tests.small import small_folder, small_model
@@ -88,10 +89,25 @@ def test_names_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     folder = small_folder(tmp_path / "park")
     assert main(["model", "export", str(folder), "-o", str(tmp_path / "park.pth")]) == 2
     assert ".onnx" in capsys.readouterr().err
-    file = tmp_path / "park.pt2"
+    file = tmp_path / "new" / "park.pt2"
     assert main(["model", "export", str(folder), "-o", str(file), "--size", "32x32"]) == 0
     program = torch.export.load(file)
     inputs = DenseGraph(small_model().generator).example(32, 32)
     with torch.no_grad():
         expected = DenseGraph(small_model().generator)(*inputs)
     torch.testing.assert_close(program.module()(*inputs), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, float("nan")])
+def test_a_file_that_draws_otherwise_is_not_left(
+    wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where an older file lies in its place: that one stays."""
+    damaged = SimpleNamespace(module=lambda: lambda *inputs: torch.full((1, 3, 32, 32), wrong))
+    monkeypatch.setattr(torch.export, "load", lambda file: damaged)
+    file = tmp_path / "park.pt2"
+    file.write_text("older")
+    with pytest.raises(SemsynthError, match=r"drawn from park\.pt2 differ .* nothing was written"):
+        export_pt2(small_model().generator, file, (32, 32))
+    assert [path.name for path in tmp_path.iterdir()] == ["park.pt2"]
+    assert file.read_text() == "older"

@@ -84,6 +84,9 @@ def test_a_discriminator_may_be_kept(tmp_path: Path) -> None:
     save_model(tmp_path / "with", small_model(), discriminator=(settings, network))
     again = load_discriminator(tmp_path / "with")
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in network.state_dict().items())
+    _edit(tmp_path / "with", discriminator={"foo": 1})
+    with pytest.raises(SemsynthError, match=r"does not describe a network.*foo"):
+        load_discriminator(tmp_path / "with")
     with pytest.raises(SemsynthError, match="no discriminator"):
         load_discriminator(small_folder(tmp_path / "without"))
 
@@ -103,6 +106,19 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SemsynthError, match=r"without config\.json"):
         find_model("empty")
+
+
+def test_folders_above_are_made(tmp_path: Path) -> None:
+    assert load_model(small_folder(tmp_path / "models" / "new" / "park")).label_space.name == "park"
+    (tmp_path / "file").touch()
+    with pytest.raises(SemsynthError, match="file is no folder; park cannot be made in it"):
+        small_folder(tmp_path / "file" / "park")
+
+
+def test_a_card_in_another_encoding_does_not_keep_a_model_from_use(tmp_path: Path) -> None:
+    folder = small_folder(tmp_path / "park")
+    (folder / "README.md").write_bytes("Für alle".encode("latin-1"))
+    assert load_model(folder).card == "F\ufffdr alle"
 
 
 def test_an_existing_folder_is_not_replaced_unasked(tmp_path: Path) -> None:
@@ -156,6 +172,17 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         ({"generator": {"name": "spade", "num_classes": 4, "colour": 3}}, "does not describe.*colour"),
         ({"generator": {"name": "spade", "num_classes": 5}}, r"labels\.json has 4 classes, the network 5"),
         ({"generator": {"name": "spade", "num_classes": 4, "width": 3}}, "the tensor.*has shape|lacks the"),
+        ({"generator": {"name": "spade", "num_classes": 4, "width": "wide"}}, "does not describe a network"),
+        ({"generator": "spade"}, "generator is 'spade'; it must be a table"),
+        ({"generator": None}, "generator is None; it must be a table"),
+        ({"style_encoder": {"foo": 1}}, "does not describe a network.*foo"),
+        ({"style_encoder": 7}, "style_encoder is 7; it must be a table"),
+        ({"image_size": [64]}, r"image_size is \[64\]; it must be \[height, width\]"),
+        ({"image_size": None}, "image_size is None"),
+        ({"image_size": [64, -1]}, "image_size is"),
+        ({"image_size": "64"}, "image_size is"),
+        ({"optimised_with": 5}, "optimised_with is 5; it must be a list of names"),
+        ({"sha256": []}, "sha256 is"),
     ],
 )
 def test_config_of_another_kind_is_a_sentence(

@@ -109,6 +109,33 @@ def test_cityscapes_train_ids_keep_names() -> None:
             assert SETS["cityscapes"].names[label] == SETS["cityscapes-19"].names[train_id]
 
 
+def test_filling_takes_a_nearest_label() -> None:
+    space = own(5, void_id=9)
+    rng = np.random.default_rng(0)
+    ids = np.full((2, 13, 9), 9)
+    known = rng.random(ids.shape) < 0.05
+    known[:, 0, 0] = True
+    ids[known] = rng.integers(0, 5, known.sum())
+    before = ids.copy()
+    filled = space.fill_void(ids)
+    assert np.array_equal(ids, before)
+    assert np.array_equal(filled[known], ids[known])
+    for b in range(2):
+        places = np.argwhere(known[b])
+        for i in range(13):
+            for j in range(9):
+                distance = np.abs(places - [i, j]).sum(1)
+                nearest = places[distance == distance.min()]
+                assert filled[b, i, j] in ids[b, nearest[:, 0], nearest[:, 1]]
+
+
+def test_void_with_a_channel_is_not_filled() -> None:
+    ids = np.array([[0, 3], [3, 3]])
+    assert own(4, void_id=3).fill_void(ids) is ids
+    with pytest.raises(SemsynthError, match="nothing but void"):
+        own(4, void_id=9).fill_void(np.stack([ids, np.full_like(ids, 9)]))
+
+
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(SemsynthError, match="siftflow"):
         LabelSpace.named("voc")
@@ -393,6 +420,7 @@ def test_photographs_are_turned_only_to_fit_their_map(tmp_path: Path) -> None:
     assert imagefile.read_photo(path).shape == (4, 6, 3)
     assert imagefile.read_photo(path, (4, 6)).shape == (4, 6, 3)
     assert imagefile.read_photo(path, (6, 4)).shape == (6, 4, 3)
+    assert imagefile.read_upright(path).shape == (6, 4, 3)  # given by itself, it has no map to fit
 
 
 # --- writing ---

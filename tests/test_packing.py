@@ -143,3 +143,36 @@ def test_a_missing_photograph_is_named(source: Path, capsys: pytest.CaptureFixtu
     assert pack(source, *styled(source)) == 2
     assert "'red'" in capsys.readouterr().err
     assert not (source.parent / "packed").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (b'[warm]\nnote = "fire"\n', "'warm' names no photographs"),
+        (b'warm = "red"\n', "'warm' names no photographs"),
+        (b"[warm]\nphotos = []\n", "'warm' names no photographs"),
+        (b'[warm]\nphotos = "red"\n', "'warm' names no photographs"),
+        (b"[warm]\nphotos = [1]\n", "'warm' names no photographs"),
+        (b'[warm]\nphotos = ["/red"]\n', "names the photograph '/red'"),
+        (b'[warm]\nphotos = ["re*"]\n', "names the photograph 're*'"),
+        (b'[warm]\nnote = "gl\xfchend"\nphotos = ["red"]\n', "cannot be read as a list of styles"),
+        (b"[warm\n", "cannot be read as a list of styles"),
+    ],
+)
+def test_what_is_no_list_of_styles_is_a_sentence(
+    source: Path, text: bytes, word: str, capsys: pytest.CaptureFixture[str]
+):
+    (source.parent / "styles.toml").write_bytes(text)
+    assert pack(source, *styled(source)) == 2
+    error = capsys.readouterr().err
+    assert word in error
+    assert "styles.toml" in error
+    assert error.count("\n") == 1
+    assert not (source.parent / "packed").exists()
+
+
+def test_a_card_in_another_encoding_is_a_sentence(source: Path, capsys: pytest.CaptureFixture[str]):
+    card = source.parent / "card.md"
+    card.write_bytes("für alle".encode("latin-1"))
+    assert pack(source, "--card", str(card)) == 2
+    assert "card.md is no text in UTF-8" in capsys.readouterr().err

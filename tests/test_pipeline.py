@@ -12,7 +12,7 @@ from torch import Tensor
 from semsynth import Synthesizer
 from semsynth.errors import SemsynthError
 from semsynth.inference import precision
-from semsynth.inputs import fill_void, to_ids, to_photo
+from semsynth.inputs import to_ids, to_photo
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import MAX_PIXELS
 from tests.small import SPACE, small_folder, small_model
@@ -173,23 +173,6 @@ def test_void_with_a_channel_is_taken_as_it_is() -> None:
     space = LabelSpace(SPACE.name, SPACE.classes, void_id=3)
     ids = np.array([[0, 3], [3, 1]])
     assert torch.equal(to_ids(ids, space)[0], torch.from_numpy(ids))
-
-
-def test_filling_takes_a_nearest_label() -> None:
-    draws = torch.Generator().manual_seed(0)
-    ids = torch.full((2, 13, 9), 9)
-    known = torch.rand(ids.shape, generator=draws) < 0.05
-    known[:, 0, 0] = True
-    ids[known] = torch.randint(0, 5, ids.shape, generator=draws)[known]
-    filled = fill_void(ids, 9)
-    assert torch.equal(filled[known], ids[known])
-    for b in range(2):
-        places = known[b].nonzero()
-        for i in range(13):
-            for j in range(9):
-                distance = (places - torch.tensor([i, j])).abs().sum(1)
-                nearest = places[distance == distance.min()]
-                assert filled[b, i, j] in ids[b, nearest[:, 0], nearest[:, 1]]
 
 
 # ---- styles
@@ -356,3 +339,34 @@ def test_pictures_are_rounded() -> None:
     picture = Result(levels, None, None, 0).pictures()[0]
     assert picture.mode == "RGB"
     assert [picture.getpixel((x, 0))[0] for x in range(6)] == [0, 255, 128, 128, 0, 255]  # type: ignore[index]
+
+
+# ---- photographs
+
+
+def turned_photo(path: Path) -> np.ndarray:
+    """Write a photograph whose camera was held on its side; what it shows when it is turned, (70, 50, 3)."""
+    shown = np.random.default_rng(1).integers(0, 256, (70, 50, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: to be turned by a quarter, clockwise
+    Image.fromarray(np.rot90(shown)).save(path, exif=exif)
+    return shown
+
+
+def test_a_photograph_is_turned_as_it_was_held(synthesizer: Synthesizer, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    shown = turned_photo(path)
+    expected = synthesizer.encode_style(shown)
+    assert torch.equal(synthesizer.encode_style(path), expected)
+    with Image.open(path) as image:
+        assert torch.equal(synthesizer.encode_style(image), expected)
+    assert not torch.equal(synthesizer.encode_style(np.rot90(shown)), expected)
+
+
+# ---- devices
+
+
+@pytest.mark.parametrize("name", ["banana", "cuda:99", "meta"])
+def test_devices_that_are_not_there_are_sentences(name: str) -> None:
+    with pytest.raises(SemsynthError, match=f"device '{name}' cannot be used.*cpu always can"):
+        Synthesizer(small_model(), device=name)

@@ -9,7 +9,8 @@ from torch import nn
 from semsynth.data import FORMATS
 from semsynth.labels import LabelSpace
 from semsynth.training.objective import METHODS, build_networks
-from semsynth.training.recipe import Recipe, load_recipe
+from semsynth.training.recipe import load_recipe
+from semsynth.training.settings import Recipe
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 OTHER = ("segmenter", "landscape-styles")  # of other commands

@@ -17,10 +17,10 @@ import contextlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -28,13 +28,14 @@ from torch import nn
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import write_atomically
 from semsynth.labels import LabelSpace
+from semsynth.modelconfig import FORMAT
+from semsynth.modelconfig import read_config as read_config
 from semsynth.models import GENERATORS, GeneratorModule, create_model
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.styles import Style, read_styles, write_styles
 from semsynth.weights import StoredType, load_weights, write_weights
 
-FORMAT = 1
-"""Version of the folder's layout; a newer one is refused by name."""
+Network = TypeVar("Network", bound=nn.Module)
 
 EXAMPLES = "examples"
 
@@ -109,7 +110,7 @@ def save_model(
     """Write a model folder.
 
     Args:
-        folder: where; its parent must exist.
+        folder: where; folders above it are made.
         model: what to write; its `folder` is not used.
         discriminator: keyword arguments of `MultiscaleDiscriminator`, and the network.
         dtype: how matrices and kernels are stored; vectors (biases, norms) are always float32.
@@ -173,13 +174,12 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
             f"{folder}: labels.json has {label_space.num_classes} classes, "
             f"the network {generator.num_classes}; they belong to different models"
         )
-    sums = config.get("sha256", {}) if verify else {}
+    sums = (config.get("sha256") or {}) if verify else {}
     load_weights(generator, folder / "model.safetensors", sums)
     generator.load_files(folder)
     encoder = None
-    if config.get("style_encoder"):
-        with torch.device("meta"):
-            encoder = StyleEncoder(**config["style_encoder"])
+    if settings := config.get("style_encoder"):
+        encoder = _built(lambda: StyleEncoder(**settings), folder)
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
     card = folder / "README.md"
@@ -191,42 +191,25 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         image_size=(int(height), int(width)),
         style_encoder=encoder,
         styles=read_styles(folder / "styles", generator.style_dim),
-        card=card.read_text(encoding="utf-8") if card.is_file() else "",
+        card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
     )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a model folder, its format checked."""
-    path = folder / "config.json"
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SemsynthError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise SemsynthError(f"{path} is not valid JSON: {error}") from None
-    version = config.get("format") if isinstance(config, dict) else None
-    if not isinstance(version, int) or version < 1:
-        raise SemsynthError(f'{path} is no model folder\'s: it has no "format" number')
-    if version > FORMAT:
-        raise SemsynthError(
-            f"{path} is of format {version}; this version reads formats up to {FORMAT}: "
-            "install a newer semsynth"
-        )
-    if missing := {"generator", "image_size", "label_set"} - config.keys():
-        raise SemsynthError(f"{path} lacks {', '.join(sorted(missing))}")
-    return config
 
 
 def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:
     """The generator that config.json describes, without memory for its weights (on the meta device)."""
     settings = dict(config["generator"])
     name = settings.pop("name", None)
+    return _built(lambda: create_model(name, **settings), folder)
+
+
+def _built(make: Callable[[], Network], folder: Path) -> Network:
+    """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
         with torch.device("meta"):
-            return create_model(name, **settings)
-    except (SemsynthError, TypeError, ValueError, KeyError) as error:
+            return make()
+    except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
             f"{folder / 'config.json'} does not describe a network this version builds: {error}"
         ) from None
@@ -250,18 +233,18 @@ def load_discriminator(name: str | Path) -> nn.Module:
 
     folder = find_model(name)
     config = read_config(folder)
-    if not config.get("discriminator"):
+    settings = config.get("discriminator")
+    if not settings:
         raise SemsynthError(f"{folder} holds no discriminator")
-    with torch.device("meta"):
-        network = MultiscaleDiscriminator(**config["discriminator"])
-    load_weights(network, folder / "discriminator.safetensors", config.get("sha256", {}))
+    network = _built(lambda: MultiscaleDiscriminator(**settings), folder)
+    load_weights(network, folder / "discriminator.safetensors", config.get("sha256") or {})
     return network
 
 
 @contextlib.contextmanager
 def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     """Give a new folder to fill, which takes its final name at the end, or disappears upon an error."""
-    if not folder.parent.is_dir():
+    if folder.parent.exists() and not folder.parent.is_dir():
         raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it")
     if folder.exists() and not overwrite:
         raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it")
@@ -271,7 +254,7 @@ def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     old = part.with_suffix(".old")
     try:
-        part.mkdir()
+        part.mkdir(parents=True)
         yield part
         if (folder / EXAMPLES).is_dir():
             shutil.copytree(folder / EXAMPLES, part / EXAMPLES)

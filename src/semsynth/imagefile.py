@@ -71,10 +71,11 @@ def _limits() -> str:
 
 
 def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Read a photograph as RGB.
+    """Read a photograph of a data set as RGB.
 
     A camera's orientation tag is honoured only where that makes the photograph as large as its label map:
-    published data sets are labelled on the pixels as stored, photographs from a phone as shown.
+    published data sets are labelled on the pixels as stored, photographs from a phone as shown. A photograph
+    that comes by itself is read by `read_upright`.
 
     Args:
         path: The image file.
@@ -88,9 +89,27 @@ def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> NDArray
     """
     image = open_image(path)
     if size is not None and (image.height, image.width) != size and (image.width, image.height) == size:
-        with contextlib.suppress(Exception):  # a damaged tag: the caller compares sizes and says so
-            image = ImageOps.exif_transpose(image) or image
+        image = upright(image)  # where the tag is damaged, the caller compares sizes and says so
     return np.array(_to_rgb(image), dtype=np.uint8)
+
+
+def read_upright(path: str | Path) -> NDArray[np.uint8]:
+    """Read a photograph that somebody gives by itself: as RGB, turned as its camera was held.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        SemsynthError: As for `open_image`.
+    """
+    return np.array(upright(open_image(path)), dtype=np.uint8)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image as RGB, turned as its camera was held; as stored where its orientation tag is damaged."""
+    with contextlib.suppress(Exception):  # Pillow raises whatever the tag makes it trip over
+        image = ImageOps.exif_transpose(image)
+    return _to_rgb(image)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import read_photo
+from semsynth.imagefile import read_upright, upright
 from semsynth.labels import LabelSpace, read_label_map, read_values
 from semsynth.ops.pyramid import nearest
 
@@ -42,8 +42,7 @@ def to_ids(labels: MapLike, space: LabelSpace) -> Tensor:
                 f"the label map holds id {found[0]} at {counts[0]:,} pixels; "
                 f"label set {space.name!r} has {space.allowed()}"
             )
-    void = space.void_id
-    return ids if void is None or void < space.num_classes else fill_void(ids, void)
+    return torch.from_numpy(space.fill_void(ids.numpy()))
 
 
 def to_instances(instances: MapLike) -> Tensor:
@@ -54,7 +53,7 @@ def to_instances(instances: MapLike) -> Tensor:
 
 
 def to_photo(photo: PhotoLike) -> Tensor:
-    """A photograph as (3, H, W) float32 in [-1, 1]."""
+    """A photograph as (3, H, W) float32 in [-1, 1]; files and images are turned as the camera was held."""
     if isinstance(photo, Tensor):
         if photo.dim() != 3 or photo.shape[0] != 3 or not photo.is_floating_point():
             raise SemsynthError(
@@ -62,9 +61,9 @@ def to_photo(photo: PhotoLike) -> Tensor:
             )
         return photo.float()
     if isinstance(photo, (str, Path)):
-        pixels: NDArray[Any] = read_photo(photo)
+        pixels: NDArray[Any] = read_upright(photo)
     else:
-        pixels = np.array(photo.convert("RGB") if isinstance(photo, Image.Image) else photo)
+        pixels = np.array(upright(photo) if isinstance(photo, Image.Image) else photo)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise SemsynthError(f"a photograph is (H, W, 3) uint8; got {pixels.dtype} of {pixels.shape}")
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
@@ -89,22 +88,6 @@ def resized(planes: Tensor, size: tuple[int, int] | None, like: Tensor) -> Tenso
             f"the label map {like.shape[1]}x{like.shape[2]}"
         )
     return planes
-
-
-def fill_void(ids: Tensor, void: int) -> Tensor:
-    """Give every void pixel of (B, H, W) the class of a nearest labelled one, step by step."""
-    if bool((ids == void).flatten(1).all(1).any()):
-        raise SemsynthError("the label map holds nothing but void; there is nothing to draw")
-    ids = ids.clone()
-    while bool((ids == void).any()):
-        before = ids.clone()
-        for dim in (1, 2):
-            last = ids.shape[dim] - 1
-            for target, source in ((1, 0), (0, 1)):
-                unlabelled = ids.narrow(dim, target, last)
-                neighbour = before.narrow(dim, source, last)
-                unlabelled.copy_(torch.where(unlabelled == void, neighbour, unlabelled))
-    return ids
 
 
 def _integers(given: NDArray[Any] | Image.Image | Tensor, what: str) -> Tensor:

@@ -52,7 +52,7 @@ class LabelSpace:
         name: What the set is called.
         classes: One entry per channel of the network, `classes[i].id == i`.
         void_id: The id that means "not labelled", or None. Within 0..K-1 it has a channel of its own; above,
-            it has none, and only an evaluator that ignores void may meet it.
+            it has none: an evaluation leaves such pixels out, networks get maps after `fill_void`.
         file_values: Which id a value in a file stands for, where that is not the value itself.
         note: Where ids, names and colours come from.
     """
@@ -128,6 +128,24 @@ class LabelSpace:
         named = (values >= 0) & (values < len(table))
         ids: NDArray[np.int64] = np.where(named, table[np.where(named, values, 0)], values)
         return ids
+
+    def fill_void(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give void that has no channel the class of a nearest labelled pixel.
+
+        Distances are steps along rows and columns.
+
+        Args:
+            ids: (..., H, W); they are returned as they are where void has a channel.
+
+        Raises:
+            SemsynthError: A map holds nothing but such void.
+        """
+        if self.void_id is None or self.void_id < self.num_classes:
+            return ids
+        void = ids == self.void_id
+        if void.all(axis=(-2, -1)).any():
+            raise SemsynthError("the label map holds nothing but void; there is nothing to draw")
+        return _grow(ids, void) if void.any() else ids
 
     @classmethod
     def named(cls, name: str) -> "LabelSpace":
@@ -215,6 +233,26 @@ def _color(value: Any) -> tuple[int, int, int]:
     if not all(0 <= part <= 255 for part in (red, green, blue)):
         raise ValueError(f"colour {list(value)} is not three numbers 0..255")
     return red, green, blue
+
+
+def _grow(ids: NDArray[np.int64], void: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Let the labels of (..., H, W) grow into void, one step at a time, until it is gone."""
+    rim = [(0, 0)] * (ids.ndim - 2) + [(1, 1)] * 2  # neither known nor missing, so that no step needs a check
+    values, known, missing = (np.pad(part, rim) for part in (ids, ~void, void))
+    shape, row = values.shape, values.shape[-1]
+    values, known, missing = values.ravel(), known.ravel(), missing.ravel()
+    steps = np.array([-row, row, -1, 1])
+    edge = np.flatnonzero(missing)
+    while edge.size:
+        around = edge[:, None] + steps  # (n, 4)
+        labelled = known[around]
+        reached = labelled.any(axis=1)
+        edge, source = edge[reached], around[reached, labelled[reached].argmax(axis=1)]
+        values[edge] = values[source]
+        known[edge], missing[edge] = True, False
+        near = np.unique(edge[:, None] + steps)
+        edge = near[missing[near]]
+    return np.ascontiguousarray(values.reshape(shape)[..., 1:-1, 1:-1])
 
 
 def published_palette(count: int) -> NDArray[np.uint8]:

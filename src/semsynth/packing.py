@@ -11,6 +11,7 @@ from PIL import Image
 
 from semsynth import hub
 from semsynth.errors import SemsynthError
+from semsynth.imagefile import IMAGE_SUFFIXES
 from semsynth.ops.blocks import fold_spectral_norm
 from semsynth.pipeline import Synthesizer, encode_photo
 from semsynth.styles import Style
@@ -32,16 +33,22 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
         name → note and photographs.
 
     Raises:
-        SemsynthError: the file cannot be read, or names a photograph that is not there.
+        SemsynthError: the file cannot be read, is no such list, or names a photograph that is not there.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # no TOML, or not in UTF-8
         raise SemsynthError(f"{path} cannot be read as a list of styles: {error}") from error
-    return {
-        name: (str(row.get("note", "")), [_find(photos, photo, path) for photo in row["photos"]])
-        for name, row in table.items()
-    }
+    styles = {}
+    for name, row in table.items():
+        names = row.get("photos") if isinstance(row, dict) else None
+        if not isinstance(names, list) or not names or not all(isinstance(photo, str) for photo in names):
+            raise SemsynthError(
+                f"{path}: the style {name!r} names no photographs; a style is a table such as "
+                f'[{name}] with photos = ["a", "b"]'
+            )
+        styles[name] = str(row.get("note", "")), [_find(photos, photo, path) for photo in names]
+    return styles
 
 
 def name_styles(
@@ -144,7 +151,9 @@ def pack(
 
 
 def _find(photos: Path, name: str, listed: Path) -> Path:
-    found = [photos / name] if (photos / name).is_file() else sorted(photos.glob(f"{name}.*"))
+    place = photos / name
+    beside = [path for path in sorted(place.parent.glob("*")) if path.stem == place.name]
+    found = [place] if place.is_file() else [p for p in beside if p.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
         raise SemsynthError(f"{listed} names the photograph {name!r}; there is none in {photos}")
     return found[0]

@@ -14,10 +14,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from semsynth.device import named_device
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model
 from semsynth.inference.engine import engine_for
-from semsynth.inference.incremental import IncrementalEngine, follow
+from semsynth.inference.incremental import follow
 from semsynth.inference.precision import Precision as Precision
 from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
@@ -61,7 +62,7 @@ def encode_photo(encoder: StyleEncoder, photo: PhotoLike, size: tuple[int, int])
 
     Args:
         encoder: in evaluation mode.
-        photo: any photograph.
+        photo: any photograph. All of it is squashed to `size`, whatever its shape.
         size: (H, W) of the pictures the encoder learned from: how it makes them smaller, details included,
             is what it knows.
     """
@@ -110,7 +111,7 @@ class Synthesizer:
     ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device = named_device(device)
         self.precision = choose_precision(precision, self.device)
         self.model = model
         self.generator = model.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -134,7 +135,7 @@ class Synthesizer:
         """Load a model folder, or a model of the package by name. Never uses the network.
 
         Raises:
-            SemsynthError: there is no such model, or it is damaged.
+            SemsynthError: there is no such model, or it is damaged; or no such device.
         """
         return cls(load_model(name), device=device, precision=precision, incremental=incremental)
 
@@ -148,7 +149,6 @@ class Synthesizer:
         num_images: int = 1,
         instances: MapLike | None = None,
         size: tuple[int, int] | None = None,
-        preview: bool = False,
     ) -> Result:
         """Draw.
 
@@ -164,8 +164,6 @@ class Synthesizer:
             instances: instance ids of the same size, for a network that uses them; where they are missing
                 the boundaries between classes take their place.
             size: (H, W) of the pictures; None is that of the label map.
-            preview: of an incremental synthesizer: after a stroke, draw at once what it does nearby, and
-                leave its far effects to the next call without `preview`, which is exact.
 
         Returns:
             N = B * num_images pictures (all pictures of the first map first), or as many as styles given.
@@ -185,7 +183,7 @@ class Synthesizer:
         count = len(ids) * num_images if styles is None else len(styles)
         shifts = self._shifts(shift, seed, count)
         images = [
-            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(shifts, n), preview)
+            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(shifts, n))
             for n in range(count)
             for i in [n * len(ids) // count]
         ]
@@ -287,12 +285,7 @@ class Synthesizer:
         return vectors
 
     def _draw(
-        self,
-        ids: Tensor,
-        instances: Tensor | None,
-        style: Tensor | None,
-        shift: Tensor | None,
-        preview: bool,
+        self, ids: Tensor, instances: Tensor | None, style: Tensor | None, shift: Tensor | None
     ) -> Tensor:
         """(1, H, W) ids, (1, Z) style, (1, 2) shift → (1, 3, H, W), whatever H and W."""
         height, width = ids.shape[1:]
@@ -302,7 +295,6 @@ class Synthesizer:
             style=None if style is None else style.to(self.device),
             instances=None if instances is None else _pad(instances, valid).to(self.device),
             shift=None if shift is None else shift.to(self.device),
-            **({"preview": preview} if isinstance(self._engine, IncrementalEngine) else {}),
         )
         cropped = image[:, :, :height, :width]
         return torch.empty(cropped.shape).copy_(cropped)  # no inference tensor leaves

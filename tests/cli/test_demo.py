@@ -65,6 +65,27 @@ def test_named_maps_and_a_jpeg_sheet(model: Path, tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.png"))) == 3
 
 
+def test_what_is_named_twice_is_painted_once(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = str(sorted((model / "examples").glob("*.png"))[0])
+    styles = ["--style", "odd", "--style", "odd"]
+    assert main(["demo", one, one, "-o", str(tmp_path), "--model", str(model), *styles]) == 0
+    assert "1 pictures of 1 label maps" in capsys.readouterr().out
+
+
+def test_a_sheet_does_not_overwrite_a_label_map(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = tmp_path / "lake.png"
+    write_label_map(lake, np.full((64, 64), 28), SPACE)
+    before = lake.read_bytes()
+    out = ["-o", str(tmp_path / "out"), "--sheet", str(lake)]
+    assert main(["demo", str(lake), *out, "--model", str(model)]) == 2
+    assert "the contact sheet would overwrite the label map" in capsys.readouterr().err
+    assert lake.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -72,6 +93,7 @@ def test_named_maps_and_a_jpeg_sheet(model: Path, tmp_path: Path) -> None:
         (["--sheet", "sheet.gif"], ".png or .jpg"),
         (["--tile", "4"], "16 to 1024"),
         (["no-such-map.png"], "no-such-map.png does not exist"),
+        (["one/x.png", "two/x.png"], "one/x.png and two/x.png would both be drawn to"),
     ],
 )
 def test_what_cannot_be_done_is_said(

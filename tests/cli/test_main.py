@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +128,14 @@ def test_only_the_verb_in_use_is_imported() -> None:
     assert parser.parse_args(["info"]).verb == "info"
     with pytest.raises(SystemExit):  # the others are names only
         parser.parse_args(["synthesize", "map.png", "-o", "out"])
+
+
+def test_the_value_of_a_setting_is_no_recipe() -> None:
+    """argparse of newer Pythons fills a positional that may be empty with what follows an unknown option."""
+    args, settings = build_parser("train").parse_known_args(["train", "a.toml", "--data.root", "photos"])
+    assert (args.recipes, settings) == ([Path("a.toml")], ["--data.root", "photos"])
+    args, _ = build_parser("train").parse_known_args(["train", "a.toml", "b.toml", "--data.root", "photos"])
+    assert args.recipes == [Path("a.toml"), Path("b.toml")]
 
 
 def test_public_names() -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semsynth.cli import main
-from semsynth.cli.synthesize import TEXT_KEY, plan
+from semsynth.cli.jobs import plan
+from semsynth.cli.synthesize import TEXT_KEY
 from semsynth.errors import SemsynthError
 from semsynth.labels import write_label_map
+from semsynth.pipeline import Synthesizer
 from tests.small import SPACE, small_folder
 
 
@@ -110,6 +113,28 @@ def test_styles_and_sizes(masks: Path, tmp_path: Path, model: str) -> None:
     assert len(pictures) == 3
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("style", ["photo.jpg", "noon", None])
+def test_a_picture_is_drawn_again_by_its_settings(
+    masks: Path, tmp_path: Path, model: str, style: str | None, precision: str
+) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (50, 90, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "photo.jpg")
+    given = {"photo.jpg": ("--style", tmp_path / "photo.jpg"), "noon": ("--style", "noon"), None: ()}[style]
+    out = tmp_path / "out"
+    drawn = ("--num", 2, "--size", "64x80", "--precision", precision)
+    assert run(masks / "a.png", "-o", out, "--model", model, *given, *drawn) == 0
+    for path in out.iterdir():
+        with Image.open(path) as picture:
+            made = json.loads(picture.text[TEXT_KEY])  # type: ignore[attr-defined]
+            pixels = np.asarray(picture)
+        assert made["precision"] == precision
+        synthesizer = Synthesizer.from_pretrained(made["model"], precision=made["precision"])
+        vector, shift = torch.tensor(made["vector"]), torch.tensor(made["shift"])
+        again = synthesizer(masks / made["labels"], vector, shift=shift, size=made["size"])
+        assert np.array_equal(np.asarray(again.pictures()[0]), pixels)
+
+
 def test_a_bad_file_does_not_stop_the_others(
     masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +175,7 @@ def test_a_bad_file_does_not_stop_the_others(
             ["masks/a.png", "--style", "midnight"],
             "neither a photograph nor a style of this model (noon, dusk)",
         ),
+        (["masks/a.png", "--device", "banana"], "the device 'banana' cannot be used"),
         (["masks/a.png", "--model", "nothing"], "there is no model 'nothing'"),
         (["masks/a.png", "masks/more/a.png"], "would both be drawn to"),
         (["masks/a.png", "--instances", "masks/more/.."], None),
@@ -188,6 +214,10 @@ def test_label_maps_are_never_overwritten(
     assert run(masks, "-o", masks, "--model", model) == 2
     assert "would overwrite the label map" in capsys.readouterr().err
     assert (masks / "a.png").read_bytes() == before
+    (masks / "sheet.png").write_bytes(before)
+    assert run(masks / "sheet.png", "-o", masks / "out", "--model", model, "--grid") == 2
+    assert "the contact sheet and" in capsys.readouterr().err
+    assert not (masks / "out").exists()
 
 
 def test_plan_keeps_structure_and_pairs_instances(masks: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from semsynth.data import Geometry, load_dataset
 from semsynth.data.cache import cached, fingerprint
@@ -56,7 +57,19 @@ def test_whatever_it_depends_on_changes_the_fingerprint(tmp_path: Path) -> None:
     others.append(fingerprint(load_dataset(tmp_path), Geometry()))
     os.utime(tmp_path / "images" / "0.png", ns=(1, 1))
     others.append(fingerprint(load_dataset(tmp_path), Geometry()))
-    assert len({first, *others}) == 5
+    for how in ({"palette": "color"}, {"fill_void": True}, {"resize_photos": True}):
+        others.append(fingerprint(load_dataset(tmp_path, **how), Geometry()))
+    assert len({first, *others}) == 8
+
+
+def test_each_way_of_reading_has_a_cache_of_its_own(tmp_path: Path) -> None:
+    space = load_dataset(trees.plain(tmp_path / "set", 1)).label_space
+    image = Image.fromarray(np.full(trees.SIZE, 3, np.uint8))
+    image.putpalette(space.palette()[::-1].tobytes())
+    image.save(tmp_path / "set" / "labels" / "0.png")
+    for palette, expected in (("index", 3), ("color", 0)):
+        data = load_dataset(tmp_path / "set", palette=palette)
+        assert cached(data, tmp_path / "cache", Geometry()).read(0).labels.max() == expected
 
 
 def test_a_broken_file_leaves_no_cache_behind(tmp_path: Path) -> None:

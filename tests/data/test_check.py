@@ -58,6 +58,16 @@ def test_everything_wrong_is_listed(tmp_path: Path) -> None:
     assert [Path(path).name for path in part.unmatched] == ["alone.png"]
 
 
+def test_void_without_a_channel_is_usable_where_something_is_labelled(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 3)
+    (tmp_path / "labels.json").write_text('{"classes": ["sky", "sea", "land"], "void_id": 3}')
+    result = check(tmp_path)
+    assert result.usable
+    assert result.splits[0].pixels[3] > 0
+    trees.ids(tmp_path / "labels" / "1.png", low=3)
+    assert "nothing but void" in check(tmp_path).splits[0].problems[0]
+
+
 def test_without_labels_json_one_is_guessed_past_broken_files(tmp_path: Path) -> None:
     trees.plain(tmp_path, 3)
     (tmp_path / "labels.json").unlink()

@@ -127,6 +127,22 @@ def test_void_photographs_are_left_out(tmp_path: Path) -> None:
     assert (list(data.keys), data.left_out) == (["0", "2"], ("1",))
 
 
+def test_void_without_a_channel_is_filled_on_request(tmp_path: Path) -> None:
+    trees.plain(tmp_path, 2)
+    (tmp_path / "labels.json").write_text('{"classes": ["sky", "sea", "land"], "void_id": 3}')
+    stored = np.asarray(Image.open(tmp_path / "labels" / "1.png"))
+    data, filled = load_dataset(tmp_path), load_dataset(tmp_path, fill_void=True)
+    assert np.array_equal(data.read(1).labels, stored)  # an evaluation leaves void out
+    labels = filled.read(1).labels
+    assert labels.max() == 2
+    assert np.array_equal(labels[stored != 3], stored[stored != 3])
+    assert np.array_equal(filled.read_labels(1), stored)  # what share is void can still be told
+    trees.ids(tmp_path / "labels" / "0.png", low=3)
+    with pytest.raises(SemsynthError, match=r"labels/0\.png: .*nothing but void.*largest_void"):
+        filled.read(0)
+    assert load_dataset(tmp_path, fill_void=True, largest_void=0.9).keys == ["1"]
+
+
 def test_missing_pieces_are_named(tmp_path: Path) -> None:
     with pytest.raises(SemsynthError, match="does not exist"):
         load_dataset(tmp_path / "nowhere")

@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semsynth.data import load_dataset
 from semsynth.data.loader import ShardedSampler, Slot, batches, in_order
 from semsynth.data.sample import Batch, RawSample
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from tests.data import trees
 
 
 class Numbers:
@@ -189,3 +191,12 @@ def test_in_order_yields_every_sample_once() -> None:
     assert keys == [("0", "1", "2"), ("3", "4", "5"), ("6",)]
     chosen = [batch.keys for batch in in_order(Numbers(7), geometry, 2, indices=[5, 1, 6])]
     assert chosen == [("5", "1"), ("6",)]
+
+
+def test_in_order_puts_unlike_sizes_into_batches_of_their_own(tmp_path: Path) -> None:
+    for key, width in enumerate([32, 64, 32, 64, 32]):
+        trees.photo(tmp_path / "images" / f"{key}.png", size=(32, width))
+        trees.ids(tmp_path / "labels" / f"{key}.png", size=(32, width))
+    data = load_dataset(tmp_path, label_space=LabelSpace.named("siftflow"))
+    keys = [batch.keys for batch in in_order(data, Geometry("none"), 3)]
+    assert keys == [("0", "2"), ("1",), ("3",), ("4",)]

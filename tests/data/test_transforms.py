@@ -72,6 +72,15 @@ def test_sizes_of_the_modes() -> None:
     assert size("crop", 16, 20, published=True) == (16, 20)
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_one_size_is_one_size(mode: str) -> None:
+    geometry = Geometry(mode, load_size=48, crop_size=32, training=False)
+    one = geometry.to_one_size()
+    samples = [one(raw(*size), np.random.default_rng(0)) for size in ((71, 97), (97, 71), (16, 200))]
+    assert {sample.labels.shape for sample in samples} == {(32, 32)}
+    assert (one == geometry) == (mode.endswith("crop") or mode == "fixed")
+
+
 def test_without_training_crops_are_central_and_nothing_flips() -> None:
     source = raw(40, 60)
     geometry = Geometry("crop", crop_size=32, training=False)

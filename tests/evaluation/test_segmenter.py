@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from PIL import Image
 
 from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
@@ -154,6 +156,20 @@ def test_the_validation_reads_the_truth_it_is_given(scenes: Path, tmp_path: Path
     assert photographs.classes.max() == 4  # the rim is void
     model = PyramidSegmenter(SegmenterConfig(("sky", "grass", "sand", "road"), "scratch", width=16))
     assert 0 <= validate(model, photographs).pixel_accuracy <= 1
+
+
+def test_labels_corrected_in_place_are_read_again(tmp_path: Path) -> None:
+    root = write_scenes(tmp_path / "set", {"val": 1})
+    path = root / "val" / "labels" / "scene_000.png"
+
+    def classes() -> npt.NDArray[np.uint8]:
+        return decode(load_dataset(root, split="val"), (1, 2, 3, 4), 64, tmp_path, "val").classes
+
+    before = classes()
+    assert before.min() < 4
+    assert np.array_equal(before, classes())
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(path)
+    assert classes().min() == 4
 
 
 def test_settings_that_cannot_be_say_so() -> None:

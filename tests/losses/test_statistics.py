@@ -75,5 +75,6 @@ def test_a_flat_region_has_a_slope_and_the_photograph_has_none() -> None:
         loss = class_statistics_distance([fake], [real], shares, shares)
     assert loss.dtype == torch.float32
     loss.backward()
-    assert torch.isfinite(fake.grad).all() and fake.grad.abs().sum() > 0
+    assert torch.isfinite(fake.grad).all()
+    assert fake.grad.abs().sum() > 0
     assert real.grad is None

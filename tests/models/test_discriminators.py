@@ -142,6 +142,16 @@ def test_lookup_equals_dense(size: tuple[int, int], instances: bool) -> None:
     torch.testing.assert_close(outputs[0][1], outputs[1][1], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("lookup", [True, False])
+def test_ids_without_a_class_are_refused(lookup: bool) -> None:
+    model = MultiscaleDiscriminator(num_classes=4, width=4, lookup=lookup)
+    labels = torch.zeros(2, 32, 32, dtype=torch.long)
+    for wrong in (255, 4, -1):
+        labels[1, 3, 5] = wrong
+        with pytest.raises(SemsynthError, match=rf"id {wrong} at 1 pixels.* 0\.\.3"):
+            model.see(labels)
+
+
 def test_dense_planes_are_accepted_in_place_of_ids() -> None:
     model = MultiscaleDiscriminator(num_classes=3, width=4).eval()
     labels = torch.randint(0, 3, (1, 32, 32))

@@ -10,7 +10,7 @@ from semsynth.models.features import EfficientNetLite
 from semsynth.ops.lookup import halved_shares
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.projected import ProjectedObjective
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 K = 5
 

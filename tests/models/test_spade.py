@@ -10,10 +10,12 @@ from torch import Tensor
 from semsynth.errors import SemsynthError
 from semsynth.models import create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
-from semsynth.models.spade import SpadeGenerator
+from semsynth.models.spade import PUBLISHED_MULTIPLIERS, SpadeGenerator
 from semsynth.models.spade_published import import_published, import_published_encoder, latent_size
 from semsynth.models.style_encoder import StyleEncoder, reparameterize
 from semsynth.ops.spade import LabelConv2d
+from semsynth.training.objective import build_networks
+from semsynth.training.recipe import recipe_from_dict
 from tests.models.spade_names import published_encoder, published_generator, without
 
 
@@ -128,6 +130,27 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         create_model("spaed", num_classes=3)
     with pytest.raises(SemsynthError, match="no published configuration"):
         create_model("spade", labels="mars")
+
+
+@pytest.mark.parametrize(("upsamplings", "wanted"), [(5, 8), (6, 8), (7, 9)])
+def test_there_is_a_multiplier_for_the_stem_and_for_every_block(upsamplings: int, wanted: int) -> None:
+    for count in range(1, 11):
+        settings = {"upsamplings": upsamplings, "multipliers": (1.0,) * count}
+        if count == wanted:
+            assert len(small(**settings).blocks) == wanted - 1
+            continue
+        with pytest.raises(
+            ValueError, match=rf"{count} multipliers; {upsamplings} upsamplings need {wanted}"
+        ):
+            small(**settings)
+    small(upsamplings=upsamplings, multipliers=list(PUBLISHED_MULTIPLIERS))  # as a model folder holds them
+
+
+def test_other_numbers_of_upsamplings_are_refused() -> None:
+    with pytest.raises(ValueError, match="upsamplings is 4; allowed are 5, 6, 7"):
+        small(upsamplings=4)
+    with pytest.raises(SemsynthError, match="section generator: upsamplings is 4"):
+        build_networks(recipe_from_dict({"generator": {"upsamplings": 4}}), 5, has_instances=False)
 
 
 # ---- the style encoder

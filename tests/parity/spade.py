@@ -14,7 +14,7 @@ from semsynth.models.style_encoder import reparameterize
 from semsynth.ops.edges import instance_edges, one_hot
 from semsynth.training.objectives.base import Networks, Step
 from semsynth.training.objectives.spade import SpadeObjective
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 from tests.parity.networks import Recorded
 from tests.parity.rows import NEAR, Row, check, compare
 

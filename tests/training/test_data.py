@@ -9,7 +9,7 @@ from PIL import Image
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from semsynth.training.data import choose_label_space, open_dataset
-from semsynth.training.recipe import DataSettings
+from semsynth.training.settings import DataSettings
 from tests.training.tiny import COLOURS, paint
 
 

@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from semsynth.hub import load_model
 from semsynth.pipeline import Synthesizer
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
+from semsynth.training.resume import demand_same_eyes
 from semsynth.training.state import load_newest
 from tests.training.tiny import paint, tiny_recipe
 
@@ -145,10 +148,11 @@ def test_stages_carry_the_weights_on(data: Path, tmp_path: Path):
         {"images": 8, "load_size": 36, "crop_size": 32, "batch_size": 4},
         {"images": 4, "load_size": 64, "crop_size": 64, "batch_size": 2},
     ]
+    changes = {"stages": stages, "objective__prior_share": 0.5}
     with pytest.raises(Stop):
-        train(tiny_recipe(data, stages=stages), tmp_path / "stopped", device="cpu", report=stop_at(10))
+        train(tiny_recipe(data, **changes), tmp_path / "stopped", device="cpu", report=stop_at(10))
     for name in ("stopped", "through"):
-        train(tiny_recipe(data, stages=stages), tmp_path / name, device="cpu")
+        train(tiny_recipe(data, **changes), tmp_path / name, device="cpu")
     assert_same(newest(tmp_path / "stopped"), newest(tmp_path / "through"))
     assert Image.open(tmp_path / "through" / "samples" / "0000000012.png").size == (8 * 64, 6 * 64)
     assert load_model(tmp_path / "through" / "model").image_size == (64, 64)
@@ -174,6 +178,69 @@ def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path):
     assert newest(tmp_path)["images_seen"] == 8
 
 
+def test_changed_settings_are_said_and_the_old_ones_kept(data: Path, tmp_path: Path):
+    with pytest.raises(Stop):
+        train(tiny_recipe(data), tmp_path, device="cpu", report=stop_at(8))
+    said: list[str] = []
+    changes = {"objective__kl": 0.5, "run__images": 16, "optimizer__lr_generator": 0.0, "run__ema_images": 0}
+    train(tiny_recipe(data, **changes), tmp_path, device="cpu", say=said.append)
+    assert (
+        "settings changed: objective.kl is 0.5, was 0.05; optimizer.lr_generator is 0.0, was 0.0001; "
+        "run.ema_images is 0, was 20; run.images is 16, was 48"
+    ) in said
+    kept = json.loads((tmp_path / "config-until-0000000008.json").read_text())
+    assert kept["objective"]["kl"] == 0.05
+    assert json.loads((tmp_path / "config.json").read_text())["objective"]["kl"] == 0.5
+    # An average begins where the run stands.
+    train(tiny_recipe(data, **changes | {"run__images": 20, "run__ema_images": 20}), tmp_path, device="cpu")
+    state = newest(tmp_path)
+    ours, theirs = (state[part]["generator"]["to_image.bias"] for part in ("averaged", "networks"))
+    torch.testing.assert_close(ours, theirs)  # the learning rate was nothing
+
+
+def test_a_finished_run_is_not_passed_off_as_another(data: Path, whole: Path, tmp_path: Path):
+    before = (whole / "config.json").read_bytes()
+    with pytest.raises(
+        SemsynthError, match=r"finished run of 48 pictures with other settings: objective.gan"
+    ):
+        train(tiny_recipe(data, objective__gan="ls"), whole, device="cpu")
+    with pytest.raises(SemsynthError, match=r"generator in .* does not fit the recipe"):
+        train(tiny_recipe(data, generator__width=3), whole, device="cpu")
+    without = tiny_recipe(data, run__images=4)
+    train(dataclasses.replace(without, style_encoder=None), tmp_path, device="cpu")
+    with pytest.raises(SemsynthError, match=r"has a style encoder, the run in .* had none"):
+        train(without, tmp_path, device="cpu")
+    assert (whole / "config.json").read_bytes() == before
+    assert train(tiny_recipe(data, run__log_images=8), whole, device="cpu") == whole / "model"
+
+
+def test_a_run_killed_before_its_last_model_writes_it(data: Path, whole: Path, tmp_path: Path):
+    shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "model")
+    train(tiny_recipe(data), tmp_path / "run", device="cpu")
+    weights = "model.safetensors"
+    assert (tmp_path / "run" / "model" / weights).read_bytes() == (whole / "model" / weights).read_bytes()
+
+
+def test_what_weights_were_trained_against_is_inherited(data: Path, tmp_path: Path):
+    folder = tmp_path / "source"
+    train(tiny_recipe(data, run__images=4), folder, device="cpu")
+    config = folder / "model" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"optimised_with": ["vgg19"]}))
+    recipe = tiny_recipe(data, run__start_from=str(folder), run__images=4)
+    for _ in range(2):  # begun, and gone on with
+        train(recipe, tmp_path / "next", device="cpu")
+        assert load_model(tmp_path / "next" / "model").optimised_with == ("vgg19",)
+        recipe = tiny_recipe(data, run__start_from=str(folder), run__images=8)
+
+
+def test_losses_keep_looking_through_the_same_network():
+    demand_same_eyes([], ["vgg19"])
+    demand_same_eyes(["vgg19"], ["vgg19"])
+    with pytest.raises(SemsynthError, match="perceptual_network vgg19"):
+        demand_same_eyes(["vgg19"], ["efficientnet-lite0"])
+
+
 def test_an_interrupt_saves_and_returns(data: Path, tmp_path: Path):
     said: list[str] = []
 
@@ -194,6 +261,48 @@ def test_unusable_settings_are_refused(data: Path, tmp_path: Path):
     with pytest.raises(SemsynthError, match="does not divide"):
         train(tiny_recipe(data, run__accumulate=3), tmp_path)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def unlike(root: Path) -> Path:
+    """The painted shapes with every second picture cut to a portrait and the last one to a strip."""
+    paint(root, size=64)
+    for part in ("images", "labels"):
+        for number in (1, 3, 5, 7):
+            path = root / part / f"{number:03}.png"
+            width = 16 if number == 7 else 32
+            Image.fromarray(np.asarray(Image.open(path))[:, :width]).save(path)
+    return root
+
+
+@pytest.mark.parametrize("mode", ["none", "scale_width", "scale_shortside"])
+@pytest.mark.parametrize("cache", [True, False])
+def test_pictures_of_unlike_shape_train_one_by_one(tmp_path: Path, mode: str, cache: bool):
+    recipe = tiny_recipe(
+        unlike(tmp_path / "data"),
+        data__preprocess=mode,
+        data__load_size=64,
+        data__cache=cache,
+        run__batch_size=1,
+        run__images=8,
+        run__sample_images=8,
+        objective__prior_share=0.0,
+    )
+    train(recipe, tmp_path / "run", device="cpu")
+    grid = Image.open(tmp_path / "run" / "samples" / "0000000008.png")
+    assert grid.size == (4 * 64, 6 * 64)  # the four of the first one's size
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_void_without_a_channel_takes_the_nearest_class(tmp_path: Path, cache: bool):
+    root = paint(tmp_path / "data")
+    labels = json.loads((root / "labels.json").read_text()) | {"void_id": 255}
+    (root / "labels.json").write_text(json.dumps(labels))
+    for path in (root / "labels").iterdir():
+        ids = np.array(Image.open(path))
+        ids[10:20, 10:30] = 255
+        Image.fromarray(ids).save(path)
+    train(tiny_recipe(root, run__images=8, data__cache=cache), tmp_path / "run", device="cpu")
+    assert load_model(tmp_path / "run" / "model").generator.num_classes == 4
 
 
 # One step, since Adam turns rounding into steps of full size where a gradient is nearly nothing; and the fake
@@ -220,16 +329,47 @@ PROGRAM = """
     train(recipe, Path(sys.argv[2]), device="cpu")
 """
 
+# Two processes as two machines have them: each with a folder of its own, or one interrupted before the other.
+UNLIKE = """
+    import os
+    import signal
+    import sys
+    from pathlib import Path
+    import torch
+    from semsynth.training.loop import train
+    from tests.training.tiny import tiny_recipe
+    torch.set_num_threads(1)
+    data, folder, case = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    rank = int(os.environ["RANK"])
+
+    def press(seen, *_):
+        if seen == 8 and rank == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    if case == "folders":
+        folder = folder / str(rank)
+    changes = {"data__crop_size": 64, "data__load_size": 64, "objective__augment": []}
+    report = press if case == "interrupt" else lambda *_: None
+    train(tiny_recipe(data, **changes), folder, device="cpu", report=report)
+"""
+
+
+def launch(program: str, count: int, folder: Path, *arguments: str, fails: bool = False) -> str:
+    """Run a program in so many processes; what they wrote to standard error."""
+    file = folder / "program.py"
+    file.write_text(textwrap.dedent(program))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}  # noqa: PTH109
+    command = [*launcher, str(count), str(file), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert bool(done.returncode) == fails, done.stderr
+    return done.stderr
+
 
 @pytest.mark.slow
 def test_two_processes_equal_one(data: Path, tmp_path: Path):
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}  # noqa: PTH109
     for count in (1, 2):
-        command = [*launcher, str(count), str(program), str(data), str(tmp_path / str(count))]
-        subprocess.run(command, check=True, env=environment, capture_output=True, timeout=180)
+        launch(PROGRAM, count, tmp_path, str(data), str(tmp_path / str(count)))
     one, two = (read_log(tmp_path / str(count) / "log.jsonl")[0] for count in (1, 2))
     for name in one:
         if "/" in name:
@@ -241,3 +381,15 @@ def test_two_processes_equal_one(data: Path, tmp_path: Path):
     squares = (state["optimizers"]["discriminator"]["state"] for state in (one, two))
     for mine, theirs in zip(*(moments.values() for moments in squares)):
         torch.testing.assert_close(mine["exp_avg_sq"], theirs["exp_avg_sq"], rtol=1e-3, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_processes_begin_alike_and_stop_together(data: Path, tmp_path: Path):
+    shared = tmp_path / "shared"
+    launch(UNLIKE, 2, tmp_path, str(data), str(shared), "interrupt")
+    assert newest(shared)["images_seen"] == 12  # the step after the signal, in both
+    # Each machine with its own disk: only the first process wrote anything.
+    apart = tmp_path / "apart"
+    shutil.copytree(shared, apart / "0")
+    said = launch(UNLIKE, 2, tmp_path, str(data), str(apart), "folders", fails=True)
+    assert "the processes begin with different weights (after 12, 0 pictures)" in said

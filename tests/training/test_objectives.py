@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from semsynth.data import load_dataset
 from semsynth.data.transforms import Geometry
@@ -23,7 +24,8 @@ from semsynth.training.objective import METHODS, Networks, Step, build_networks,
 from semsynth.training.objectives.base import Material, Objective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
-from semsynth.training.recipe import Recipe, Stage, recipe_from_dict
+from semsynth.training.recipe import recipe_from_dict
+from semsynth.training.settings import Recipe, Stage
 from tests.training.test_loop import Stop, assert_same, newest, stop_at
 from tests.training.tiny import paint
 
@@ -37,16 +39,20 @@ TINY: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "spade-projected": (
         {
-            "generator": {"width": 2, "hidden": 2},
+            "generator": {"width": 2, "hidden": 2, "stem": "labels+style", "style_dim": 3},
+            "style_encoder": {"width": 2, "image_size": 64},
             "discriminator": PATCH | {"head_width": 4},
-            "objective": {"perceptual": 1.0, "perceptual_network": "efficientnet-lite0", "color": 1.0},
+            "objective": {
+                "perceptual": 1.0,
+                "perceptual_network": "efficientnet-lite0",
+                "prior_share": 0.5,
+                "prior": "photographs",
+            }
+            | dict.fromkeys(("color", "texture", "style", "class_style", "content"), 1.0),
         },
         {
-            "generator/perceptual",
-            "generator/color",
-            "generator/gan",
-            "generator/projected",
-            "generator/feature_matching",
+            *(f"generator/{name}" for name in ("gan", "projected", "feature_matching", "perceptual", "kl")),
+            *(f"generator/{name}" for name in ("color", "texture", "style", "class_style", "content")),
             *(f"discriminator/{name}" for name in ("fake", "real", "projected_fake", "projected_real")),
         },
     ),
@@ -209,6 +215,20 @@ def test_oasis_does_not_learn_from_void(data: Path, tmp_path: Path) -> None:
     terms = objective.discriminator_loss(step, networks)
     assert terms["real"] == 0
     assert terms["fake"] > 0
+
+
+@pytest.mark.parametrize("method", ["crn", "spade-projected"])
+@pytest.mark.parametrize("mode", ["none", "scale_width", "scale_shortside"])
+def test_what_is_measured_first_needs_no_one_shape(method: str, mode: str, tmp_path: Path) -> None:
+    root = paint(tmp_path / "data", count=3, size=96)
+    for part in ("images", "labels"):
+        for number, (height, width) in enumerate([(96, 64), (64, 96), (64, 80)]):
+            path = root / part / f"{number:03}.png"
+            Image.fromarray(np.asarray(Image.open(path))[:height, :width]).save(path)
+    ground = replace(material(root, tmp_path), geometry=Geometry(mode, 64, 64))
+    recipe = recipe_of(method, root)
+    build_objective(recipe).prepare(ground, build_networks(recipe, 4, has_instances=False))
+    assert next(ground.pictures(1, 1)).labels.shape == (1, 96, 64)  # one alone is not cut
 
 
 def test_crn_calibrates_once(data: Path, tmp_path: Path) -> None:

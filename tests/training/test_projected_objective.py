@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from semsynth.errors import SemsynthError
 from semsynth.training.objectives.base import Networks, Step
 from semsynth.training.objectives.spade import draw_fake
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 
 class _Styled(torch.nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.training.state import load_newest, save_checkpoint
+from semsynth.training.state import claimed, load_newest, save_checkpoint
 
 
 def state(number: int) -> dict:
@@ -59,3 +59,19 @@ def test_a_write_that_fails_leaves_the_earlier_one(tmp_path: Path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_folder_is_one_process_s_at_a_time(tmp_path: Path):
+    folder = tmp_path / "run"
+    with claimed(folder):
+        (folder / "checkpoints").mkdir()
+        leftover = folder / "checkpoints" / ".writing-1.tmp"
+        leftover.write_bytes(b"half")
+        with pytest.raises(SemsynthError, match="another process trains in"), claimed(folder):
+            pass
+        assert leftover.exists()  # the other's, still being written
+    with claimed(folder):
+        assert not leftover.exists()
+    with pytest.raises(ValueError, match="nothing came of it"), claimed(tmp_path / "empty"):
+        raise ValueError("nothing came of it")
+    assert not (tmp_path / "empty").exists()

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from semsynth.labels import LabelClass, LabelSpace
-from semsynth.training.recipe import Recipe, recipe_from_dict
+from semsynth.training.recipe import recipe_from_dict
+from semsynth.training.settings import Recipe
 
 COLOURS = np.array([[200, 220, 255], [40, 120, 60], [60, 60, 160], [190, 170, 120]], np.uint8)
 
@@ -64,4 +65,8 @@ def tiny_recipe(root: Path, **changes: Any) -> Recipe:
             table.setdefault(section, {})[key] = value
         else:
             table[section] = value
+    if table.get("stages"):  # which say these themselves
+        for section, keys in {"data": ("load_size", "crop_size"), "run": ("images", "batch_size")}.items():
+            for key in keys:
+                table[section].pop(key, None)
     return recipe_from_dict(table)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -93,29 +94,28 @@ def run_check(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
     else:
-        _print(result, Console(highlight=False))
+        _print(result, Console(highlight=False, emoji=False))
         if args.write_labels is not None:
-            Console(highlight=False).print(f"Wrote {args.write_labels}.")
+            Console(highlight=False, emoji=False).print(f"Wrote {args.write_labels}.", markup=False)
     return 0 if result.usable else 1
 
 
 def _print(result: CheckReport, console: Console) -> None:
     guessed = ", guessed from the maps" if result.guessed else ""
-    console.print(
-        f"[bold]{result.root}[/]: format {result.format}, label set {result.label_space.name}{guessed}"
-    )
+    name = escape(result.label_space.name)
+    console.print(f"[bold]{escape(str(result.root))}[/]: format {result.format}, label set {name}{guessed}")
     for part in result.splits:
-        console.print(f"\n[bold]{part.split}[/]: {part.samples} samples, {_tally(part.sizes)}")
+        console.print(f"\n[bold]{escape(part.split)}[/]: {part.samples} samples, {_tally(part.sizes)}")
         console.print(f"maps {_tally(part.map_modes)}; photographs {_tally(part.photo_modes)}")
         for note, files in part.notes.items():
-            console.print(f"{note} ({files} files)", style="yellow")
+            console.print(f"{note} ({files} files)", style="yellow", markup=False)
         _list(console, f"{len(part.problems)} files cannot be used:", part.problems, "red")
         _list(console, f"{len(part.unmatched)} files belong to no sample:", part.unmatched, "yellow")
         _list(console, f"{len(part.left_out)} samples are left out as mostly void:", part.left_out, "yellow")
         _list(console, f"{len(part.mostly_void)} samples are mostly void:", part.mostly_void, "yellow")
     console.print(_class_table(result.label_space, result.splits))
     for line in result.advice():
-        console.print(line)
+        console.print(line, markup=False)
 
 
 def _tally(counts: Counter[str]) -> str:
@@ -137,7 +137,7 @@ def _list(console: Console, title: str, lines: list[str], style: str) -> None:
 def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
     table = Table("id", "", "class", "group", title_justify="left")
     for part in splits:
-        table.add_column(f"{part.split}: pixels", justify="right")
+        table.add_column(escape(f"{part.split}: pixels"), justify="right")
         table.add_column("samples", justify="right")
     ids = sorted({number for part in splits for number in part.pixels})
     for number in ids:
@@ -145,7 +145,7 @@ def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
         entry = space.classes[number] if inside else None
         red, green, blue = entry.color if entry else (0, 0, 0)
         row = [str(number), f"[on rgb({red},{green},{blue})]   [/]"]
-        row += [entry.name, entry.group] if entry else ["void", "void"]
+        row += [escape(entry.name), escape(entry.group)] if entry else ["void", "void"]
         for part in splits:
             total = max(1, part.pixels.total())
             row += [f"{100 * part.pixels[number] / total:.3f} %", str(part.samples_with[number])]
@@ -161,10 +161,10 @@ def run_preview(args: argparse.Namespace) -> int:
         space, _ = own_label_space(args.root)
     data = _first_split(name, args.root, space, (args.split,) if args.split else ("train", "val", "all"))
     problems = write_preview(data, args.output, count=args.count, seed=args.seed)
-    errors = Console(stderr=True, highlight=False)
+    errors = Console(stderr=True, highlight=False, emoji=False)
     for line in problems:
         errors.print(line, markup=False)
-    Console(highlight=False).print(f"Wrote {args.output}.", markup=False)
+    Console(highlight=False, emoji=False).print(f"Wrote {args.output}.", markup=False)
     return 1 if problems else 0
 
 
@@ -188,14 +188,14 @@ def run_instances(args: argparse.Namespace) -> int:
             args.split,
             report=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    Console(highlight=False).print(f"Wrote the instance maps to {out}.", markup=False)
+    Console(highlight=False, emoji=False).print(f"Wrote the instance maps to {out}.", markup=False)
     return 0
 
 
 def run_outdoor_list(args: argparse.Namespace) -> int:
     """Write ADE20K's outdoor list."""
     count = write_outdoor_list(args.root, args.output)
-    Console(highlight=False).print(
+    Console(highlight=False, emoji=False).print(
         f"Wrote {count} names to {args.output}. The choice of scenes is ours; no paper published its list.",
         markup=False,
     )

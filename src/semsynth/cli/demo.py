@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semsynth.cli.synthesize import Job, draw
+from semsynth.cli.jobs import Job, refuse_shared_names
+from semsynth.cli.synthesize import draw
 from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
@@ -63,17 +64,19 @@ def run(args: argparse.Namespace) -> int:
     if sheet.suffix.lower() not in KINDS:
         raise SemsynthError(f"the sheet {sheet} must be a .png or .jpg file")
     synthesizer = Synthesizer.from_pretrained(args.model)
-    maps = args.maps or example_maps(synthesizer)
-    styles = args.style or choose_styles(synthesizer)
+    maps = list(dict.fromkeys(args.maps)) or example_maps(synthesizer)
+    styles = list(dict.fromkeys(args.style or choose_styles(synthesizer)))
     for style in args.style or ():
         if style not in synthesizer.styles:
             known = ", ".join(synthesizer.styles) or "it has none"
             raise SemsynthError(f"--style {style}: no style of this model ({known})")
+    jobs = [Job(path, None, outputs_of(path, styles, args.output)) for path in maps]
+    refuse_shared_names(jobs, sheet)
     args.output.mkdir(parents=True, exist_ok=True)
     rows = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        for path in progress.track(maps, description="painting"):
-            rows.append(paint(synthesizer, path, styles, args.output, args.model))
+        for job in progress.track(jobs, description="painting"):
+            rows.append(paint(synthesizer, job, styles, args.model))
     sheet.parent.mkdir(parents=True, exist_ok=True)
     names = used_classes(synthesizer.label_space, maps)
     picture = contact_sheet(rows, ["label map", *styles], names, args.tile, args.across)
@@ -106,19 +109,20 @@ def choose_styles(synthesizer: "Synthesizer") -> list[str]:
     return [*favourites, *(name for name in known if name not in favourites)][:STYLES]
 
 
-def paint(
-    synthesizer: "Synthesizer", path: Path, styles: Sequence[str], output: Path, model: str
-) -> list["Image.Image"]:
-    """Write a picture per style as OUT/MAP-STYLE.png; the coloured map and the pictures."""
-    files = tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
+def outputs_of(path: Path, styles: Sequence[str], output: Path) -> tuple[Path, ...]:
+    """The pictures of a label map, OUT/MAP-STYLE.png each."""
+    return tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
+
+
+def paint(synthesizer: "Synthesizer", job: Job, styles: Sequence[str], model: str) -> list["Image.Image"]:
+    """Write a picture per style; the coloured map and the pictures."""
     if not synthesizer.styles:
-        row, _ = draw(synthesizer, Job(path, None, files), style=None, seed=SEED, size=None, model=model)
+        row, _ = draw(synthesizer, job, style=None, seed=SEED, size=None, model=model)
         return row
     row = []
-    for style, file in zip(styles, files):
-        drawn, picture = draw(
-            synthesizer, Job(path, None, (file,)), style=style, seed=SEED, size=None, model=model
-        )[0]
+    for style, file in zip(styles, job.outputs):
+        alone = Job(job.mask, None, (file,))
+        drawn, picture = draw(synthesizer, alone, style=style, seed=SEED, size=None, model=model)[0]
         row = [*(row or [drawn]), picture]
     return row
 

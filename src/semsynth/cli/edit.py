@@ -42,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.app.look import NamedLook
     from semsynth.app.retouch import retouch
     from semsynth.app.synthesizer import load_painter
-    from semsynth.imagefile import png_bytes, read_photo, write_atomically
+    from semsynth.imagefile import png_bytes, read_upright, write_atomically
     from semsynth.labels import read_label_map, write_label_map
 
-    photo = read_photo(args.photo)
+    photo = read_upright(args.photo)
     painter = load_painter(args.model, args.segmenter)
     space = painter.describe().label_space
     before = painter.segment(photo) if args.before is None else read_label_map(args.before, space).ids

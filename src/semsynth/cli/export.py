@@ -34,17 +34,13 @@ def run(args: argparse.Namespace) -> int:
         raise SemsynthError(f"{args.output} must end in .onnx (ONNX) or .pt2 (torch.export)")
     if args.output.exists() and not args.overwrite:
         raise SemsynthError(f"{args.output} exists already; choose another name, or add --overwrite")
-    import torch
 
-    from semsynth.export import export_onnx, export_program
+    from semsynth.export import export_onnx, export_pt2
     from semsynth.hub import load_model
 
     generator = load_model(args.model).generator
-    if args.output.suffix == ".pt2":
-        torch.export.save(export_program(generator, args.size), args.output)
-        print(args.output)
-        return 0
-    difference = export_onnx(generator, args.output, args.size)
+    export = export_onnx if args.output.suffix == ".onnx" else export_pt2
+    difference = export(generator, args.output, args.size)
     print(
         f"{args.output}: its pictures differ from the network's by {difference:.1e} at most (of a range of 2)"
     )

@@ -120,7 +120,7 @@ def show(folder: Path) -> int:
     table.add_row("styles", ", ".join(facts["styles"]) or "none named")
     table.add_row("files", "  ".join(f"{k} {v / 1e6:.1f} MB" for k, v in facts["files"].items()))
     table.add_row("card", facts["card"])
-    Console(highlight=False, markup=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)
     return 0
 
 

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
                 "--styles needs --photos, the folder of photographs, and --thumbnail, a label map"
             )
         styles = read_style_list(args.styles, args.photos)
-    card = "" if args.card is None else args.card.read_text(encoding="utf-8")
+    card = "" if args.card is None else _read_card(args.card)
     if not 0 < args.spread <= 2:
         raise SemsynthError(f"--spread is {args.spread:g}; it must lie above 0 and be 2 at most")
     prior = None if args.prior is None else list(list_images(args.prior).values())
@@ -61,3 +61,10 @@ def run(args: argparse.Namespace) -> int:
         card=card,
     )
     return show(args.output)
+
+
+def _read_card(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SemsynthError(f"{path} is no text in UTF-8 ({error}); save it as UTF-8") from None

@@ -3,11 +3,11 @@
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsynth import __version__
+from semsynth.cli.jobs import Job, plan
 from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
@@ -18,18 +18,7 @@ if TYPE_CHECKING:
 TEXT_KEY = "semsynth:synthesis"
 """PNG text chunk of a picture: the settings that draw it again, as JSON."""
 
-MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif")
-
 SHEET, SHEET_HEIGHT = "sheet.png", 192
-
-
-@dataclass(frozen=True)
-class Job:
-    """One label map, its instance map where there is one, and the pictures to be made of it."""
-
-    mask: Path
-    instances: Path | None
-    outputs: tuple[Path, ...]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "synthesize",
         help="draw photographs from label maps",
         description="Draw photographs from label maps. Pictures are PNG files named after their maps; "
-        "each says in a text chunk by which model, style and seed it was drawn.",
+        "each holds in a text chunk what draws it again.",
     )
     parser.add_argument("masks", nargs="+", type=Path, metavar="MASK", help="label maps, or folders of them")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write to")
@@ -73,7 +62,14 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    jobs = plan(args.masks, args.output, num=args.num, recursive=args.recursive, instances=args.instances)
+    jobs = plan(
+        args.masks,
+        args.output,
+        num=args.num,
+        recursive=args.recursive,
+        instances=args.instances,
+        sheet=args.output / SHEET if args.grid else None,
+    )
     seed = args.seed
     if seed is None:
         seed = 0 if args.style else secrets.randbits(31)
@@ -85,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
     rows: list[list[Image.Image]] = []
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         for job in progress.track(jobs, description="drawing"):
             try:
@@ -107,43 +103,6 @@ def run(args: argparse.Namespace) -> int:
         for line in failures:
             console.print(f"  {line}", markup=False)
     return 2 if failures else 0
-
-
-def plan(
-    masks: Sequence[Path],
-    output: Path,
-    *,
-    num: int = 1,
-    recursive: bool = False,
-    instances: Path | None = None,
-) -> list[Job]:
-    """Which pictures will be made of which label maps; folders keep their structure under `output`.
-
-    Raises:
-        SemsynthError: there are no label maps, or two pictures, or a picture and a map, would share a name.
-    """
-    if not 1 <= num <= 1000:
-        raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
-    if output.exists() and not output.is_dir():
-        raise SemsynthError(f"{output} is a file; -o takes a folder")
-    jobs = []
-    taken: dict[Path, Path] = {}
-    for mask, place in _find(masks, recursive):
-        stem = place.with_suffix("").as_posix()
-        names = [f"{stem}.png"] if num == 1 else [f"{stem}_{i + 1}.png" for i in range(num)]
-        outputs = tuple(output / name for name in names)
-        for path in outputs:
-            if path in taken:
-                raise SemsynthError(f"{taken[path]} and {mask} would both be drawn to {path}; rename one")
-            taken[path] = mask
-        jobs.append(Job(mask, _partner(instances, place) if instances else None, outputs))
-    maps = {job.mask.resolve() for job in jobs}
-    for path, mask in taken.items():
-        if path.resolve() in maps:
-            raise SemsynthError(
-                f"the picture of {mask} would overwrite the label map {path}; choose another -o"
-            )
-    return jobs
 
 
 def draw(
@@ -189,7 +148,12 @@ def draw(
             "model": model,
             "label_set": space.name,
             "labels": job.mask.name,
+            "instances": job.instances.name if job.instances else None,
             "style": style if isinstance(style, str) else None if style is None else "photograph",
+            "vector": None if result.styles is None else result.styles[index].tolist(),
+            "shift": None if result.shifts is None else result.shifts[index].tolist(),
+            "size": [picture.height, picture.width],
+            "precision": synthesizer.precision,
             "seed": seed,
             "number": index + 1,
             "version": __version__,
@@ -224,38 +188,6 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
             sheet.paste(picture, (x, i * (height + gap)))
             x += picture.width + gap
     write_atomically(path, png_bytes(sheet))
-
-
-def _find(masks: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
-    """Label maps, each with its place below the output folder, in sorted order without repetition."""
-    found: dict[Path, Path] = {}
-    for given in masks:
-        if not given.exists():
-            raise SemsynthError(f"{given} does not exist")
-        if given.is_dir():
-            entries = given.rglob("*") if recursive else given.iterdir()
-            inside = sorted(p for p in entries if p.suffix.lower() in MASK_SUFFIXES and p.is_file())
-            visible = [p for p in inside if not p.name.startswith(".")]
-            if not visible:
-                more = "" if recursive else " (--recursive looks into sub-folders too)"
-                raise SemsynthError(f"{given} holds no image files{more}")
-            found.update((p, p.relative_to(given)) for p in visible)
-        else:
-            found[given] = Path(given.name)
-    return list(found.items())
-
-
-def _partner(folder: Path, place: Path) -> Path:
-    """The instance map of a label map: the same place and stem below `folder`.
-
-    Raises:
-        SemsynthError: there is none.
-    """
-    for suffix in MASK_SUFFIXES:
-        candidate = folder / place.with_suffix(suffix)
-        if candidate.is_file():
-            return candidate
-    raise SemsynthError(f"{folder} holds no instance map named {place.with_suffix('.png')}")
 
 
 def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:

@@ -18,13 +18,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
         "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
     )
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="TOML file")
-    parser.add_argument(
-        "variants",
-        nargs="*",
+    parser.add_argument(  # one argument: an empty second one would be filled with the value of a setting
+        "recipes",
+        nargs="+",
         type=Path,
-        metavar="VARIANT",
-        help="TOML files that give only what they change, such as those in recipes/ablations",
+        metavar="RECIPE",
+        help="TOML file; further ones are variants, which give only what they change, such as those in "
+        "recipes/ablations",
     )
     parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<names of the files>)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
@@ -40,14 +40,15 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.training.loop import train
     from semsynth.training.recipe import load_recipe
 
-    recipe = load_recipe(args.recipe, read_settings(args.settings), variants=args.variants)
+    first, *variants = args.recipes
+    recipe = load_recipe(first, read_settings(args.settings), variants=variants)
     if args.print:
         print(recipe.to_json(), end="")
         return 0
     if not recipe.data.root:
-        raise SemsynthError(f"{args.recipe} names no folder of data; add --data.root FOLDER")
-    folder = args.output or Path("runs") / "-".join(path.stem for path in (args.recipe, *args.variants))
-    console = Console(stderr=True)
+        raise SemsynthError(f"{first} names no folder of data; add --data.root FOLDER")
+    folder = args.output or Path("runs") / "-".join(path.stem for path in args.recipes)
+    console = Console(stderr=True, markup=False, emoji=False)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, speed_estimate_period=600) as progress:
         task = progress.add_task("train", total=recipe.total_images(), line="")
@@ -89,7 +90,7 @@ def read_settings(arguments: list[str]) -> list[str]:
     rest = iter(arguments)
     for argument in rest:
         name, separator, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--") or ("." not in name and name != "method"):
+        if not argument.startswith("--") or ("." not in name and name not in ("method", "stages")):
             raise SemsynthError(f"{argument!r} is no setting; settings look like --section.key value")
         if not separator:
             following = next(rest, None)

@@ -85,6 +85,7 @@ def load_dataset(
     instances: bool = True,
     largest_void: float | None = None,
     resize_photos: bool = False,
+    fill_void: bool = False,
     **options: Any,
 ) -> FileDataset:
     """Open a data set.
@@ -97,6 +98,8 @@ def load_dataset(
         instances: Whether instance maps are read where there are any.
         largest_void: Leave out samples whose map is void on a larger share of pixels than this.
         resize_photos: Resize a photograph whose size is not that of its map, instead of refusing it.
+        fill_void: Give void that has no channel the class of the nearest labelled pixel, as a network needs
+            it; an evaluation needs void as it is.
         **options: What else the format takes (see its module), such as `numbering` for ADE20K.
 
     Returns:
@@ -125,7 +128,7 @@ def load_dataset(
         data = read(place, split)
     except SemsynthError as error:
         raise SemsynthError(f"{error}{_other_split(read, place, split)}") from error
-    data = replace(data, resize_photos=resize_photos)
+    data = replace(data, resize_photos=resize_photos, fill_void=fill_void)
     if not instances:
         data = data.without_instances()
     if largest_void is not None:

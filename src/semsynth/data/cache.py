@@ -1,8 +1,9 @@
 """Decode a data set once: photographs, maps and instances at load size, memory-mapped from then on.
 
 A cache is a folder named by a fingerprint of everything it depends on: the files with their sizes and times,
-the label set and the geometry. Change one of them and another cache is built; nothing is ever stale. It is
-built under a temporary name and renamed, so that it is whole or absent, also with several processes at it.
+how they are read, the label set and the geometry. Change one of them and another cache is built; nothing is
+ever stale. It is built under a temporary name and renamed, so that it is whole or absent, also with several
+processes at it.
 """
 
 import hashlib
@@ -50,6 +51,11 @@ class CachedDataset:
     has_instances: bool
     _flat: dict[str, NDArray[np.integer]] = field(repr=False)
     _starts: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def reading(self) -> str:
+        """See `Dataset`: the fingerprint it was built under."""
+        return self.folder.name
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -105,7 +111,8 @@ def cached(
 def fingerprint(dataset: Dataset, geometry: Geometry) -> str:
     """A name for everything a cache depends on."""
     size = [geometry.mode, geometry.load_size, geometry.crop_size, geometry.aspect_ratio, geometry.published]
-    digest = hashlib.sha256(json.dumps([VERSION, size, dataset.label_space.to_dict()]).encode())
+    facts = [VERSION, size, dataset.reading, dataset.label_space.to_dict()]
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for index, key in enumerate(dataset.keys):
         for path in dataset.sources(index):
             stat = path.stat()

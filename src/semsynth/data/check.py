@@ -163,7 +163,9 @@ def check(
         if splits is None and split == "test" and found and name not in ("folder", "camvid"):
             continue  # elsewhere "test" is another word for val
         try:
-            data = load_dataset(name, root=root, split=split, label_space=label_space, **options)
+            data = load_dataset(
+                name, root=root, split=split, label_space=label_space, fill_void=True, **options
+            )
             found.append((split, data))
         except SemsynthError as error:
             errors.append(error)

@@ -46,6 +46,7 @@ class FileDataset:
         unmatched: Files that were found and belong to no sample.
         resize_photos: Whether a photograph of another size than its map is resized to it instead of refused.
         palette: How indexed label files are taken, see `read_label_map`.
+        fill_void: Whether `read` fills void that has no channel, see `LabelSpace.fill_void`.
         left_out: Keys of samples that were there and were left out as mostly void.
     """
 
@@ -55,6 +56,7 @@ class FileDataset:
     unmatched: tuple[Path, ...] = ()
     resize_photos: bool = False
     palette: str = "index"
+    fill_void: bool = False
     left_out: tuple[str, ...] = ()
 
     @property
@@ -66,6 +68,11 @@ class FileDataset:
     def has_instances(self) -> bool:
         """Whether every sample has an instance map."""
         return bool(self.files) and all(entry.instances is not None for entry in self.files)
+
+    @property
+    def reading(self) -> str:
+        """See `Dataset`."""
+        return f"{type(self).__name__} {self.palette} {self.resize_photos} {self.fill_void}"
 
     def __len__(self) -> int:
         return len(self.files)
@@ -81,9 +88,15 @@ class FileDataset:
 
         Raises:
             SemsynthError: A file cannot be read, holds ids the label set does not have, or the sizes differ.
+                Void is to be filled in a map that holds nothing else.
         """
         entry = self.files[index]
         labels = self.read_labels(index)
+        if self.fill_void:
+            try:
+                labels = self.label_space.fill_void(labels)
+            except SemsynthError as error:
+                raise SemsynthError(f"{entry.labels}: {error}. largest_void leaves such maps out.") from None
         image = read_photo(entry.image, labels.shape)
         if image.shape[:2] != labels.shape:
             if not self.resize_photos:
@@ -103,7 +116,7 @@ class FileDataset:
         return RawSample(image, labels, instances, entry.key)
 
     def read_labels(self, index: int) -> NDArray[np.int64]:
-        """Decode one label map alone, (H, W) int64."""
+        """Decode one label map alone, void as it is stored, (H, W) int64."""
         return self.read_map(index).ids
 
     def read_map(self, index: int) -> LabelReading:

@@ -172,6 +172,8 @@ def in_order(
 ) -> Iterator[Batch]:
     """Yield every sample once, as stored, the last batch possibly smaller: for evaluation.
 
+    Samples of unlike size do not share a batch: there is one for each size among those read together.
+
     Args:
         dataset: Where samples are read from.
         transform: Brings a sample to the network's size; it gets the same random numbers every time.
@@ -191,8 +193,14 @@ def in_order(
             for group in groups:
                 pending.append([pool.submit(fetch, index) for index in group])
                 if len(pending) > 2:
-                    yield collate([future.result() for future in pending.popleft()])
+                    yield from _by_size([future.result() for future in pending.popleft()])
             while pending:
-                yield collate([future.result() for future in pending.popleft()])
+                yield from _by_size([future.result() for future in pending.popleft()])
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _by_size(samples: list[Sample]) -> Iterator[Batch]:
+    """A batch for each size, beginning with that of the first sample."""
+    for size in dict.fromkeys(sample.labels.shape for sample in samples):
+        yield collate([sample for sample in samples if sample.labels.shape == size])

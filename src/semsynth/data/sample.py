@@ -92,6 +92,10 @@ class Dataset(Protocol):
     def has_instances(self) -> bool:
         """Whether samples carry instance maps."""
 
+    @property
+    def reading(self) -> str:
+        """How the files are read, as far as it decides what they give: for fingerprints."""
+
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> RawSample:

@@ -6,7 +6,7 @@ loader. Where that loader distorts or makes things up, the default here does wha
 `published=True` repeats the release for the sake of comparison.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
@@ -126,6 +126,12 @@ class Geometry:
             short = min(size)
             size = -(-size[0] * self.crop_size // short), -(-size[1] * self.crop_size // short)
         return size
+
+    def to_one_size(self) -> "Geometry":
+        """The same with a crop, where pictures of unlike shape would come out at unlike sizes."""
+        cropped = {"none": "crop", "scale_width": "scale_width_and_crop"}
+        cropped["scale_shortside"] = "scale_shortside_and_crop"
+        return replace(self, mode=cropped.get(self.mode, self.mode))
 
     def _believed_size(self, height: int, width: int) -> tuple[int, int]:
         if self.mode in ("resize_and_crop", "scale_width_and_crop", "scale_shortside_and_crop"):

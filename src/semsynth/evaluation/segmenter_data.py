@@ -16,7 +16,8 @@ from numpy.lib.format import open_memmap
 from PIL import Image
 from torch import Tensor
 
-from semsynth.data import Dataset
+from semsynth.data import Dataset, Geometry
+from semsynth.data.cache import fingerprint
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 
@@ -43,7 +44,7 @@ class Photographs:
 
 
 def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: str) -> Photographs:
-    """Decode a data set once into memory-mapped files, or open the ones of an earlier run.
+    """Decode a data set once into memory-mapped files, or open the ones of an earlier run of the same data.
 
     Args:
         data: Photographs and label maps.
@@ -59,9 +60,8 @@ def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: s
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}-{what}.npy" for what in ("images", "classes")]
     seal = folder / f"{name}.json"
-    stamp = json.dumps(
-        {"keys": list(data.keys), "ids": ids, "size": size, "label_set": data.label_space.name}
-    )
+    whole = Geometry("resize_and_crop", size, size)
+    stamp = json.dumps({"fingerprint": fingerprint(data, whole), "ids": ids})
     if not (seal.is_file() and seal.read_text(encoding="utf-8") == stamp):
         seal.unlink(missing_ok=True)
         images = open_memmap(paths[0], "w+", np.uint8, (len(data), size, size, 3))

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Drawing with trained generators and nothing else: the same pictures from less work."""

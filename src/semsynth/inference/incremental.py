@@ -6,7 +6,7 @@ passes most of them by at the small resolutions, where a pixel stands for much o
 changes little, and the rest is exactly what it was.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import Spade
 
-_COARSE = 32  # levels with a shorter side than this are left alone in a preview
 _ANOTHER_MAP = 0.5  # changed share of the label map from which on it is taken for another one
 
 
@@ -35,7 +34,6 @@ class _Drawing:
         stem: the labels' part of the stem.
         levels: by size.
         tables: per block, which of its level's tables belong to it.
-        owed: what previews have left alone: boxes of the stem under None, of modulations under their size.
     """
 
     symbols: Tensor
@@ -44,7 +42,6 @@ class _Drawing:
     stem: Tensor | None
     levels: dict[Size, EditedLevel]
     tables: list[slice]
-    owed: dict[Size | None, list[Box]] = field(default_factory=dict)
 
 
 class IncrementalEngine:
@@ -73,7 +70,6 @@ class IncrementalEngine:
         style: Tensor | None = None,
         instances: Tensor | None = None,
         shift: Tensor | None = None,
-        preview: bool = False,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
 
@@ -84,8 +80,6 @@ class IncrementalEngine:
             style: (B, Z), for a network with a style.
             instances: (B, H, W).
             shift: (B, 2), for a network with positions.
-            preview: leave the levels below 32 pixels as they were, for a picture that is not exact but soon
-                there. Whoever then asks for the same without `preview` gets the exact one.
 
         Returns:
             (B, 3, H, W) float32 in [-1, 1].
@@ -105,7 +99,7 @@ class IncrementalEngine:
         else:
             restyled = not (same(style, drawing.style) and same(shift, drawing.shift))
             drawing.style, drawing.shift = _kept(style), _kept(shift)
-            picture = self._edit(drawing, pyramid, symbols, restyled, changed, preview)
+            picture = self._edit(drawing, pyramid, symbols, restyled, changed)
         self._drawing = drawing
         return picture.clone()
 
@@ -148,7 +142,6 @@ class IncrementalEngine:
         symbols: Tensor,
         restyled: bool,
         boxes: list[Box],
-        preview: bool,
     ) -> Tensor:
         """Follow a map that has changed in these boxes, and a style or shift that may have."""
         changed = (drawing.symbols != symbols).numpy()
@@ -157,27 +150,20 @@ class IncrementalEngine:
             size: [part for box in boxes if (part := sampled(changed, box, size))]
             for size in dict.fromkeys(self._sizes)
         }
-        found: dict[Size | None, list[Box]] = {
-            size: level.edit(symbols, seen[size]) for size, level in drawing.levels.items()
-        }
+        modulated = {size: level.edit(symbols, seen[size]) for size, level in drawing.levels.items()}
         smallest = self._sizes[0]
+        stem: list[Box] = []
         if self.engine.stem is not None and seen[smallest]:
             drawing.stem = self.engine.stem_table(pyramid)
-            found[None] = [box.grown(self.engine.stem.kernel_size // 2, smallest) for box in seen[smallest]]
-        for size, boxes in drawing.owed.items():
-            found[size] = boxes + found.get(size, [])
-        drawing.owed = {}
-        if preview and not restyled:
-            drawing.owed = {size: found.pop(size) for size in list(found) if min(size or smallest) < _COARSE}
-        stem = [whole(smallest)] if restyled else found.pop(None, [])
-        return self._repaint(drawing, pyramid, stem, found)
+            stem = [box.grown(self.engine.stem.kernel_size // 2, smallest) for box in seen[smallest]]
+        return self._repaint(drawing, pyramid, [whole(smallest)] if restyled else stem, modulated)
 
     def _repaint(
         self,
         drawing: _Drawing,
         pyramid: LabelPyramid,
         stem: list[Box],
-        modulated: dict[Size | None, list[Box]],
+        modulated: dict[Size, list[Box]],
     ) -> Tensor:
         """Go through the blocks with what has changed.
 

@@ -58,8 +58,8 @@ def class_statistics_distance(
 ) -> Tensor:
     """The same class by class: sky is compared with sky and sea with sea, wherever in the picture they are.
 
-    Only what both pictures show is compared; a class counts by the share of the fake it fills. (Gatys et al.
-    2017, "Controlling perceptual factors in neural style transfer", section 4, with the label maps as guides.)
+    Only what both pictures show is compared; a class counts by the share of the fake it fills (Gatys et al.
+    2017, "Controlling perceptual factors in neural style transfer", section 4, with label maps as guides).
     In units of the photographs' mean deviation within classes.
 
     Args:
@@ -90,7 +90,7 @@ def _over_squares(features: Tensor, squares: int) -> tuple[Tensor, Tensor]:
 
 
 def _over_classes(features: Tensor, shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and deviation in each class's region, (B, K, C) float32, and the region's share of it all (B, K)."""
+    """Mean and deviation in each class's region, (B, K, C) float32, and the region's share (B, K)."""
     values, under = features.float().flatten(2), shares.float().flatten(2)  # (B,C,n), (B,K,n)
     area = under.mean(2)
     weights = under / under.sum(2, keepdim=True).clamp_min(SPREAD_FLOOR)

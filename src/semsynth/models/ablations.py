@@ -12,18 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.models.base import GeneratorModule
+from semsynth.models.decoder import MULTIPLIERS, upsample
 from semsynth.models.pix2pixhd import StemConv2d
 from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
-from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade
-
-MULTIPLIERS = (16, 16, 16, 16, 8, 4, 2, 1)
-"""Width of the decoder's stem and of every block's output, in units of the base width."""
-
-UPSAMPLE = {5: (False, True, False, True, True, True, True), 6: (False, True, True, True, True, True, True)}
-"""Which of the decoder's blocks double their input first, by the number of doublings."""
 
 
 class ConcatGenerator(GeneratorModule):
@@ -47,7 +41,7 @@ class ConcatGenerator(GeneratorModule):
             stride=2**upsamplings,
             config=config,
         )
-        self.upsample = UPSAMPLE[upsamplings]
+        self.upsample = upsample(upsamplings)
         widths = [width * m for m in MULTIPLIERS]
         self.stem_labels = LabelConv2d(self.label_channels, widths[0], 3)
         self.blocks = nn.ModuleList(
@@ -64,12 +58,11 @@ class ConcatGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid."""
         x = self.stem_labels(pyramid.at(*(side // self.stride for side in pyramid.full.size)))
-        again = self.recompute and torch.is_grad_enabled()
-        for block, upsample in zip(self.blocks, self.upsample):
-            if upsample:
+        for block, doubles in zip(self.blocks, self.upsample):
+            if doubles:
                 x = F.interpolate(x, scale_factor=2)
             level = pyramid.at(x.shape[2], x.shape[3])
-            x = recomputed(block, x, level) if again else block(x, level)
+            x = self.run(block, x, level)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
 
@@ -176,9 +169,8 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         x = self.stem.after(self.stem.conv(pyramid.full), pyramid)
         for layer in self.down:
             x = layer(x, pyramid)
-        again = self.recompute and torch.is_grad_enabled()
         for block in self.blocks:
-            x = recomputed(block, x, pyramid) if again else block(x, pyramid)
+            x = self.run(block, x, pyramid)
         for layer in self.up:
             x = layer(x, pyramid)
         return self.to_image(x).tanh()  # type: ignore[no-any-return]

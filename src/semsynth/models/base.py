@@ -1,5 +1,6 @@
 """What every generator is, and the checks they share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from semsynth.errors import SemsynthError
 from semsynth.ops.edges import instance_edges
 from semsynth.ops.pyramid import LabelPyramid, Mode
+from semsynth.ops.recompute import recomputed
 
 
 class Generator(Protocol):
@@ -77,6 +79,12 @@ class GeneratorModule(nn.Module):
     def valid_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest size this network can draw that is no smaller than (height, width)."""
         return (-(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride)
+
+    def run(self, block: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        """Call a block; with `recompute`, keep what goes in alone and compute it again for the gradient."""
+        if self.recompute and torch.is_grad_enabled():
+            return recomputed(block, *args, **kwargs)
+        return block(*args, **kwargs)
 
     def start_from(self, smaller: "GeneratorModule") -> None:
         """Take over a trained network: one of the same shape or, in some families, one for smaller pictures.
@@ -153,7 +161,7 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
         raise SemsynthError(f"the label map is empty: shape {tuple(labels.shape)}")
     if torch.compiler.is_compiling():
         return  # a graph cannot look at values
-    low, high = int(labels.min()), int(labels.max())
+    low, high = (int(id) for id in labels.aminmax())
     if low < 0 or high >= num_classes:
         wrong = high if high >= num_classes else low
         raise SemsynthError(

@@ -13,19 +13,12 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
+from semsynth.models.decoder import MULTIPLIERS, upsample
 from semsynth.models.oasis import NoisySpade
 from semsynth.ops.blocks import conv_norm, spectral_norm
 from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelLevel
-from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d
-
-MULTIPLIERS = (16, 16, 16, 16, 8, 4, 2, 1)
-"""Width of the stem and of every block's output, in units of the base width."""
-
-UPSAMPLE = {5: (False, True, False, True, True, True, True), 6: (False, True, True, True, True, True, True)}
-"""Which blocks double their input first, by the number of doublings."""
-
 
 CHANNELS_AT_ONCE = 32
 """How many channels' kernels are held at once where no gradient is wanted."""
@@ -63,7 +56,7 @@ class CCFPSEGenerator(GeneratorModule):
             stride=2**upsamplings,
             config=config,
         )
-        self.upsample = UPSAMPLE[upsamplings]
+        self.upsample = upsample(upsamplings)
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))
         widths = [width * m for m in MULTIPLIERS]
         channels = self.label_channels
@@ -94,13 +87,11 @@ class CCFPSEGenerator(GeneratorModule):
         features = {(f.shape[2], f.shape[3]): f for f in self.trunk(pyramid.full)}
         height, width = (side // self.stride for side in pyramid.full.size)
         x = self._stem(pyramid.at(height, width), style)  # (B,16w,h,w)
-        again = self.recompute and torch.is_grad_enabled()
-        for block, upsample in zip(self.blocks, self.upsample):
-            if upsample:
+        for block, doubles in zip(self.blocks, self.upsample):
+            if doubles:
                 x = F.interpolate(x, scale_factor=2)
             level = pyramid.at(x.shape[2], x.shape[3])
-            seen = features[level.size]
-            x = recomputed(block, x, level, seen) if again else block(x, level, seen)
+            x = self.run(block, x, level, features[level.size])
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def _stem(self, level: LabelLevel, style: Tensor | None) -> Tensor:

@@ -94,10 +94,10 @@ class CRNGenerator(GeneratorModule):
         shrinking = [planes]
         for _ in self.cascade[1:]:
             shrinking.append(F.avg_pool2d(shrinking[-1], 2))
-        x = self.cascade[0](shrinking.pop())
+        x = self.run(self.cascade[0], shrinking.pop())
         for module in self.cascade[1:]:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
-            x = module(torch.cat([x, shrinking.pop()], 1))
+            x = self.run(module, torch.cat([x, shrinking.pop()], 1))
         # Channels hold the reds of all pictures, then the greens, then the blues.
         channels: Tensor = self.to_images(x)
         images: Tensor = channels.unflatten(1, (3, self.num_images)).transpose(1, 2)  # (B,num_images,3,H,W)

@@ -18,7 +18,6 @@ from semsynth.ops import fused
 from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid, PatchPlan
-from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 MULTIPLIERS = (16, 16, 16, 8, 4, 2, 1)
@@ -101,12 +100,8 @@ class OASISGenerator(GeneratorModule):
             x = x + noise_response(self.stem_noise, style, level.size)
             if style.dim() == 2:
                 noise = PictureNoise(style, pyramid)
-        again = self.recompute and torch.is_grad_enabled()
         for block, upsample in zip(self.blocks, UPSAMPLE):
-            if again:
-                x = recomputed(block, x, pyramid, noise, upsample=upsample)
-            else:
-                x = block(x, pyramid, noise, upsample=upsample)
+            x = self.run(block, x, pyramid, noise, upsample=upsample)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def _check_noise(self, noise: Tensor | None, labels: Tensor) -> Tensor | None:

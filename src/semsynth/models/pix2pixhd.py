@@ -116,16 +116,27 @@ class Stage(nn.Module):
         )
 
     def forward(
-        self, seen: LabelLevel | Tensor, style: Tensor | None = None, coarser: Tensor | None = None
+        self,
+        seen: LabelLevel | Tensor,
+        style: Tensor | None = None,
+        coarser: Tensor | None = None,
+        run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
     ) -> Tensor:
-        """Labels or planes at (h,w) → features (B,width,h,w); `coarser` is added at the smallest size."""
+        """Labels or planes at (h,w) → features (B,width,h,w).
+
+        Args:
+            seen: labels or planes.
+            style: planes, or None.
+            coarser: added at the smallest size.
+            run: calls the residual blocks, see `GeneratorModule.run`.
+        """
         x = F.relu(self.stem.norm(self.stem.conv(seen, style)))
         for layer in self.down:
             x = F.relu(layer(x))  # (B,2^i*width,h/2^i,w/2^i)
         if coarser is not None:
             x = x + coarser
         for block in self.blocks:
-            x = block(x)
+            x = run(block, x)
         for layer in self.up:
             x = F.relu(layer(x))
         return x
@@ -218,7 +229,7 @@ class Pix2PixHDGenerator(GeneratorModule):
         styles = self._styles(style, pyramid.full)
         x: Tensor | None = None
         for stage, level, planes in zip(self.stages, reversed(seen), reversed(styles)):
-            x = stage(level, planes, x)
+            x = stage(level, planes, x, self.run)
         return self.to_image(x).tanh()  # type: ignore[no-any-return]
 
     def _halvings(self, full: LabelLevel) -> list[LabelLevel | Tensor]:

@@ -14,18 +14,12 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
+from semsynth.models.decoder import upsample
 from semsynth.ops.pyramid import LabelPyramid
-from semsynth.ops.recompute import recomputed
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 Stem = Literal["labels", "style", "labels+style"]
 
-# Which blocks double their input first, by the number of upsamplings ("normal", "more", "most").
-_UPSAMPLE = {
-    5: (False, True, False, True, True, True, True),
-    6: (False, True, True, True, True, True, True),
-    7: (False, True, True, True, True, True, True, True),
-}
 CODE = 64
 """Sides of the code of positions, in cells. In the stem it repeats after these."""
 
@@ -53,12 +47,16 @@ class SpadeGenerator(GeneratorModule):
         hidden: width inside SPADE.
         norm: "sync_batch", "batch" or "instance".
         spectral: spectral norm on the convolutions of the blocks.
-        multipliers: widths of the stem's output and of each block's in units of `width`.
+        multipliers: widths of the stem's output and of each block's in units of `width`: 8, or 9 with 7
+            upsamplings. The last of the published ones is for 7 alone.
         style_modulation: let the style shift and scale every SPADE layer per channel too (ours).
         positions: channels of a fixed random code, another at every pixel, that the "labels+style" stem sees
             too, and whose linear map is added to every block's result (ours; StyleGAN's noise, but a fixed
             one that is moved about). Without it nothing tells two places within a large area of one class
             apart, and a network fills such areas with a repeated pattern. 0 is none.
+
+    Raises:
+        ValueError: settings that do not go together.
     """
 
     def __init__(
@@ -86,6 +84,13 @@ class SpadeGenerator(GeneratorModule):
             raise ValueError("positions is 1; the code has no channel or at least two")
         if positions and stem != "labels+style":
             raise ValueError(f"positions are for the stem labels+style; it is {stem!r}")
+        doubling = upsample(upsamplings, most=7)
+        blocks = len(doubling)
+        if len(multipliers) != blocks + 1 and tuple(multipliers) != PUBLISHED_MULTIPLIERS:
+            raise ValueError(
+                f"there are {len(multipliers)} multipliers; {upsamplings} upsamplings need {blocks + 1}, one "
+                f"for the stem and one for each of {blocks} blocks"
+            )
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
@@ -93,9 +98,9 @@ class SpadeGenerator(GeneratorModule):
             stride=2**upsamplings,
             config=config,
         )
-        self.upsample = _UPSAMPLE[upsamplings]
+        self.upsample = doubling
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))
-        widths = [int(width * m) for m in multipliers[: len(self.upsample) + 1]]
+        widths = [int(width * m) for m in multipliers[: blocks + 1]]
         channels = self.label_channels
         self.stem_labels = LabelConv2d(channels, widths[0], 3) if stem != "style" else None
         self.stem_style: nn.Linear | None = None
@@ -173,12 +178,8 @@ class SpadeGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid, which several calls may share."""
         x = self.stem(pyramid, style, shift)  # (B,16w,h,w)
-        again = self.recompute and torch.is_grad_enabled()
-        for i, (block, upsample) in enumerate(zip(self.blocks, self.upsample)):
-            if again:
-                x = recomputed(block, x, pyramid, style, upsample=upsample)
-            else:
-                x = block(x, pyramid, style, upsample=upsample)
+        for i, (block, doubles) in enumerate(zip(self.blocks, self.upsample)):
+            x = self.run(block, x, pyramid, style, upsample=doubles)
             if self.block_positions:
                 x = x + self.block_positions[i](self.code_at(x.shape[2], x.shape[3], shift))
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]

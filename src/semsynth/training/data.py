@@ -8,14 +8,14 @@ from semsynth.data import Dataset, load_dataset, recognise
 from semsynth.data.check import own_label_space
 from semsynth.labels import LabelSpace
 from semsynth.training import distributed
-from semsynth.training.recipe import DataSettings
+from semsynth.training.settings import DataSettings
 
 LABELS = "labels.json"
 """In a run folder: the label set that was made up for data without one."""
 
 
 def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str | None = None) -> Dataset:
-    """The recipe's split of the data, or another one.
+    """The recipe's split of the data, or another one; void that has no channel is filled.
 
     Args:
         data: the settings.
@@ -25,7 +25,7 @@ def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str 
     Raises:
         SemsynthError: no such data.
     """
-    options: dict[str, Any] = {"split": split or data.split, **data.options}
+    options: dict[str, Any] = {"split": split or data.split, "fill_void": True, **data.options}
     if label_space is not None:
         options["label_space"] = label_space
     if data.name == "auto":

@@ -5,15 +5,20 @@ import sys
 
 import torch
 
+from semsynth.device import named_device
 from semsynth.ops.dtypes import multiplies_bfloat16
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" is CUDA (under torchrun its own card), else MPS, else the CPU."""
+    """The device of that name; "auto" is CUDA (under torchrun its own card), else MPS, else the CPU.
+
+    Raises:
+        SemsynthError: see `named_device`.
+    """
     if name != "auto":
-        return torch.device(name)
+        return named_device(name)
     if torch.cuda.is_available():
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

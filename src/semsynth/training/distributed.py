@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -30,6 +31,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
+def world() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
 def stop() -> None:
     """Leave the process group."""
     if dist.is_available() and dist.is_initialized():
@@ -40,6 +46,24 @@ def barrier() -> None:
     """Wait for all processes."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()
+
+
+def gather(value: Any) -> list[Any]:
+    """Everyone's value, in the order of ranks."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def anywhere(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set in any process."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return flag
+    raised = torch.tensor(int(flag), device=device)
+    dist.all_reduce(raised, dist.ReduceOp.MAX)
+    return bool(raised)
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from torch.optim import Adam
 
 from semsynth import hub
 from semsynth.data.cache import cached
-from semsynth.data.loader import ShardedSampler, batches, in_order
-from semsynth.data.sample import Batch, Dataset
+from semsynth.data.loader import ShardedSampler, batches
+from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.models import GeneratorModule
@@ -25,13 +24,11 @@ from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
 from semsynth.training.objective import Losses, Material, Networks, Step, build_networks, build_objective
-from semsynth.training.recipe import Recipe, Stage
-from semsynth.training.samples import draw_samples, save_grid
+from semsynth.training.resume import demand_one_start, demand_same_eyes, load_weights, settle
+from semsynth.training.samples import fixed_batch, write_samples
+from semsynth.training.settings import Recipe, Stage
 from semsynth.training.start import start_from
-from semsynth.training.state import load_newest, save_checkpoint
-
-SAMPLES = 8
-PRIOR_ROWS = 3
+from semsynth.training.state import claimed, load_newest, save_checkpoint
 
 
 def train(
@@ -61,11 +58,26 @@ def train(
     Raises:
         SemsynthError: unusable settings or data, a full disk, a loss that is not a number.
     """
-    # Where to compute.
     rank, world = distributed.start()
+    try:
+        with claimed(folder) if rank == 0 else contextlib.nullcontext():
+            return _train(recipe, folder, device, report, say if rank == 0 else _silent, rank, world)
+    finally:
+        distributed.stop()
+
+
+def _train(
+    recipe: Recipe,
+    folder: Path,
+    device: str,
+    report: Callable[[int, int, dict[str, Any]], None],
+    say: Callable[[str], None],
+    rank: int,
+    world: int,
+) -> Path:
+    """The run of one process; see `train`."""
+    # Where to compute.
     main = rank == 0
-    if not main:
-        say = _silent
     target = choose_device(device)
     precision = choose_precision(recipe.run.precision, target)
     keep_heap()
@@ -74,11 +86,19 @@ def train(
     dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
     space = dataset.label_space
     state = load_newest(folder / "checkpoints", say)
+    images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
 
     # Networks, losses, optimisers.
     networks = build_networks(recipe, space.num_classes, dataset.has_instances)
-    if recipe.run.start_from and state is None:
-        say(start_from(networks, Path(recipe.run.start_from)))
+    inherited: tuple[str, ...] | None = ()
+    if state is not None:
+        load_weights(networks.modules(), state["networks"], folder)
+        inherited = state.get("inherited", ())
+        say(f"going on from {images_seen} pictures")
+    elif recipe.run.start_from:
+        said, inherited = start_from(networks, Path(recipe.run.start_from))
+        say(said)
+    demand_one_start(images_seen, networks)
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute
@@ -87,6 +107,7 @@ def train(
         say(f"losses look through {name}")
         module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if state is not None:
+        demand_same_eyes(state.get("looks_through", []), list(objective.frozen()))
         objective.load_state_dict(state.get("objective", {}))
     first = _geometry(recipe, recipe.schedule()[0])
     objective.prepare(Material(dataset, first, folder, target, say), networks)
@@ -97,20 +118,15 @@ def train(
         for name, module in networks.modules().items()
         if name != "discriminator" and recipe.run.ema_images
     }
-
-    # On from there.
-    images_seen, place = 0, None
     if state is not None:
-        images_seen, place = state["images_seen"], state["sampler"]
-        for part, modules in (("networks", networks.modules()), ("averaged", _networks_of(averaged))):
-            for name, module in modules.items():
-                module.load_state_dict(state[part][name])
+        if state["averaged"]:  # else averages begin now
+            load_weights(_networks_of(averaged), state["averaged"], folder)
         for side, optimizer in optimizers.items():
             optimizer.load_state_dict(state["optimizers"][side])
-        say(f"going on from {images_seen} pictures")
         del state
     if main:
         folder.mkdir(parents=True, exist_ok=True)
+        settle(folder, recipe, images_seen, say)
         (folder / "config.json").write_text(recipe.to_json(), encoding="utf-8")
         (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
         log = Log(folder / "log.jsonl", images_seen, tensorboard=recipe.run.tensorboard)
@@ -125,15 +141,19 @@ def train(
                 "averaged": {name: ema.network.state_dict() for name, ema in averaged.items()},
                 "optimizers": {side: optimizer.state_dict() for side, optimizer in optimizers.items()},
                 "objective": objective.state_dict(),
+                "looks_through": list(objective.frozen()),
+                "inherited": inherited,
             }
             save_checkpoint(folder / "checkpoints", images_seen, state, recipe.run.keep)
-            shown = _shown(networks, averaged)
-            looked_through = tuple(objective.frozen())
-            model = hub.Model(
-                shown.generator, space, size, shown.style_encoder, optimised_with=looked_through
-            )
-            hub.save_model(folder / "model", model, overwrite=True)
+            save_model(size)
         distributed.barrier()
+
+    def save_model(size: tuple[int, int]) -> None:
+        """Write the model folder: the averaged networks, or the last ones."""
+        shown = _shown(networks, averaged)
+        against = None if inherited is None else tuple(sorted({*inherited, *objective.frozen()}))
+        model = hub.Model(shown.generator, space, size, shown.style_encoder, optimised_with=against)
+        hub.save_model(folder / "model", model, overwrite=True)
 
     begin, line, outer_only = 0, {}, False
     with _interruptible() as interrupted:
@@ -154,8 +174,8 @@ def train(
             )
             if place is not None:
                 sampler.load_state_dict(place)
-            fixed = _fixed_batch(recipe, geometry, dataset, target)
-            size = (int(fixed.labels.shape[1]), int(fixed.labels.shape[2]))
+            fixed = fixed_batch(recipe.data, geometry, dataset, target)
+            size = _size(fixed)
             for batch in batches(source, geometry, sampler, threads=recipe.run.workers):
                 rng = torch.Generator().manual_seed(_seed(recipe.run.seed, images_seen))
                 steps = _split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
@@ -199,10 +219,11 @@ def train(
                 if main and due(recipe.run.log_images):
                     line = log.write(images_seen, size=stage.crop_size)
                 if main and (due(recipe.run.sample_images) or images_seen >= end):
-                    _draw(folder, images_seen, _shown(networks, averaged), fixed, space.palette(), precision)
-                    log.show("samples", folder / "samples" / f"{images_seen:010d}.png", images_seen)
+                    grid = folder / "samples" / f"{images_seen:010d}.png"
+                    write_samples(grid, _shown(networks, averaged), fixed, space.palette(), precision)
+                    log.show("samples", grid, images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
-                stopping = interrupted()
+                stopping = distributed.anywhere(interrupted(), target)
                 if due(recipe.run.checkpoint_images) or images_seen >= end or stopping:
                     save(sampler, size)
                 report(images_seen, recipe.total_images(), line)
@@ -212,8 +233,14 @@ def train(
                 if images_seen >= end:
                     break
             place, begin = sampler.state_dict(), end
-    distributed.stop()
+    if main and not (folder / "model").is_dir():  # killed after the last checkpoint and before its model
+        save_model(_size(fixed_batch(recipe.data, _geometry(recipe, recipe.schedule()[-1]), dataset, target)))
     return folder / "model"
+
+
+def _size(batch: Batch) -> tuple[int, int]:
+    """Height and width of a batch's pictures."""
+    return int(batch.labels.shape[1]), int(batch.labels.shape[2])
 
 
 def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
@@ -263,29 +290,6 @@ def _shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
     data = recipe.data
     return Geometry(data.preprocess, stage.load_size, stage.crop_size, data.aspect_ratio, data.flip)
-
-
-def _fixed_batch(recipe: Recipe, geometry: Geometry, dataset: Dataset, device: torch.device) -> Batch:
-    """The pictures every sample grid shows: evenly spaced ones of the validation split, else of this one."""
-    with contextlib.suppress(SemsynthError):
-        dataset = open_dataset(recipe.data, dataset.label_space, "val")
-    count = min(SAMPLES, len(dataset))
-    indices = [i * len(dataset) // count for i in range(count)]
-    return next(in_order(dataset, replace(geometry, training=False), count, indices=indices)).to(device)
-
-
-def _draw(
-    folder: Path, images_seen: int, networks: Networks, batch: Batch, palette: Any, precision: torch.dtype
-) -> None:
-    styles = None
-    if networks.generator.style_dim is not None:
-        rng = torch.Generator().manual_seed(0)
-        styles = torch.randn(PRIOR_ROWS, len(batch), networks.generator.style_dim, generator=rng)
-        styles = styles.to(batch.images.device)
-    device = batch.images.device.type
-    with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):
-        rows = draw_samples(networks, batch, styles)
-    save_grid(folder / "samples" / f"{images_seen:010d}.png", batch, rows, palette)
 
 
 def _seed(seed: int, images_seen: int) -> int:

@@ -28,7 +28,8 @@ from semsynth.training.objectives.pix2pixhd import Pix2PixHDObjective
 from semsynth.training.objectives.projected import ProjectedObjective
 from semsynth.training.objectives.sims import SIMSObjective
 from semsynth.training.objectives.spade import SpadeObjective
-from semsynth.training.recipe import ObjectiveSettings, Recipe, check_keywords
+from semsynth.training.recipe import check_keywords
+from semsynth.training.settings import ObjectiveSettings, Recipe
 
 __all__ = [
     "METHODS",

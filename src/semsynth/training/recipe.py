@@ -1,246 +1,23 @@
 """A recipe: one TOML file that says everything about a training run.
 
-Sections fill the frozen dataclasses below; a flag `--section.key value` overrides a value. The sections
-`generator`, `style_encoder` and `discriminator` hold keyword arguments of the classes they build. Unknown
-keys are refused with the nearest known one named. The settings in force are written beside the checkpoints.
+Sections fill the dataclasses of `semsynth.training.settings`; a flag `--section.key value` overrides a value.
+The sections `generator`, `style_encoder` and `discriminator` hold keyword arguments of the classes they
+build. Unknown keys are refused with the nearest known one named, and so are values that no run can use. The
+settings in force are written beside the checkpoints.
 """
 
 import dataclasses
 import difflib
 import inspect
-import json
 import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from semsynth.errors import SemsynthError
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """What is trained on, and how pictures become batches.
-
-    Attributes:
-        name: data set or layout, as `load_dataset` knows it; "auto" recognises a folder by its layout.
-        root: folder of the data set.
-        split: which part of it.
-        label_set: a label set of the package, or a labels.json; empty is the data set's own.
-        preprocess: geometry: resize_and_crop, crop, scale_width, scale_width_and_crop, scale_shortside,
-            scale_shortside_and_crop, fixed or none.
-        load_size: side in pixels pictures are resized to before cropping.
-        crop_size: side in pixels of what the networks see.
-        aspect_ratio: width / height, for "fixed".
-        flip: mirror half of the pictures.
-        cache: decode once into a memory-mapped file.
-        options: further keyword arguments of the data set, such as ADE20K's ids = "raw" or "shifted".
-    """
-
-    name: str = "auto"
-    root: str = ""
-    split: str = "train"
-    label_set: str = ""
-    preprocess: str = "resize_and_crop"
-    load_size: int = 286
-    crop_size: int = 256
-    aspect_ratio: float = 1.0
-    flip: bool = True
-    cache: bool = True
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ObjectiveSettings:
-    """What the networks minimise; a weight of 0 leaves a term out.
-
-    Attributes:
-        gan: hinge, ls, original or w.
-        adversarial: weight of the generator's adversarial term.
-        feature_matching: weight of feature matching.
-        perceptual: weight of the perceptual loss.
-        perceptual_network: "auto" is VGG-19 where its file is found, else EfficientNet-Lite0; or "vgg19",
-            "efficientnet-lite0".
-        perceptual_weights: one a stage; empty is the network's default.
-        vgg_file: VGG-19 weights; empty is torch's ordinary cache.
-        projected: weight of the adversarial term in the frozen network's features (spade-projected).
-        color: weight of the distance between colours averaged over large squares (spade-projected).
-        texture: weight of the distance between statistics of features over squares (spade-projected).
-        style: weight of the distance between statistics of a whole picture and those of the photograph whose
-            style it borrows, see `prior` (spade-projected).
-        class_style: weight of the same distance taken class by class, of what both pictures show
-            (spade-projected).
-        content: weight of the distance between deep features of such a picture and those of the photograph
-            of its own label map (spade-projected).
-        kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
-        prior_share: share of each batch drawn in styles from the prior instead of the photographs' own;
-            those pictures are not compared with their photographs, beside what `style` and `content` ask.
-        prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
-        labelmix: weight of LabelMix (OASIS).
-        augment: what the discriminator's pictures go through: any of color, translation, cutout.
-        reuse_fake: show the discriminator the generator's own fake of the step instead of drawing it anew
-            with the stepped generator, as published; saves a forward pass.
-    """
-
-    gan: str = "hinge"
-    adversarial: float = 1.0
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
-    perceptual_network: str = "auto"
-    perceptual_weights: tuple[float, ...] = ()
-    vgg_file: str = ""
-    projected: float = 1.0
-    color: float = 0.0
-    texture: float = 0.0
-    style: float = 0.0
-    class_style: float = 0.0
-    content: float = 0.0
-    kl: float = 0.05
-    prior_share: float = 0.0
-    prior: str = "normal"
-    labelmix: float = 0.0
-    augment: tuple[str, ...] = ()
-    reuse_fake: bool = False
-
-
-@dataclass(frozen=True)
-class OptimizerSettings:
-    """Adam for both sides.
-
-    Attributes:
-        lr_generator: learning rate of the generator and the style encoder.
-        lr_discriminator: learning rate of the discriminator.
-        beta1: decay of the first moment.
-        beta2: decay of the second moment.
-    """
-
-    lr_generator: float = 1e-4
-    lr_discriminator: float = 4e-4
-    beta1: float = 0.0
-    beta2: float = 0.9
-
-
-@dataclass(frozen=True)
-class InitSettings:
-    """How fresh weights are drawn, see `semsynth.ops.init.initialize`.
-
-    Attributes:
-        scheme: xavier, xavier_uniform, normal, kaiming, orthogonal or none.
-        gain: its gain.
-        spectral: "default" as the published training on GPUs, "scheme" as on a CPU.
-    """
-
-    scheme: str = "xavier"
-    gain: float = 0.02
-    spectral: str = "default"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stretch of training at one picture size; all weights are carried on.
-
-    Attributes:
-        images: how many training pictures it sees.
-        load_size: see `DataSettings`.
-        crop_size: see `DataSettings`.
-        batch_size: pictures a step.
-        outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
-            Where this changes, the generator's optimiser begins anew.
-    """
-
-    images: int
-    load_size: int
-    crop_size: int
-    batch_size: int
-    outer_only: bool = False
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How long, how fast and what is kept. Everything is counted in training pictures, not steps.
-
-    Attributes:
-        images: length of the run; with stages, their sum.
-        constant_images: learning rates fall linearly from here to zero at the end; 0 never.
-        batch_size: pictures a step, over all processes.
-        accumulate: parts a batch is cut into, for small memories.
-        recompute: keep only the inputs of the generator's blocks and compute them again in the backward pass,
-            for small memories.
-        precision: auto, float32 or bfloat16.
-        ema_images: half-life of the averaged generator; 0 keeps none.
-        ema_rampup: the half-life is at most this share of the pictures seen, so that an early average
-            forgets the first noise; 0 is none.
-        seed: of everything random.
-        workers: threads that read pictures.
-        log_images: pictures between lines of the log.
-        sample_images: pictures between sample grids.
-        checkpoint_images: pictures between checkpoints.
-        keep: how many checkpoints stay.
-        tensorboard: write the log and the sample grids as TensorBoard events too.
-        start_from: run or model folder whose weights the networks start with.
-    """
-
-    images: int = 1_000_000
-    constant_images: int = 0
-    batch_size: int = 1
-    accumulate: int = 1
-    recompute: bool = False
-    precision: str = "auto"
-    ema_images: int = 0
-    ema_rampup: float = 0.05
-    seed: int = 0
-    workers: int = 2
-    log_images: int = 500
-    sample_images: int = 10_000
-    checkpoint_images: int = 10_000
-    keep: int = 2
-    tensorboard: bool = False
-    start_from: str = ""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything about a run.
-
-    Attributes:
-        method: row of `semsynth.training.objective.METHODS`.
-        data: see `DataSettings`.
-        generator: keyword arguments of the method's generator, without the classes.
-        style_encoder: keyword arguments of `StyleEncoder`, or None for none.
-        discriminator: keyword arguments of the method's discriminator, without the classes.
-        objective: see `ObjectiveSettings`.
-        optimizer: see `OptimizerSettings`.
-        init: see `InitSettings`.
-        run: see `RunSettings`.
-        stages: see `Stage`; none is one stage of the settings in `data` and `run`.
-    """
-
-    method: str = "spade"
-    data: DataSettings = field(default_factory=DataSettings)
-    generator: dict[str, Any] = field(default_factory=dict)
-    style_encoder: dict[str, Any] | None = None
-    discriminator: dict[str, Any] = field(default_factory=dict)
-    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    init: InitSettings = field(default_factory=InitSettings)
-    run: RunSettings = field(default_factory=RunSettings)
-    stages: tuple[Stage, ...] = ()
-
-    def schedule(self) -> tuple[Stage, ...]:
-        """The stages, or the one that `data` and `run` describe."""
-        if self.stages:
-            return self.stages
-        return (Stage(self.run.images, self.data.load_size, self.data.crop_size, self.run.batch_size),)
-
-    def total_images(self) -> int:
-        """Length of the whole run."""
-        return sum(stage.images for stage in self.schedule())
-
-    def to_json(self) -> str:
-        """The settings as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+from semsynth.training.settings import Recipe
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable[Path] = ()) -> Recipe:
@@ -249,16 +26,26 @@ def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable
     Args:
         path: the file.
         overrides: "section.key=value" settings, in TOML's notation for the value; text may lack quotes.
+        variants: files that give only what they change, later ones over earlier. Stages in one of them take
+            the place of the length and the sizes given before.
 
     Raises:
-        SemsynthError: an unreadable file, an unknown key, a value of the wrong type.
+        SemsynthError: an unreadable file, an unknown key, a value of the wrong type or of no use.
     """
-    table = _read(path)
-    for variant in variants:
-        table = _merged(table, _read(variant))
+    files = (path, *variants)
+    table: dict[str, Any] = {}
+    given: set[str] = set()
+    for changes in map(_read, files):
+        if changes.get("stages"):
+            given.clear()
+        given |= _names(changes)
+        table = _merged(table, changes)
     for override in overrides:
-        _override(table, override)
-    return recipe_from_dict(table, " with ".join(map(str, (path, *variants))))
+        given.add(_override(table, override))
+    where = " with ".join(map(str, files))
+    recipe = recipe_from_dict(table, where)
+    _refuse_idle(recipe, given, where)
+    return recipe
 
 
 def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Recipe:
@@ -267,8 +54,12 @@ def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Rec
     Args:
         table: sections and values, as TOML or `Recipe.to_json` give them.
         where: what to name in errors.
+
+    Raises:
+        SemsynthError: an unknown key, a value of the wrong type or of no use.
     """
     recipe: Recipe = _fill(Recipe, table, where, "")
+    _check_stages(recipe, where)
     return recipe
 
 
@@ -298,7 +89,46 @@ def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _override(table: dict[str, Any], override: str) -> None:
+def _names(table: dict[str, Any]) -> set[str]:
+    """The settings in a table's sections, as section.key."""
+    sections = {name: values for name, values in table.items() if isinstance(values, dict)}
+    return {f"{name}.{key}" for name, values in sections.items() for key in values}
+
+
+def _refuse_idle(recipe: Recipe, given: set[str], where: str) -> None:
+    """Refuse those of the given settings that have no effect, because the stages say otherwise."""
+    for name in ("run.images", "run.batch_size", "data.load_size", "data.crop_size"):
+        section, key = name.split(".")
+        value = getattr(getattr(recipe, section), key)
+        theirs = {getattr(stage, key) for stage in recipe.schedule()}
+        if key == "images":
+            theirs = {recipe.total_images()}
+        if recipe.stages and name in given and theirs != {value}:
+            raise SemsynthError(
+                f"{where}: {name} is {value}, but the recipe has stages, and they say what {key} is; give "
+                "the stages anew in a variant TOML file, or drop them with --stages '[]'"
+            )
+
+
+def _check_stages(recipe: Recipe, where: str) -> None:
+    """Refuse stages that do not end where the next one begins, or of whose batches a share is nothing."""
+    for stage in recipe.stages[:-1]:
+        if stage.images % stage.batch_size:
+            raise SemsynthError(
+                f"{where}: a stage has images = {stage.images} and batch_size = {stage.batch_size}; where "
+                "another stage follows, images must be a multiple of batch_size"
+            )
+    share = recipe.objective.prior_share
+    for stage in recipe.schedule():
+        if 0 < share * stage.batch_size < 1:
+            raise SemsynthError(
+                f"{where}: objective.prior_share is {share}, which is not one picture of a batch of "
+                f"{stage.batch_size}; make it 0, or raise it or batch_size"
+            )
+
+
+def _override(table: dict[str, Any], override: str) -> str:
+    """Put a setting in; its name."""
     name, separator, text = override.partition("=")
     if not separator:
         raise SemsynthError(f"{override!r} is no setting; write section.key=value")
@@ -312,10 +142,11 @@ def _override(table: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise SemsynthError(f"{name}: {section} is a value, not a section")
     table[key] = value
+    return name
 
 
 def _fill(cls: Any, table: Mapping[str, Any], where: str, section: str) -> Any:
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     values = {}
     for key, value in table.items():
         if key not in hints:
@@ -329,6 +160,9 @@ def _fill(cls: Any, table: Mapping[str, Any], where: str, section: str) -> Any:
 
 def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
     origin = typing.get_origin(hint)
+    if origin is Annotated:
+        inner, allowed = typing.get_args(hint)
+        return _within(_convert(value, inner, where, name), allowed, where, name)
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return _fill(hint, value, where, name)
     if origin is types.UnionType:  # X | None
@@ -344,6 +178,16 @@ def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
         return value
     wanted = hint.__name__ if isinstance(hint, type) else str(hint)
     raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}")
+
+
+def _within(value: Any, allowed: Any, where: str, name: str) -> Any:
+    """Refuse a word that is not one of `allowed`, or a number below it."""
+    if isinstance(allowed, tuple):
+        if value not in allowed:
+            raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(allowed)}")
+    elif not value >= allowed:  # nor what is not a number
+        raise SemsynthError(f"{where}: {name} is {value}; it must be at least {allowed:g}")
+    return value
 
 
 def _unknown(key: str, known: list[str], where: str, section: str) -> SemsynthError:

@@ -1,5 +1,7 @@
 """Sample grids: the same label maps and styles, drawn again and again while a run goes on."""
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,51 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from semsynth.data.sample import Batch
+from semsynth.data.loader import in_order
+from semsynth.data.sample import Batch, Dataset
+from semsynth.data.transforms import Geometry
+from semsynth.errors import SemsynthError
+from semsynth.training.data import open_dataset
 from semsynth.training.objectives.base import Networks
+from semsynth.training.settings import DataSettings
+
+SAMPLES = 8
+PRIOR_ROWS = 3
+
+
+def fixed_batch(data: DataSettings, geometry: Geometry, dataset: Dataset, device: torch.device) -> Batch:
+    """The pictures every sample grid shows: evenly spaced ones of the validation split, else of this one.
+
+    Of pictures that come out at unlike sizes, those of the first one's size.
+    """
+    with contextlib.suppress(SemsynthError):
+        dataset = open_dataset(data, dataset.label_space, "val")
+    count = min(SAMPLES, len(dataset))
+    indices = [i * len(dataset) // count for i in range(count)]
+    return next(in_order(dataset, replace(geometry, training=False), count, indices=indices)).to(device)
+
+
+def write_samples(
+    path: Path, networks: Networks, batch: Batch, palette: NDArray[np.uint8], precision: torch.dtype
+) -> None:
+    """Draw a fixed batch, the same styles each time, and write the grid.
+
+    Args:
+        path: see `save_grid`.
+        networks: in evaluation mode.
+        batch: see `fixed_batch`.
+        palette: see `save_grid`.
+        precision: to compute in.
+    """
+    styles = None
+    if networks.generator.style_dim is not None:
+        rng = torch.Generator().manual_seed(0)
+        styles = torch.randn(PRIOR_ROWS, len(batch), networks.generator.style_dim, generator=rng)
+        styles = styles.to(batch.images.device)
+    device = batch.images.device.type
+    with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):
+        rows = draw_samples(networks, batch, styles)
+    save_grid(path, batch, rows, palette)
 
 
 def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> list[Tensor]:

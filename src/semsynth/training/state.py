@@ -8,13 +8,18 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semsynth.errors import SemsynthError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _DIGITS = 16
 _FULL = 2**20  # bytes left, where a write failed
@@ -66,6 +71,39 @@ def _reason(folder: Path, error: Exception) -> str:
     return str(error)
 
 
+@contextlib.contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Let no other process train in a run folder meanwhile; delete what a killed one left half-written.
+
+    The folder is free again when the process ends, however it ends. One that nothing was written to goes.
+
+    Args:
+        folder: of the run; made if missing.
+
+    Raises:
+        SemsynthError: another process trains there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / ".lock"
+    with lock.open("ab") as held:
+        if fcntl is not None:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise SemsynthError(
+                    f"another process trains in {folder}; wait for it, or choose another folder (-o FOLDER)"
+                ) from error
+        for leftover in (folder / "checkpoints").glob(".writing-*.tmp"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+        try:
+            yield
+        finally:
+            if list(folder.iterdir()) == [lock]:
+                lock.unlink()
+                folder.rmdir()
+
+
 def load_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
     """Read the newest checkpoint whose content matches its name.
 
@@ -79,9 +117,6 @@ def load_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | N
     Raises:
         SemsynthError: there are checkpoints, and none can be read.
     """
-    for leftover in folder.glob(".writing-*.tmp"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
     paths = _newest_first(folder)
     for path in paths:
         if _digest(path) == path.stem.partition("-")[2]:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from semsynth.models.base import check_labels
 from semsynth.models.published import require, translate
 from semsynth.ops.blocks import conv_norm
 from semsynth.ops.edges import instance_edges, one_hot
@@ -150,10 +151,14 @@ class MultiscaleDiscriminator(nn.Module):
             labels: (B,H,W) int64 ids; or (B,S,H,W) floating dense planes, edges last, for labels that are
                 soft or padded.
             instances: (B,H,W) instance ids, where used; None takes the boundaries between classes.
+
+        Raises:
+            SemsynthError: ids without a class; the look-up would read beyond its table.
         """
         with torch.no_grad():
             if labels.is_floating_point():
                 return [LabelInput(None, planes) for planes in self._halvings(labels)]
+            check_labels(labels, self.num_classes)
             dtype = cast(PatchDiscriminator, self.scales[0]).first.weight.dtype
             edges = None
             if self.uses_instances:

@@ -4,6 +4,7 @@ Qi et al., CVPR 2018. Layer norm throughout; a second head names the classes of 
 which keeps the picture true to the labels that were asked for, not those the canvas happens to have.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -48,13 +49,20 @@ class Refiner(nn.Module):
         self.to_image = nn.Conv2d(ups[-1], 3, 1)
         self.to_classes = nn.Conv2d(ups[-1], num_classes, 1)
 
-    def forward(self, labels: Tensor, pixels: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        labels: Tensor,
+        pixels: Tensor,
+        filled: Tensor,
+        run: Callable[[nn.Module, Tensor], Tensor] = nn.Module.__call__,
+    ) -> tuple[Tensor, Tensor]:
         """Draw.
 
         Args:
             labels: (B, H, W) int64 as the canvas has them, -1 for no class.
             pixels: (B, 3, H, W) the canvas in [0, 1].
             filled: (B, 1, H, W) 1 where the canvas holds something.
+            run: calls the stages, see `GeneratorModule.run`.
 
         Returns:
             the picture (B, 3, H, W), about [-1, 1] and not clamped, and logits of its classes (B, K, H, W).
@@ -63,14 +71,14 @@ class Refiner(nn.Module):
         canvas = torch.cat([planes, pixels, filled], 1)  # (B,K+4,H,W)
         maps = [canvas]
         for stage in self.encoder:
-            maps.append(stage(maps[-1]))
+            maps.append(run(stage, maps[-1]))
         x: Tensor | None = None
         for (
             stage
         ) in self.decoder:  # coarsest first; the last one, at full size, has only the canvas beside it
             size = maps[-1].shape[2:]
             beside = [_resize(canvas, size), maps.pop()] if len(maps) > 1 else [canvas]
-            x = stage(torch.cat([*beside, *([] if x is None else [_resize(x, size)])], 1))
+            x = run(stage, torch.cat([*beside, *([] if x is None else [_resize(x, size)])], 1))
         return self.to_image(x), self.to_classes(x)
 
 

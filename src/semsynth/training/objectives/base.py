@@ -89,10 +89,14 @@ class Material:
     say: Callable[[str], None]
 
     def pictures(self, count: int, batch_size: int) -> Iterator[Batch]:
-        """`count` pictures, evenly spread over the data set and cut from their centres."""
+        """`count` pictures, evenly spread over the data set and cut from their centres.
+
+        Several to a batch need one size; a geometry that leaves sizes unlike is given a crop for them.
+        """
         count = min(count, len(self.dataset))
         indices = [i * len(self.dataset) // count for i in range(count)]
-        still = replace(self.geometry, training=False)
+        geometry = self.geometry if batch_size == 1 else self.geometry.to_one_size()
+        still = replace(geometry, training=False)
         for batch in in_order(self.dataset, still, batch_size, indices=indices):
             yield batch.to(self.device)
 

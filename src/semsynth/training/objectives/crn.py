@@ -13,7 +13,7 @@ from semsynth.losses.crn import CalibratedPerceptualLoss
 from semsynth.models.crn import CRNGenerator
 from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
 from semsynth.training.objectives.perceptual import build_features
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 VGG19_TAPS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 

@@ -13,7 +13,7 @@ from semsynth.losses.labelmix import class_balance, fake_loss, label_mix, label_
 from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import draw_fake, fake_for_discriminator
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 
 class OASISObjective(Objective):

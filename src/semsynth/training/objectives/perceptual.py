@@ -10,7 +10,7 @@ from semsynth.errors import SemsynthError
 from semsynth.losses.perceptual import VGG19_WEIGHTS, perceptual_loss
 from semsynth.models.features import EfficientNetLite, Vgg19
 from semsynth.models.features.frozen import checkpoints_folder
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 # A fifth of each stage's relative distance, so that the published weight of 10 is of VGG-19's order here too.
 EFFICIENTNET_WEIGHTS = (0.2, 0.2, 0.2, 0.2, 0.1)

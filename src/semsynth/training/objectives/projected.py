@@ -21,7 +21,7 @@ from semsynth.ops.lookup import halved_shares
 from semsynth.training.objectives.base import Losses, Material, Networks, Step
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 TEXTURE_SQUARES = 4
 """Squares a side in the texture term."""

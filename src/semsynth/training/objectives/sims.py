@@ -23,7 +23,7 @@ from semsynth.ops.edges import one_hot
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
 from semsynth.training.objectives.crn import Reconstruction
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 SEMANTIC_WEIGHT = 10.0
 """Of the cross-entropy of the refiner's semantic head."""
@@ -88,7 +88,7 @@ class SIMSObjective(Objective):
             )
             for photo, labels, seed, key in zip(levels, maps, seeds, batch.keys, strict=True)
         ]
-        image, logits = generator.refine(*stack(canvases, maps.shape[1:], like=batch.images))
+        image, logits = generator.refine(*stack(canvases, maps.shape[1:], like=batch.images), generator.run)
         aligned = [
             self._alignment(generator, photos[i], maps[i], batch.labels[i], seed)
             for i, seed in enumerate(seeds)

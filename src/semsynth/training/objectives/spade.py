@@ -18,7 +18,7 @@ from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.style_encoder import reparameterize
 from semsynth.training.objectives.base import Losses, Networks, Objective, Step
 from semsynth.training.objectives.perceptual import Perceptual
-from semsynth.training.recipe import ObjectiveSettings
+from semsynth.training.settings import ObjectiveSettings
 
 PRIORS = ("normal", "photographs")
 """See `ObjectiveSettings.prior`."""

@@ -1,0 +1,96 @@
+"""Which pictures are made of which label maps, and that none is written over another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semsynth.errors import SemsynthError
+
+MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One label map, its instance map where there is one, and the pictures to be made of it."""
+
+    mask: Path
+    instances: Path | None
+    outputs: tuple[Path, ...]
+
+
+def plan(
+    masks: Sequence[Path],
+    output: Path,
+    *,
+    num: int = 1,
+    recursive: bool = False,
+    instances: Path | None = None,
+    sheet: Path | None = None,
+) -> list[Job]:
+    """Which pictures will be made of which label maps; folders keep their structure under `output`.
+
+    Raises:
+        SemsynthError: there are no label maps, or two pictures, or a picture and a map, would share a name.
+    """
+    if not 1 <= num <= 1000:
+        raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
+    if output.exists() and not output.is_dir():
+        raise SemsynthError(f"{output} is a file; -o takes a folder")
+    jobs = []
+    for mask, place in _find(masks, recursive):
+        stem = place.with_suffix("").as_posix()
+        names = [f"{stem}.png"] if num == 1 else [f"{stem}_{i + 1}.png" for i in range(num)]
+        outputs = tuple(output / name for name in names)
+        jobs.append(Job(mask, _partner(instances, place) if instances else None, outputs))
+    refuse_shared_names(jobs, sheet)
+    return jobs
+
+
+def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
+    """Refuse jobs that would write over each other's pictures or label maps, or a contact sheet that would.
+
+    Raises:
+        SemsynthError: two pictures, or a picture and a map, share a name.
+    """
+    taken = {} if sheet is None else {sheet: "the contact sheet"}
+    for job in jobs:
+        for path in job.outputs:
+            if path in taken:
+                raise SemsynthError(f"{taken[path]} and {job.mask} would both be drawn to {path}; rename one")
+            taken[path] = str(job.mask)
+    maps = {job.mask.resolve() for job in jobs}
+    for path, name in taken.items():
+        if path.resolve() in maps:
+            raise SemsynthError(f"drawing {name} would overwrite the label map {path}; choose another name")
+
+
+def _find(masks: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
+    """Label maps, each with its place below the output folder, in sorted order without repetition."""
+    found: dict[Path, Path] = {}
+    for given in masks:
+        if not given.exists():
+            raise SemsynthError(f"{given} does not exist")
+        if given.is_dir():
+            entries = given.rglob("*") if recursive else given.iterdir()
+            inside = sorted(p for p in entries if p.suffix.lower() in MASK_SUFFIXES and p.is_file())
+            visible = [p for p in inside if not p.name.startswith(".")]
+            if not visible:
+                more = "" if recursive else " (--recursive looks into sub-folders too)"
+                raise SemsynthError(f"{given} holds no image files{more}")
+            found.update((p, p.relative_to(given)) for p in visible)
+        else:
+            found[given] = Path(given.name)
+    return list(found.items())
+
+
+def _partner(folder: Path, place: Path) -> Path:
+    """The instance map of a label map: the same place and stem below `folder`.
+
+    Raises:
+        SemsynthError: there is none.
+    """
+    for suffix in MASK_SUFFIXES:
+        candidate = folder / place.with_suffix(suffix)
+        if candidate.is_file():
+            return candidate
+    raise SemsynthError(f"{folder} holds no instance map named {place.with_suffix('.png')}")

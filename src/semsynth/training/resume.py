@@ -1,0 +1,140 @@
+"""Going on with a run whose settings may have changed since."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from semsynth.errors import SemsynthError
+from semsynth.training import distributed
+from semsynth.training.objectives.base import Networks
+from semsynth.training.settings import Recipe
+from semsynth.training.start import fitting
+
+INDIFFERENT = {
+    "data.root",
+    "data.cache",
+    "stages",
+    *(
+        f"run.{name}"
+        for name in (
+            "images",
+            "recompute",
+            "workers",
+            "log_images",
+            "sample_images",
+            "checkpoint_images",
+            "keep",
+            "tensorboard",
+            "start_from",
+        )
+    ),
+}
+"""Settings that a finished run is not asked about: they say how long and how, not what is learned."""
+
+_LONGEST = 60  # characters of a value in a sentence
+
+
+def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], None]) -> None:
+    """Compare the recipe with the settings that a run had: say what changed, and keep the old ones beside.
+
+    Args:
+        folder: of the run; its config.json has the settings so far.
+        recipe: the settings from now on.
+        images_seen: pictures trained so far; 0 is a run that begins.
+        say: told what changed.
+
+    Raises:
+        SemsynthError: the run is finished, and was trained with other settings.
+    """
+    path = folder / "config.json"
+    if not images_seen or not path.exists():
+        return
+    before = dict(_flat(json.loads(path.read_text(encoding="utf-8"))))
+    now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
+    changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
+    if not changed:
+        return
+    listed = "; ".join(
+        f"{name} is {_short(now.get(name))}, was {_short(before.get(name))}" for name in changed
+    )
+    if images_seen >= recipe.total_images() and not INDIFFERENT.issuperset(changed):
+        raise SemsynthError(
+            f"{folder} holds a finished run of {images_seen} pictures with other settings: {listed}. Choose "
+            "another folder (-o FOLDER), or more pictures to go on with these settings"
+        )
+    say(f"settings changed: {listed}")
+    path.replace(folder / f"config-until-{images_seen:010d}.json")
+
+
+def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
+    """Refuse to go on with losses that look through another network.
+
+    Args:
+        before: the frozen networks of the run so far.
+        now: those at hand.
+
+    Raises:
+        SemsynthError: they differ, as when "auto" finds a file that was not there.
+    """
+    if before and now and list(before) != list(now):
+        raise SemsynthError(
+            f"this run's losses look through {', '.join(before)}, and would look through {', '.join(now)} "
+            f"from now on; add --objective.perceptual_network {before[0]}, or choose another folder (-o)"
+        )
+
+
+def load_weights(modules: dict[str, nn.Module], states: dict[str, Any], folder: Path) -> None:
+    """Give networks the weights of a checkpoint.
+
+    Raises:
+        SemsynthError: there are none for one of them, or of other shapes.
+    """
+    for name, module in modules.items():
+        title = name.replace("_", " ")
+        if name not in states:
+            raise SemsynthError(
+                f"the recipe has a {title}, the run in {folder} had none; choose another folder (-o FOLDER)"
+            )
+        with fitting(title, folder):
+            module.load_state_dict(states[name])
+
+
+def demand_one_start(images_seen: int, networks: Networks) -> None:
+    """Refuse to train where processes begin with different weights, each with its own disk's.
+
+    Raises:
+        SemsynthError: they do.
+    """
+    if distributed.world() == 1:
+        return
+    digest = hashlib.sha256()
+    for module in networks.modules().values():
+        for value in module.state_dict().values():
+            digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    begins = distributed.gather((images_seen, digest.hexdigest()))
+    if len(set(begins)) > 1:
+        seen = ", ".join(str(pictures) for pictures, _ in begins)
+        raise SemsynthError(
+            f"the processes begin with different weights (after {seen} pictures): every machine needs the "
+            "same run folder and the same run.start_from; share the folder, or copy it to each"
+        )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by their dotted names."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

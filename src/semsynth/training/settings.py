@@ -1,0 +1,238 @@
+"""The settings of a training run: what the sections of a recipe fill."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+# Beside its type, a setting's annotation holds the words that are allowed, or the least number that is.
+Positive = Annotated[int, 1]
+Natural = Annotated[int, 0]
+NonNegative = Annotated[float, 0.0]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """What is trained on, and how pictures become batches.
+
+    Attributes:
+        name: data set or layout, as `load_dataset` knows it; "auto" recognises a folder by its layout.
+        root: folder of the data set.
+        split: which part of it.
+        label_set: a label set of the package, or a labels.json; empty is the data set's own.
+        preprocess: geometry: resize_and_crop, crop, scale_width, scale_width_and_crop, scale_shortside,
+            scale_shortside_and_crop, fixed or none.
+        load_size: side in pixels pictures are resized to before cropping; with stages, theirs.
+        crop_size: side in pixels of what the networks see; with stages, theirs.
+        aspect_ratio: width / height, for "fixed".
+        flip: mirror half of the pictures.
+        cache: decode once into a memory-mapped file.
+        options: further keyword arguments of the data set, such as ADE20K's numbering = "raw" or "shifted".
+    """
+
+    name: str = "auto"
+    root: str = ""
+    split: str = "train"
+    label_set: str = ""
+    preprocess: str = "resize_and_crop"
+    load_size: Positive = 286
+    crop_size: Positive = 256
+    aspect_ratio: float = 1.0
+    flip: bool = True
+    cache: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """What the networks minimise.
+
+    A weight of 0 leaves a term out, but for `adversarial`, `projected` and `kl`: these are computed and
+    logged all the same, as 0.
+
+    Attributes:
+        gan: hinge, ls, original or w.
+        adversarial: weight of the generator's adversarial term.
+        feature_matching: weight of feature matching.
+        perceptual: weight of the perceptual loss.
+        perceptual_network: "auto" is VGG-19 where its file is found, else EfficientNet-Lite0; or "vgg19",
+            "efficientnet-lite0".
+        perceptual_weights: one a stage; empty is the network's default.
+        vgg_file: VGG-19 weights; empty is torch's ordinary cache.
+        projected: weight of the adversarial term in the frozen network's features (spade-projected).
+        color: weight of the distance between colours averaged over large squares (spade-projected).
+        texture: weight of the distance between statistics of features over squares (spade-projected).
+        style: weight of the distance between statistics of a whole picture and those of the photograph whose
+            style it borrows, see `prior` (spade-projected).
+        class_style: weight of the same distance taken class by class, of what both pictures show
+            (spade-projected).
+        content: weight of the distance between deep features of such a picture and those of the photograph
+            of its own label map (spade-projected).
+        kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
+        prior_share: share of each batch drawn in styles from the prior instead of the photographs' own, at
+            least one picture where it is not 0; those pictures are not compared with their photographs,
+            beside what `style` and `content` ask.
+        prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
+        labelmix: weight of LabelMix (OASIS).
+        augment: what the discriminator's pictures go through: any of color, translation, cutout.
+        reuse_fake: show the discriminator the generator's own fake of the step instead of drawing it anew
+            with the stepped generator, as published; saves a forward pass.
+    """
+
+    gan: Annotated[str, ("hinge", "ls", "original", "w")] = "hinge"
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
+    perceptual: float = 10.0
+    perceptual_network: str = "auto"
+    perceptual_weights: tuple[float, ...] = ()
+    vgg_file: str = ""
+    projected: float = 1.0
+    color: float = 0.0
+    texture: float = 0.0
+    style: float = 0.0
+    class_style: float = 0.0
+    content: float = 0.0
+    kl: float = 0.05
+    prior_share: NonNegative = 0.0
+    prior: Annotated[str, ("normal", "photographs")] = "normal"
+    labelmix: float = 0.0
+    augment: tuple[Annotated[str, ("color", "translation", "cutout")], ...] = ()
+    reuse_fake: bool = False
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """Adam for both sides.
+
+    Attributes:
+        lr_generator: learning rate of the generator and the style encoder.
+        lr_discriminator: learning rate of the discriminator.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+    """
+
+    lr_generator: NonNegative = 1e-4
+    lr_discriminator: NonNegative = 4e-4
+    beta1: float = 0.0
+    beta2: float = 0.9
+
+
+@dataclass(frozen=True)
+class InitSettings:
+    """How fresh weights are drawn, see `semsynth.ops.init.initialize`.
+
+    Attributes:
+        scheme: xavier, xavier_uniform, normal, kaiming, orthogonal or none.
+        gain: its gain.
+        spectral: "default" as the published training on GPUs, "scheme" as on a CPU.
+    """
+
+    scheme: Annotated[str, ("xavier", "xavier_uniform", "normal", "kaiming", "orthogonal", "none")] = "xavier"
+    gain: float = 0.02
+    spectral: Annotated[str, ("default", "scheme")] = "default"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training at one picture size; all weights are carried on.
+
+    Attributes:
+        images: how many training pictures it sees; a multiple of `batch_size` where another stage follows.
+        load_size: see `DataSettings`.
+        crop_size: see `DataSettings`.
+        batch_size: pictures a step.
+        outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
+            Where this changes, the generator's optimiser begins anew.
+    """
+
+    images: Positive
+    load_size: Positive
+    crop_size: Positive
+    batch_size: Positive
+    outer_only: bool = False
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How long, how fast and what is kept. Everything is counted in training pictures, not steps.
+
+    Attributes:
+        images: length of the run; with stages, their sum.
+        constant_images: learning rates fall linearly from here to zero at the end; 0 never.
+        batch_size: pictures a step, over all processes; with stages, theirs.
+        accumulate: parts a batch is cut into, for small memories.
+        recompute: keep only the inputs of the generator's blocks and compute them again in the backward pass,
+            for small memories.
+        precision: auto, float32 or bfloat16.
+        ema_images: half-life of the averaged generator; 0 keeps none.
+        ema_rampup: the half-life is at most this share of the pictures seen, so that an early average
+            forgets the first noise; 0 is none.
+        seed: of everything random.
+        workers: threads that read pictures.
+        log_images: pictures between lines of the log.
+        sample_images: pictures between sample grids.
+        checkpoint_images: pictures between checkpoints.
+        keep: how many checkpoints stay, at least 1.
+        tensorboard: write the log and the sample grids as TensorBoard events too.
+        start_from: run or model folder whose weights the networks start with.
+    """
+
+    images: Positive = 1_000_000
+    constant_images: Natural = 0
+    batch_size: Positive = 1
+    accumulate: Positive = 1
+    recompute: bool = False
+    precision: Annotated[str, ("auto", "float32", "bfloat16")] = "auto"
+    ema_images: Natural = 0
+    ema_rampup: NonNegative = 0.05
+    seed: int = 0
+    workers: Natural = 2
+    log_images: Positive = 500
+    sample_images: Positive = 10_000
+    checkpoint_images: Positive = 10_000
+    keep: Positive = 2
+    tensorboard: bool = False
+    start_from: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about a run.
+
+    Attributes:
+        method: row of `semsynth.training.objective.METHODS`.
+        data: see `DataSettings`.
+        generator: keyword arguments of the method's generator, without the classes.
+        style_encoder: keyword arguments of `StyleEncoder`, or None for none.
+        discriminator: keyword arguments of the method's discriminator, without the classes.
+        objective: see `ObjectiveSettings`.
+        optimizer: see `OptimizerSettings`.
+        init: see `InitSettings`.
+        run: see `RunSettings`.
+        stages: see `Stage`; none is one stage of the settings in `data` and `run`.
+    """
+
+    method: str = "spade"
+    data: DataSettings = field(default_factory=DataSettings)
+    generator: dict[str, Any] = field(default_factory=dict)
+    style_encoder: dict[str, Any] | None = None
+    discriminator: dict[str, Any] = field(default_factory=dict)
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    init: InitSettings = field(default_factory=InitSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    stages: tuple[Stage, ...] = ()
+
+    def schedule(self) -> tuple[Stage, ...]:
+        """The stages, or the one that `data` and `run` describe."""
+        if self.stages:
+            return self.stages
+        return (Stage(self.run.images, self.data.load_size, self.data.crop_size, self.run.batch_size),)
+
+    def total_images(self) -> int:
+        """Length of the whole run."""
+        return sum(stage.images for stage in self.schedule())
+
+    def to_json(self) -> str:
+        """The settings as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
