@@ -133,6 +133,29 @@ def test_a_photo_changes_only_where_its_map_does(client: Any) -> None:
     assert not np.array_equal(after, photo)
 
 
+def test_labels_of_the_largest_map_come_with_a_photo(client: Any) -> None:
+    ids = np.full((1024, 1024), SPACE.names.index("sea"), np.uint8)
+    files = {"photo": png(np.zeros((1024, 1024, 3), np.uint8)), "labels": ids.tobytes()}
+    answer = client.post("/api/photos", files=files, data={"width": "1024", "height": "1024"})
+    assert answer.status_code == 200, answer.text
+    assert base64.b64decode(answer.json()["labels"]) == ids.tobytes()
+
+
+def test_a_lost_photo_is_told_by_a_code(client: Any) -> None:
+    settings = {"settings": '{"photo": "' + "0" * 32 + '"}'}
+    answer = client.post("/api/synthesize", files={"map": png(landscape(SPACE, 64))}, data=settings)
+    assert answer.json()["code"] == "photo-lost"
+
+
+def test_the_style_is_that_of_the_whole_photo(client: Any) -> None:
+    wide = np.zeros((64, 256, 3), np.uint8)
+    wide[:, :64] = 255
+    style = client.post("/api/styles", files={"photo": png(wide)}).json()["vector"]
+    size = {"width": "64", "height": "64"}
+    photo = client.post("/api/photos", files={"photo": png(wide)}, data=size).json()["vector"]
+    assert style == photo == StandIn().encode(wide)
+
+
 def test_a_large_photo_keeps_its_own_pixels_in_large_pictures(client: Any) -> None:
     photo = np.random.default_rng(1).integers(0, 256, (512, 600, 3), np.uint8)
     size = {"width": "256", "height": "256"}
@@ -152,8 +175,8 @@ def test_a_large_photo_keeps_its_own_pixels_in_large_pictures(client: Any) -> No
             assert not np.array_equal(picture, kept)
     again = client.post(
         "/api/photos",
-        files={"photo": base64.b64decode(found["png"])},
-        data=size | {"labels": found["labels"]},
+        files={"photo": base64.b64decode(found["png"]), "labels": base64.b64decode(found["labels"])},
+        data=size,
     )
     assert again.json()["key"] == found["key"]
 
@@ -173,6 +196,17 @@ def test_projects_are_kept_and_forgotten(client: Any) -> None:
         answer = client.put(f"/api/projects/{name}", json=body)
         assert answer.status_code in (400, 404, 405), name
         assert answer.json()["error"].endswith((".", "Found", "Allowed"))
+    again = client.put("/api/projects/My%20lake", json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "name-taken")
+    assert client.put("/api/projects/My%20lake?replace=true", json=body).status_code == 204
+    window = base64.b64encode(np.full((32, 32), 200, np.uint8).tobytes()).decode()
+    for wrong, words in (
+        ({"label_set": "ade20k"}, "classes of ade20k"),
+        ({"layers": [{"name": "Background", "ids": window}]}, "Class 200"),
+    ):
+        answer = client.put("/api/projects/My%20lake?replace=true", json=body | wrong)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]
     assert client.delete("/api/projects/My%20lake").status_code == 204
     assert client.get("/api/projects/My%20lake").status_code == 400
 

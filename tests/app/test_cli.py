@@ -29,6 +29,12 @@ def test_a_port_in_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert f"port {port}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], port: str) -> None:
+    assert main(["app", "--port", port, "--no-browser", "--data", str(tmp_path)]) == 2
+    assert f"no port {port}" in capsys.readouterr().err
+
+
 @pytest.fixture
 def started(small_model: Path, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     options = ["--model", str(small_model), "--port", "0", "--no-browser", "--data", str(tmp_path)]

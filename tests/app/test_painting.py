@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsynth.app.look import SeedLook, Settings
-from semsynth.app.protocol import Format, PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.look import NamedLook, SeedLook, Settings
+from semsynth.app.protocol import Format, PaintRequest, Reason, Reply, pack_request, unpack_reply
 from tests.app.conftest import Served
 from tests.app.stand_in import StandIn
 from tests.app.test_security import BEARER, connect
@@ -79,3 +79,12 @@ def test_one_that_leaves_does_not_disturb_the_others(served: Served) -> None:
                 leaves.send(pack_request(PaintRequest(n, labels(1), Settings())))
             stays.send(pack_request(PaintRequest(n + 1, labels(2), Settings())))
             assert until_picture(stays, n + 1)[0].width == 64
+
+
+def test_a_lost_photo_is_told_by_its_reason(served: Served) -> None:
+    with connect(served, **BEARER) as socket:
+        for number, settings in ((1, Settings(photo="0" * 32)), (2, Settings(look=NamedLook(name="none")))):
+            socket.send(pack_request(PaintRequest(number, labels(1), settings)))
+            reply = unpack_reply(socket.recv(timeout=30))
+            assert (reply.kind, reply.number) == (Reply.ERROR, number)
+            assert (reply.reason is Reason.PHOTO_LOST) == (number == 1)

@@ -1,8 +1,10 @@
 """Project files: what is written is read back, and bombs, paths and nonsense are refused."""
 
+import errno
 import io
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ from hypothesis import strategies as st
 
 from semsynth.app.limits import Limits
 from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings
-from semsynth.app.projects import Layer, Project, Shelf, check_name, pack_ids, read_project, write_project
+from semsynth.app.projects import EMPTY, Layer, Project, pack_ids, read_project, write_project
+from semsynth.app.refusal import Refusal
+from semsynth.app.shelf import Shelf, check_name
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 
 LIMITS = Limits(max_body=1 << 20)
-PALETTE = LabelSpace.named("siftflow").palette()
+SPACE = LabelSpace.named("siftflow")
+PALETTE = SPACE.palette()
 
 
 def project(layers: int = 2, side: int = 32) -> Project:
@@ -29,7 +34,9 @@ def project(layers: int = 2, side: int = 32) -> Project:
         height=side,
         layers=[
             Layer(
-                name=f"Layer {i}", visible=i != 1, ids=pack_ids(rng.integers(0, 256, (side, side), np.uint8))
+                name=f"Layer {i}",
+                visible=i != 1,
+                ids=pack_ids(rng.choice([0, 5, SPACE.num_classes - 1, EMPTY], (side, side))),
             )
             for i in range(layers)
         ],
@@ -40,13 +47,23 @@ def project(layers: int = 2, side: int = 32) -> Project:
 
 def test_a_project_reads_back_and_writes_the_same_bytes() -> None:
     data = write_project(project(), PALETTE)
-    assert read_project(data, LIMITS) == project()
-    assert write_project(read_project(data, LIMITS), PALETTE) == data
+    assert read_project(data, LIMITS, SPACE) == project()
+    assert write_project(read_project(data, LIMITS, SPACE), PALETTE) == data
+
+
+def test_classes_the_model_does_not_have_are_refused() -> None:
+    found = project(1)
+    found.layers[0].ids = pack_ids(np.full((32, 32), 200, np.uint8))
+    with pytest.raises(SemsynthError, match="Class 200 at x=0, y=0 is unknown"):
+        read_project(write_project(found, PALETTE), LIMITS, SPACE)
+    other = project().model_copy(update={"label_set": "ade20k"})
+    with pytest.raises(SemsynthError, match="classes of ade20k"):
+        read_project(write_project(other, PALETTE), LIMITS, SPACE)
 
 
 def test_too_many_layers_are_refused() -> None:
     with pytest.raises(SemsynthError, match="16 layers"):
-        read_project(write_project(project(17), PALETTE), LIMITS)
+        read_project(write_project(project(17), PALETTE), LIMITS, SPACE)
 
 
 def test_a_bomb_is_refused() -> None:
@@ -55,7 +72,7 @@ def test_a_bomb_is_refused() -> None:
         archive.writestr("project.json", b" " * (20 << 20))
     assert len(out.getvalue()) < 1 << 16
     with pytest.raises(SemsynthError, match="far too large"):
-        read_project(out.getvalue(), LIMITS)
+        read_project(out.getvalue(), LIMITS, SPACE)
 
 
 def test_a_layer_of_a_billion_pixels_is_refused() -> None:
@@ -67,21 +84,21 @@ def test_a_layer_of_a_billion_pixels_is_refused() -> None:
         header[16:24] = (60_000).to_bytes(4, "big") * 2
         new.writestr("layers/0.png", bytes(header))
     with pytest.raises(SemsynthError, match=r"million|damaged"):
-        read_project(out.getvalue(), LIMITS)
+        read_project(out.getvalue(), LIMITS, SPACE)
 
 
 def test_paths_in_the_archive_are_never_looked_at(tmp_path: Path) -> None:
     out = io.BytesIO(write_project(project(1), PALETTE))
     with zipfile.ZipFile(out, "a") as archive:
         archive.writestr("../../evil.txt", b"evil")
-    assert read_project(out.getvalue(), LIMITS) == project(1)
+    assert read_project(out.getvalue(), LIMITS, SPACE) == project(1)
     assert not list(tmp_path.rglob("evil*"))
 
 
 @given(data=st.binary(max_size=300))
 def test_nonsense_is_refused(data: bytes) -> None:
     with pytest.raises(SemsynthError):
-        read_project(data, LIMITS)
+        read_project(data, LIMITS, SPACE)
 
 
 NONSENSE = st.recursive(
@@ -98,7 +115,7 @@ def test_nonsense_inside_is_refused(head: object) -> None:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("project.json", json.dumps(head))
     with pytest.raises(SemsynthError):
-        read_project(out.getvalue(), LIMITS)
+        read_project(out.getvalue(), LIMITS, SPACE)
 
 
 @pytest.mark.parametrize(
@@ -121,3 +138,48 @@ def test_whatever_is_let_through_stays_in_the_folder(tmp_path: Path, name: str) 
     assert [p.parent for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / "projects"]
     shelf.delete(name)
     assert not shelf.names()
+
+
+def test_another_project_is_replaced_only_when_told(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "projects", LIMITS)
+    shelf.save("lake", b"first")
+    with pytest.raises(Refusal, match="of this name already") as refused:
+        shelf.save("lake", b"second")
+    assert (refused.value.status, shelf.load("lake")) == (409, b"first")
+    shelf.save("lake", b"second", replace=True)
+    assert shelf.load("lake") == b"second"
+
+
+def test_projects_saved_at_once_are_never_mixed(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, LIMITS)
+    contents = [bytes([n]) * 200_000 for n in range(16)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda data: shelf.save("lake", data, replace=True), contents))
+        refused = [threads.submit(shelf.save, "sea", data).exception() for data in contents]
+    assert shelf.load("lake") in contents
+    assert sum(error is None for error in refused) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lake.zip", "sea.zip"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    shelf = Shelf(tmp_path, LIMITS)
+    shelf.save("lake", b"first")
+    monkeypatch.setattr("semsynth.imagefile.os.fsync", full)
+    with pytest.raises(Refusal, match="disk is full") as refused:
+        shelf.save("lake", b"second", replace=True)
+    assert refused.value.status == 507
+    assert str(tmp_path) not in str(refused.value)
+    assert shelf.load("lake") == b"first"
+    assert [p.name for p in tmp_path.iterdir()] == ["lake.zip"]
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "projects").write_text("no folder")
+    with pytest.raises(Refusal, match=r"could not be saved: .*\.$") as refused:
+        Shelf(tmp_path / "projects", LIMITS).save("lake", b"first")
+    assert refused.value.status == 507

@@ -16,6 +16,7 @@ from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
 from semsynth.app.protocol import PaintRequest, pack_request
 from semsynth.app.security import Gate, load_token
+from semsynth.errors import SemsynthError
 from tests.app.conftest import ROOT, TOKEN, Served
 
 httpx = pytest.importorskip("httpx")
@@ -48,6 +49,15 @@ def test_the_address_lets_in_and_hides_its_token(served: Served) -> None:
         assert "samesite=strict" in cookie
         assert fresh.get("/").status_code == 200
         assert fresh.get("/api/model").status_code == 200
+
+
+def test_an_old_address_does_not_lock_out_who_has_the_key(served: Served) -> None:
+    with httpx.Client(base_url=served.url, trust_env=False) as client:
+        client.get(f"/?token={TOKEN}")
+        answer = client.get("/?token=old")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert "set-cookie" not in answer.headers
+        assert client.get("/api/model").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -136,6 +146,15 @@ def test_the_token_is_the_owners_alone(tmp_path: Path) -> None:
     assert load_token(tmp_path / "new") == token
     assert stat.S_IMODE((tmp_path / "new" / "token").stat().st_mode) == 0o600
     assert load_token(tmp_path / "other") != token
+    assert load_token(tmp_path / "new", new=True) != token
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["token"]
+
+
+def test_a_folder_that_cannot_hold_the_key_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SemsynthError, match="--data"):
+            load_token(folder, new=True)
 
 
 HEADER = st.tuples(

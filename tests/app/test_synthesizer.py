@@ -1,5 +1,6 @@
 """The painter that ships: a real network behind the application."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from starlette.testclient import TestClient
 
 from semsynth.app.engine import Engine, Painted, PaintJob, PhotoJob, TakenApart
 from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings, VectorLook
 from semsynth.app.protocol import Format
 from semsynth.app.segmenter import PRETRAINED
+from semsynth.app.server import create_app
 from semsynth.app.synthesizer import SynthesizerPainter, load_painter, mix
+from semsynth.app.worker import Worker
 from semsynth.cli.edit import add_parser
 from semsynth.errors import SemsynthError
 from semsynth.labels import write_label_map
+from tests.app.conftest import TOKEN
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,21 @@ def test_a_style_is_never_a_path(painter: SynthesizerPainter, tmp_path: Path) ->
         painter.style(NamedLook(name=str(path)[-64:]))
     with pytest.raises(SemsynthError, match="16 numbers"):
         painter.style(VectorLook(vector=[1.0]))
+
+
+def test_a_photo_has_one_style_by_command_line_and_page(
+    small_model: Path, painter: SynthesizerPainter, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (60, 140, 3), np.uint8)
+    lying = Image.fromarray(pixels)
+    lying.getexif()[0x0112] = 6  # the camera was turned
+    lying.save(tmp_path / "photo.png", exif=lying.getexif())
+    turned = Image.fromarray(np.rot90(pixels, -1).copy())
+    app = create_app(Worker(partial(load_painter, small_model)), token=TOKEN, folder=tmp_path)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "localhost"}
+    with TestClient(app, headers=headers) as client:
+        answer = client.post("/api/styles", files={"photo": (tmp_path / "photo.png").read_bytes()})
+    assert answer.json()["vector"] == painter.synthesizer.encode_style(turned).tolist()
 
 
 def test_the_engine_edits_only_where_labels_changed(painter: SynthesizerPainter, labels: np.ndarray) -> None:

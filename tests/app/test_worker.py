@@ -1,6 +1,9 @@
 """The worker process: slow ones tell, dead ones are started again, and what cannot be loaded is said."""
 
 import asyncio
+import contextlib
+import multiprocessing
+import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +13,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from semsynth.app.engine import PaintJob
+from semsynth.app.engine import Engine, PaintJob, PhotoJob, work
+from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.refusal import Refusal
 from semsynth.app.server import create_app
 from semsynth.app.worker import Worker, WorkerBroke
 from semsynth.errors import SemsynthError
@@ -73,6 +78,44 @@ def test_a_model_that_cannot_be_loaded_is_said() -> None:
             await worker.describe()
 
     with_worker(missing, use)
+
+
+def listening() -> StandIn:
+    deaf = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    raise SemsynthError("deaf to Ctrl+C" if deaf else "listening to Ctrl+C")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot be blocked here")
+def test_the_worker_never_hears_an_interrupt() -> None:
+    async def use(worker: Worker) -> None:
+        with pytest.raises(SemsynthError, match="deaf to"):
+            await worker.describe()
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    with_worker(listening, use)
+
+
+def test_a_server_that_stops_while_the_model_loads_is_no_error() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        work(theirs, StandIn, 8)
+        work(theirs, missing, 8)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_as_many_photos_are_kept_as_the_limits_say() -> None:
+    engine = Engine(StandIn())
+    keys = [
+        engine.run(PhotoJob(np.full((16, 16, 3), n, np.uint8), segment=True)).key  # type: ignore[union-attr]
+        for n in range(Limits.max_photos + 1)
+    ]
+    for key, lost in ((keys[0], True), (keys[1], False)):
+        look = Settings(photo=key)
+        with pytest.raises(Refusal) if lost else contextlib.nullcontext():
+            engine.run(PaintJob(np.zeros((16, 16), np.uint8), look))
 
 
 def test_slow_pictures_are_announced(tmp_path: Path) -> None:

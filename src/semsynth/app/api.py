@@ -12,27 +12,29 @@ from pydantic import BaseModel, Field
 from semsynth.app.desk import Desk, desk_of, upload_bytes
 from semsynth.app.edit import resize
 from semsynth.app.engine import PaintJob, PhotoJob
-from semsynth.app.images import encode, read_photo
+from semsynth.app.images import encode, middle, read_photo
 from semsynth.app.look import MAX_SEED, NamedLook, SeedLook, Settings
 from semsynth.app.maps import read_map, to_base64, write_map
 from semsynth.app.painter import Card
 from semsynth.app.projects import (
     Project,
-    check_name,
     check_project,
+    ids_of_bytes,
     pack_ids,
     read_project,
     unpack_ids,
     write_project,
 )
 from semsynth.app.protocol import Format, check_labels, parse_settings
+from semsynth.app.shelf import check_name
 from semsynth.errors import SemsynthError
 
 
 class Problem(BaseModel):
-    """Why a request was refused, in one sentence."""
+    """Why a request was refused, in one sentence; with a code where a program can do something about it."""
 
     error: str
+    code: str = ""
 
 
 router = APIRouter(
@@ -41,6 +43,7 @@ router = APIRouter(
 WithDesk = Annotated[Desk, Depends(desk_of)]
 Index = Annotated[int, PathParameter(ge=0, le=10_000)]
 Side = Annotated[int | None, Form(ge=16, le=4096)]
+KINDS = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg"}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
@@ -82,14 +85,11 @@ async def style_thumbnail(desk: WithDesk, index: Index) -> Response:
 
 @router.post("/styles")
 async def style_of_photo(desk: WithDesk, photo: Annotated[UploadFile, File()]) -> dict[str, Any]:
-    """Take the style of a photograph: gives its style code and a thumbnail."""
+    """Take the style of a photograph, all of it: gives its style code and a thumbnail."""
     found = await desk.worker.describe()
     if not found.encodes:
         raise SemsynthError("This model has one look only; it cannot take the style of a photograph.")
-    height, width = found.image_size
-    pixels = await desk.aside(
-        read_photo, await upload_bytes(photo, desk.limits), desk.limits, (width, height)
-    )
+    pixels = await desk.aside(read_photo, await upload_bytes(photo, desk.limits), desk.limits)
     apart = await desk.worker.take_apart(PhotoJob(pixels))
     return {"vector": apart.vector, "thumbnail": await desk.aside(_thumbnail, pixels)}
 
@@ -112,15 +112,20 @@ async def photo_to_edit(
     photo: Annotated[UploadFile, File()],
     width: Annotated[int, Form(ge=16, le=4096)],
     height: Annotated[int, Form(ge=16, le=4096)],
-    labels: Annotated[str, Form(description="Its class ids in base 64, if known.", max_length=2 << 20)] = "",
+    labels: Annotated[
+        UploadFile | None, File(description="Its class ids, if known: a byte a pixel, row by row.")
+    ] = None,
 ) -> dict[str, Any]:
     """Hand in a photograph to be edited; gives its key, its labels and its style.
 
+    Its middle is edited, cut to the shape of the map; its style is that of the whole photograph.
     With ``labels``, those are taken; otherwise the segmenter finds them.
     """
     found = await desk.worker.describe()
     desk.limits.check_map(width, height)
-    known = unpack_ids(labels, width, height) if labels else None
+    known = None
+    if labels is not None:
+        known = ids_of_bytes(await upload_bytes(labels, desk.limits), width, height)
     if known is None and not found.segments:
         raise SemsynthError(
             "There is no segmenter for this model's classes, so photographs cannot be edited."
@@ -128,9 +133,10 @@ async def photo_to_edit(
     if known is not None:
         check_labels(known, found.label_space.num_classes)
     data, size = await upload_bytes(photo, desk.limits), (width, height)
-    large = await desk.aside(read_photo, data, desk.limits, size, desk.limits.max_scale)
+    whole = await desk.aside(read_photo, data, desk.limits)
+    large = await desk.aside(middle, whole, size, desk.limits.max_scale)
     pixels = large if large.shape[:2] == (height, width) else await desk.aside(resize, large, size)
-    apart = await desk.worker.take_apart(PhotoJob(pixels, known is None, known, large))
+    apart = await desk.worker.take_apart(PhotoJob(pixels, known is None, known, large, whole))
     assert apart.labels is not None
     return {
         "key": apart.key,
@@ -226,7 +232,9 @@ async def projects(desk: WithDesk) -> list[dict[str, Any]]:
 @router.post("/projects/read")
 async def read_project_file(desk: WithDesk, project: Annotated[UploadFile, File()]) -> Project:
     """Unpack a project file."""
-    return await desk.aside(read_project, await upload_bytes(project, desk.limits), desk.limits)
+    found = await desk.worker.describe()
+    data = await upload_bytes(project, desk.limits)
+    return await desk.aside(read_project, data, desk.limits, found.label_space)
 
 
 @router.post("/projects/write", responses=ZIP, response_class=Response)
@@ -238,15 +246,16 @@ async def write_project_file(desk: WithDesk, project: Project) -> Response:
 @router.get("/projects/{name}")
 async def load_project(desk: WithDesk, name: str) -> Project:
     """Open a saved project."""
+    found = await desk.worker.describe()
     data = await desk.aside(desk.shelf.load, check_name(name))
-    return await desk.aside(read_project, data, desk.limits)
+    return await desk.aside(read_project, data, desk.limits, found.label_space)
 
 
-@router.put("/projects/{name}", status_code=204)
-async def save_project(desk: WithDesk, name: str, project: Project) -> None:
-    """Save a project under a name."""
+@router.put("/projects/{name}", status_code=204, responses={409: {"model": Problem}, 507: {"model": Problem}})
+async def save_project(desk: WithDesk, name: str, project: Project, replace: bool = False) -> None:
+    """Save a project under a name; one of that name is replaced only where ``replace`` says so."""
     name = check_name(name)
-    await desk.aside(desk.shelf.save, name, await _packed(desk, project))
+    await desk.aside(desk.shelf.save, name, await _packed(desk, project), replace=replace)
 
 
 @router.delete("/projects/{name}", status_code=204)
@@ -257,7 +266,7 @@ async def delete_project(desk: WithDesk, name: str) -> None:
 
 async def _packed(desk: Desk, project: Project) -> bytes:
     found = await desk.worker.describe()
-    await desk.aside(check_project, project, desk.limits)
+    await desk.aside(check_project, project, desk.limits, found.label_space)
     return await desk.aside(write_project, project, found.label_space.palette())
 
 
@@ -279,13 +288,7 @@ def _card_picture(cards: tuple[Card, ...], index: int) -> Response:
     if index >= len(cards) or not cards[index].picture:
         raise SemsynthError("There is no such picture.")
     data = cards[index].picture
-    kind = (
-        "image/png"
-        if data.startswith(b"\x89PNG")
-        else "image/jpeg"
-        if data[:2] == b"\xff\xd8"
-        else "image/webp"
-    )
+    kind = next((kind for start, kind in KINDS.items() if data.startswith(start)), "image/webp")
     return Response(data, media_type=kind, headers={"Cache-Control": "max-age=3600"})
 
 

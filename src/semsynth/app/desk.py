@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from fastapi import Request, UploadFile
 
 from semsynth.app.limits import Limits
-from semsynth.app.projects import Shelf
+from semsynth.app.shelf import Shelf
 from semsynth.app.worker import Worker
 from semsynth.errors import SemsynthError
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
+from semsynth.app.refusal import PHOTO_LOST, Refusal
 from semsynth.errors import SemsynthError
 
 
@@ -95,11 +96,12 @@ class PhotoShelf:
         """Look up a photograph.
 
         Raises:
-            SemsynthError: It is not here any more, or has another size than the map.
+            Refusal: It is not here any more.
+            SemsynthError: It has another size than the map.
         """
         photo = self._photos.get(key)
         if photo is None:
-            raise SemsynthError("The photograph is not here any more; hand it in again.")
+            raise Refusal("The photograph is not here any more; hand it in again.", PHOTO_LOST)
         if photo.labels.shape != shape:
             raise SemsynthError("The label map has another size than the photograph it belongs to.")
         self._photos.move_to_end(key)

@@ -11,9 +11,11 @@ import numpy as np
 
 from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask, resize
 from semsynth.app.images import encode
+from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
 from semsynth.app.painter import Description, Painter
 from semsynth.app.protocol import Format
+from semsynth.app.refusal import Refusal
 from semsynth.errors import SemsynthError
 
 
@@ -33,12 +35,14 @@ class PhotoJob:
     """A photograph to take apart: its style, and its labels, found (``segment``) or given.
 
     ``large`` is the same, a whole number of times larger, where there is more of it than ``pixels``.
+    ``whole`` is all of the photograph, where they are its middle only: the style is that of all of it.
     """
 
     pixels: np.ndarray
     segment: bool = False
     labels: np.ndarray | None = None
     large: np.ndarray | None = None
+    whole: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,11 @@ class TakenApart:
 
 @dataclass(frozen=True)
 class Failure:
-    """A sentence for the client instead of a result."""
+    """A sentence for the client instead of a result; ``code`` as in :mod:`semsynth.app.refusal`."""
 
     sentence: str
     blame_client: bool = True
+    code: str = ""
 
 
 class Engine:
@@ -76,7 +81,7 @@ class Engine:
         max_photos: How many photographs are kept.
     """
 
-    def __init__(self, painter: Painter, max_photos: int = 8) -> None:
+    def __init__(self, painter: Painter, max_photos: int = Limits.max_photos) -> None:
         self.painter = painter
         self.description: Description = painter.describe()
         self.shelf = PhotoShelf(max_photos)
@@ -113,7 +118,8 @@ class Engine:
         return blend(photo.at(job.scale), pixels, mask)
 
     def _take_apart(self, job: PhotoJob) -> TakenApart:
-        vector = self.painter.encode(job.pixels) if self.description.encodes else []
+        whole = job.pixels if job.whole is None else job.whole
+        vector = self.painter.encode(whole) if self.description.encodes else []
         labels = self.painter.segment(job.pixels) if job.segment else job.labels
         key = (
             None
@@ -138,20 +144,31 @@ def work(connection: Connection, load: Callable[[], Painter], max_photos: int) -
     try:
         engine = Engine(load(), max_photos)
     except SemsynthError as error:
-        connection.send(Failure(str(error)))
+        _send(connection, Failure(str(error)))
         return
-    connection.send(engine.description)
-    while True:
+    answer: object = engine.description
+    while _send(connection, answer):
         try:
             job: Any = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(_attempt(engine, job))
+        answer = _attempt(engine, job)
+
+
+def _send(connection: Connection, answer: object) -> bool:
+    """Whether anybody is left to hear it: the server may have been stopped in the meantime."""
+    try:
+        connection.send(answer)
+    except OSError:
+        return False
+    return True
 
 
 def _attempt(engine: Engine, job: PaintJob | PhotoJob) -> Painted | TakenApart | Failure:
     try:
         return engine.run(job)
+    except Refusal as error:
+        return Failure(str(error), code=error.code)
     except SemsynthError as error:
         return Failure(str(error))
     except Exception:

@@ -43,14 +43,16 @@ def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWE
     return picture
 
 
-def read_photo(
-    data: bytes, limits: Limits, size: tuple[int, int] | None = None, times: int = 1
-) -> np.ndarray:
-    """Read a photograph upright, in colour.
+def read_photo(data: bytes, limits: Limits) -> np.ndarray:
+    """Read a whole photograph, turned as its camera says, in colour: (H, W, 3) uint8."""
+    return np.asarray(ImageOps.exif_transpose(open_picture(data, limits)).convert("RGB"))
+
+
+def middle(photo: np.ndarray, size: tuple[int, int], times: int = 1) -> np.ndarray:
+    """Cut a photograph to the shape of a map.
 
     Args:
-        data: The file.
-        limits: What is accepted.
+        photo: (H, W, 3) uint8.
         size: (width, height) to cover; the middle is kept and what overhangs is cut off. A photograph of
             exactly this size comes back untouched.
         times: Up to how many times larger than ``size``, a whole number, a larger photograph is kept.
@@ -58,13 +60,12 @@ def read_photo(
     Returns:
         (H, W, 3) uint8.
     """
-    picture = ImageOps.exif_transpose(open_picture(data, limits)).convert("RGB")
-    if size is not None:
-        most = max(1, min(times, picture.width // size[0], picture.height // size[1]))
-        size = (most * size[0], most * size[1])
-    if size is not None and picture.size != size:
-        picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+    height, width = photo.shape[:2]
+    most = max(1, min(times, width // size[0], height // size[1]))
+    size = (most * size[0], most * size[1])
+    if (width, height) == size:
+        return photo
+    return np.asarray(ImageOps.fit(Image.fromarray(photo), size, Image.Resampling.LANCZOS))
 
 
 def encode(

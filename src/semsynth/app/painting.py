@@ -7,7 +7,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from semsynth.app.desk import Desk
 from semsynth.app.engine import PaintJob
-from semsynth.app.protocol import PaintRequest, Reply, pack_reply, request_number, unpack_request
+from semsynth.app.protocol import PaintRequest, Reason, Reply, pack_reply, request_number, unpack_request
+from semsynth.app.refusal import PHOTO_LOST, Refusal
 from semsynth.app.worker import WorkerBroke
 from semsynth.errors import SemsynthError
 
@@ -104,7 +105,9 @@ class Seat:
             painted = await self._desk.worker.paint(take)
         except (SemsynthError, WorkerBroke) as error:
             # A worker that cannot be started never takes anything: its client is answered all the same.
-            await self._say(Reply.ERROR, (taken or self._take()).number, str(error))
+            lost = isinstance(error, Refusal) and error.code == PHOTO_LOST
+            reason = Reason.PHOTO_LOST if lost else Reason.OTHER
+            await self._say(Reply.ERROR, (taken or self._take()).number, str(error), reason=reason)
             return
         assert taken is not None
         message = pack_reply(
@@ -128,5 +131,14 @@ class Seat:
             told.add_done_callback(lambda task: task.cancelled() or task.exception())
         return request
 
-    async def _say(self, kind: Reply, number: int, sentence: str = "", seconds: float = 0.0) -> None:
-        await self._socket.send_bytes(pack_reply(kind, number, sentence.encode(), seconds=seconds))
+    async def _say(
+        self,
+        kind: Reply,
+        number: int,
+        sentence: str = "",
+        *,
+        seconds: float = 0.0,
+        reason: Reason = Reason.OTHER,
+    ) -> None:
+        message = pack_reply(kind, number, sentence.encode(), seconds=seconds, reason=reason)
+        await self._socket.send_bytes(message)

@@ -8,10 +8,7 @@ import base64
 import binascii
 import io
 import json
-import os
-import re
 import zipfile
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -20,12 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semsynth.app.images import map_png, open_picture
 from semsynth.app.limits import Limits
 from semsynth.app.look import Settings, explain
+from semsynth.app.protocol import check_labels
 from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
 
 EMPTY = 255
 """The id of a layer's pixel where the layers below show through."""
 
-_NAME = re.compile(r"^\w(?:[\w \-]{0,62}\w)?$")
 _MAX_JSON = 1 << 20
 
 
@@ -70,26 +68,21 @@ class Project(BaseModel):
     )
 
 
-def check_name(name: str) -> str:
-    """Let through only names that can never be a path.
+def check_project(project: Project, limits: Limits, space: LabelSpace) -> None:
+    """Refuse a project whose parts do not fit together, or not to the model.
+
+    Args:
+        project: Anybody's.
+        limits: What is accepted.
+        space: The classes of the model.
 
     Raises:
-        SemsynthError: There is anything in it but letters, digits, spaces, hyphens and underscores.
+        SemsynthError: A size is wrong, there are too many layers, or the classes are not the model's.
     """
-    name = name.strip()
-    if not _NAME.match(name) or len(name.encode()) > 200:
+    if project.label_set != space.name:
         raise SemsynthError(
-            "A project's name has up to 64 letters, digits, spaces, hyphens and underscores, no more."
+            f"The project uses the classes of {project.label_set}; this model has those of {space.name}."
         )
-    return name
-
-
-def check_project(project: Project, limits: Limits) -> None:
-    """Refuse a project whose parts do not fit together.
-
-    Raises:
-        SemsynthError: A size is wrong, or there are too many layers.
-    """
     limits.check_map(project.width, project.height)
     if len(project.layers) > limits.max_layers:
         raise SemsynthError(
@@ -98,9 +91,10 @@ def check_project(project: Project, limits: Limits) -> None:
     if project.active >= len(project.layers):
         raise SemsynthError("The project's active layer does not exist.")
     for layer in project.layers:
-        unpack_ids(layer.ids, project.width, project.height)
+        ids = unpack_ids(layer.ids, project.width, project.height)
+        check_labels(np.where(ids == EMPTY, 0, ids), space.num_classes)
     if project.photo:
-        unpack_ids(project.photo_labels, project.width, project.height)
+        check_labels(unpack_ids(project.photo_labels, project.width, project.height), space.num_classes)
         photo = open_picture(_from_base64(project.photo), limits, ("PNG",))
         if photo.size not in [
             (n * project.width, n * project.height) for n in range(1, limits.max_scale + 1)
@@ -110,7 +104,11 @@ def check_project(project: Project, limits: Limits) -> None:
 
 def unpack_ids(text: str, width: int, height: int) -> np.ndarray:
     """Read class ids (H, W) uint8 from base 64."""
-    data = _from_base64(text)
+    return ids_of_bytes(_from_base64(text), width, height)
+
+
+def ids_of_bytes(data: bytes, width: int, height: int) -> np.ndarray:
+    """Take bytes for class ids (H, W) uint8, row by row."""
     if len(data) != width * height:
         raise SemsynthError(
             f"A layer of {width}x{height} pixels has {width * height} bytes; {len(data)} were found."
@@ -160,14 +158,19 @@ def write_project(project: Project, palette: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def read_project(data: bytes, limits: Limits) -> Project:
+def read_project(data: bytes, limits: Limits, space: LabelSpace) -> Project:
     """Unpack a project from the bytes of a zip file.
 
     Only the entries a project has are read, by name, and each only up to the size it can rightly have, so
     neither a path in the archive nor a bomb can do anything.
 
+    Args:
+        data: The file.
+        limits: What is accepted.
+        space: The classes of the model.
+
     Raises:
-        SemsynthError: It is no project, or a damaged one.
+        SemsynthError: It is no project, a damaged one, or one of another label set.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -178,7 +181,7 @@ def read_project(data: bytes, limits: Limits) -> Project:
         raise SemsynthError(f"The project cannot be used: {explain(error)}.") from None
     except Exception:  # zipfile and zlib raise anything at all on hostile bytes
         raise SemsynthError("The file is not a semsynth project, or it is damaged.") from None
-    check_project(project, limits)
+    check_project(project, limits, space)
     return project
 
 
@@ -217,53 +220,3 @@ def _read_indexed(archive: zipfile.ZipFile, name: str, size: tuple[int, int], li
     if picture.mode not in ("P", "L") or picture.size != size:
         raise SemsynthError(f"The project's {name} is not an indexed PNG of {size[0]}x{size[1]} pixels.")
     return np.asarray(picture, dtype=np.uint8)
-
-
-class Shelf:
-    """The folder of saved projects.
-
-    Args:
-        folder: Created when the first project is saved.
-        limits: What is accepted.
-    """
-
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self.folder = folder
-        self.limits = limits
-
-    def names(self) -> list[tuple[str, float, int]]:
-        """List the projects, the newest first: (name, time saved in seconds since 1970, bytes)."""
-        found = [
-            (p.stem, p.stat().st_mtime, p.stat().st_size) for p in self.folder.glob("*.zip") if p.is_file()
-        ]
-        return sorted(found, key=lambda item: -item[1])
-
-    def save(self, name: str, data: bytes) -> None:
-        """Save a project under a name; an older one of that name is replaced in one step."""
-        path = self._path(name)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists() and len(self.names()) >= self.limits.max_projects:
-            raise SemsynthError(f"There are {self.limits.max_projects} projects already; delete some first.")
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-    def load(self, name: str) -> bytes:
-        """Read a project's file."""
-        try:
-            return self._path(name).read_bytes()
-        except FileNotFoundError:
-            raise SemsynthError("There is no project of this name.") from None
-
-    def delete(self, name: str) -> None:
-        """Delete a project."""
-        try:
-            self._path(name).unlink()
-        except FileNotFoundError:
-            raise SemsynthError("There is no project of this name.") from None
-
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{check_name(name)}.zip"

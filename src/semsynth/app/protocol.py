@@ -5,7 +5,8 @@ Both headers are 16 bytes, little endian, so that a page can read them with one 
     request   version u8 | kind u8 | format u8 | scale u8 | number u32
               | width u16 | height u16 | settings u16 | quality u8 | 0
               then ``settings`` bytes of JSON, then width*height class ids, one byte each, row by row
-    reply     version u8 | kind u8 | format u8 | 0 | number u32 | width u16 | height u16 | microseconds u32
+    reply     version u8 | kind u8 | format u8 | reason u8 | number u32
+              | width u16 | height u16 | microseconds u32
               then the picture, or a sentence in UTF-8
 """
 
@@ -40,6 +41,14 @@ class Reply(IntEnum):
     ERROR = 3
     STARTED = 4
     """Painting has begun; ``microseconds`` is how long pictures took lately."""
+
+
+class Reason(IntEnum):
+    """Why a request was answered with an error, where a client can do something about it by itself."""
+
+    OTHER = 0
+    PHOTO_LOST = 1
+    """The photograph under edit is not kept any more; hand it in again."""
 
 
 class Format(IntEnum):
@@ -175,10 +184,11 @@ def pack_reply(
     form: Format = Format.PNG,
     size: tuple[int, int] = (0, 0),
     seconds: float = 0.0,
+    reason: Reason = Reason.OTHER,
 ) -> bytes:
     """Write a reply; ``size`` is (width, height) in pixels."""
     microseconds = min(int(seconds * 1e6), 2**32 - 1)
-    return REPLY.pack(VERSION, kind, form, 0, number, *size, microseconds) + payload
+    return REPLY.pack(VERSION, kind, form, reason, number, *size, microseconds) + payload
 
 
 @dataclass(frozen=True)
@@ -192,12 +202,14 @@ class ReadReply:
     height: int
     seconds: float
     payload: bytes
+    reason: Reason = Reason.OTHER
 
 
 def unpack_reply(message: bytes) -> ReadReply:
     """Read a reply; the counterpart of :func:`pack_reply`, for clients written in Python."""
-    version, kind, form, _, number, width, height, microseconds = REPLY.unpack_from(message)
+    version, kind, form, reason, number, width, height, microseconds = REPLY.unpack_from(message)
     if version != VERSION:
         raise SemsynthError(f"The server speaks version {version} of the painting protocol, not {VERSION}.")
     payload = message[REPLY.size :]
-    return ReadReply(Reply(kind), number, Format(form), width, height, microseconds / 1e6, payload)
+    seconds = microseconds / 1e6
+    return ReadReply(Reply(kind), number, Format(form), width, height, seconds, payload, Reason(reason))

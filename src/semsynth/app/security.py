@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semsynth.app.limits import Limits
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import write_atomically
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -35,31 +37,43 @@ _HOST = re.compile(r"^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?$")
 OPEN_PATHS = frozenset({"/health"})
 
 
-def load_token(folder: Path) -> str:
+def load_token(folder: Path, *, new: bool = False) -> str:
     """Read the access token of this user, or make one.
 
     It is kept, readable by its owner alone, so that an open page finds its server again after a restart.
 
     Args:
         folder: Where the application keeps its data; created if missing.
+        new: Make one whether or not there is one.
+
+    Raises:
+        SemsynthError: The folder cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "token"
     try:
-        token = path.read_text("ascii").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
-        token = ""
+        folder.mkdir(parents=True, exist_ok=True)
+        token = "" if new else _read_token(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise SemsynthError(
+            f"The access key cannot be kept in {folder}: {reason}. Name another folder with --data."
+        ) from None
     if len(token) >= 32 and token.isascii():
         return token
     token = secrets.token_urlsafe(32)
-    temporary = path.with_name(f"token.{os.getpid()}.part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(token)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    before = os.umask(0o077)  # from its first byte on, nobody else may read it
+    try:
+        write_atomically(path, token.encode("ascii"))
+    finally:
+        os.umask(before)
     return token
+
+
+def _read_token(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
 
 
 class Gate:

@@ -1,5 +1,6 @@
 """The web server of the painting application. It never touches the model: the worker process does."""
 
+import hmac
 import logging
 import mimetypes
 from collections.abc import AsyncIterator
@@ -17,8 +18,9 @@ import semsynth
 from semsynth.app import api, painting
 from semsynth.app.desk import Desk
 from semsynth.app.limits import Limits
-from semsynth.app.projects import Shelf
+from semsynth.app.refusal import Refusal
 from semsynth.app.security import Gate, cookie_name
+from semsynth.app.shelf import Shelf
 from semsynth.app.worker import Worker, WorkerBroke
 from semsynth.errors import SemsynthError
 
@@ -64,7 +66,7 @@ def create_app(
         lifespan=lifespan,
     )
     _speak_in_sentences(app)
-    _serve_pages(app)
+    _serve_pages(app, token)
     app.include_router(api.router)
     app.include_router(painting.router)
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -74,6 +76,10 @@ def create_app(
 
 def _speak_in_sentences(app: FastAPI) -> None:
     """Every refusal is {"error": sentence}, and none says anything of the machine."""
+
+    @app.exception_handler(Refusal)
+    async def refused_by_code(_: Request, error: Refusal) -> Response:
+        return _problem(error.status, str(error), error.code)
 
     @app.exception_handler(SemsynthError)
     async def refused(_: Request, error: SemsynthError) -> Response:
@@ -99,30 +105,32 @@ def _speak_in_sentences(app: FastAPI) -> None:
         return _problem(500, "Something went wrong in the server; its terminal says what.")
 
 
-def _problem(status: int, sentence: str) -> Response:
+def _problem(status: int, sentence: str, code: str = "") -> Response:
     clean = sentence.encode("utf-8", "replace").decode()
-    return JSONResponse({"error": clean}, status_code=status)
+    return JSONResponse({"error": clean} | ({"code": code} if code else {}), status_code=status)
 
 
-def _serve_pages(app: FastAPI) -> None:
+def _serve_pages(app: FastAPI, token: str) -> None:
     mimetypes.add_type(
         "text/javascript", ".js"
     )  # some systems say otherwise, and browsers then refuse modules
 
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
-        if "token" in request.query_params:
-            answer = RedirectResponse("/", status_code=303)
+        offered = request.query_params.get("token")
+        if offered is None:
+            return FileResponse(STATIC / "index.html")
+        answer = RedirectResponse("/", status_code=303)
+        if hmac.compare_digest(offered.encode("utf-8", "replace"), token.encode()):
             answer.set_cookie(
                 cookie_name(request.scope),
-                request.query_params["token"],
+                token,
                 max_age=365 * 24 * 3600,
                 httponly=True,
                 samesite="strict",
                 secure=request.url.scheme == "https",
             )
-            return answer
-        return FileResponse(STATIC / "index.html")
+        return answer  # an address from before the key was changed does no harm to who has the new one
 
     @app.get("/api", include_in_schema=False)
     async def description() -> Response:

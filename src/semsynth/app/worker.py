@@ -2,13 +2,17 @@
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from semsynth.app.engine import Failure, Painted, PaintJob, PhotoJob, TakenApart, work
+from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
+from semsynth.app.refusal import Refusal
 from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
@@ -31,7 +35,7 @@ class Worker:
         max_photos: How many photographs the worker keeps.
     """
 
-    def __init__(self, load: Callable[[], Painter], max_photos: int = 8) -> None:
+    def __init__(self, load: Callable[[], Painter], max_photos: int = Limits.max_photos) -> None:
         self._load = load
         self._max_photos = max_photos
         self._lock = asyncio.Lock()  # wakes its waiters in the order they came, so every client has its turn
@@ -81,7 +85,7 @@ class Worker:
         task.add_done_callback(self._forget)
         answer = await asyncio.shield(task)
         if isinstance(answer, Failure):
-            raise SemsynthError(answer.sentence) if answer.blame_client else WorkerBroke(answer.sentence)
+            raise _error(answer)
         if not isinstance(answer, kind):
             raise WorkerBroke("The worker gave an answer to another question.")
         return answer
@@ -128,7 +132,8 @@ class Worker:
         process = context.Process(
             target=work, args=(theirs, self._load, self._max_photos), name="semsynth-worker", daemon=True
         )
-        process.start()
+        with _deaf_to_interrupts():
+            process.start()
         theirs.close()
         self._process = process
         try:
@@ -152,3 +157,22 @@ class Worker:
             if process.is_alive():
                 process.kill()
                 await asyncio.to_thread(process.join, 2.0)
+
+
+def _error(failure: Failure) -> Exception:
+    if not failure.blame_client:
+        return WorkerBroke(failure.sentence)
+    return Refusal(failure.sentence, failure.code) if failure.code else SemsynthError(failure.sentence)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """What is started in here never hears Ctrl+C, not even before its first line runs: the server ends it."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

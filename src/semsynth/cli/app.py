@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import uvicorn
 
+        from semsynth.app.limits import Limits
         from semsynth.app.security import load_token
         from semsynth.app.server import LOCAL_HOSTS, create_app
         from semsynth.app.worker import Worker
@@ -50,9 +51,7 @@ def run(args: argparse.Namespace) -> int:
             f"The painting application needs {error.name}; install it with: pip install 'semsynth[app]'"
         ) from None
     folder = args.data or data_folder()
-    if args.new_key:
-        (folder / "token").unlink(missing_ok=True)
-    token = load_token(folder)
+    token = load_token(folder, new=args.new_key)
     local = args.host in LOCAL_HOSTS
     if not local:
         print(
@@ -62,22 +61,22 @@ def run(args: argparse.Namespace) -> int:
         )
     listener = _listen(args.host, args.port)
     port = listener.getsockname()[1]
-    worker = Worker(partial(_load, args.model, args.segmenter, args.precision))
+    limits = Limits()
+    worker = Worker(partial(_load, args.model, args.segmenter, args.precision), limits.max_photos)
     app = create_app(
         worker,
         token=token,
         folder=folder,
+        limits=limits,
         hosts=LOCAL_HOSTS | {args.host, socket.gethostname().lower()},
         any_address=not local,
     )
-    from semsynth.app.limits import Limits
-
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
-        ws_max_size=Limits().max_message,
+        ws_max_size=limits.max_message,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=2,
     )
@@ -113,6 +112,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+    except OverflowError:
+        listener.close()
+        raise SemsynthError(f"There is no port {port}: ports are 0 to 65535; 0 takes a free one.") from None
     except OSError as error:
         listener.close()
         raise SemsynthError(

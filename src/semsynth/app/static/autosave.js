@@ -1,10 +1,14 @@
 // The drawing is kept by the browser after every step, and is there again after a crash or a reload.
 
+import { Signal } from "./signal.js";
+
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./pictures.js").Kept} Kept */
-/** @typedef {{project: Project, name: string, kept: Kept[]}} Saved */
+/** @typedef {{project: Project, name: string, keptAs: string | null, kept: Kept[], when?: number}} Saved */
 
-const STORE = "drawings", WAIT = 300;
+const STORE = "drawings", TAB = "semsynth.tab", WAIT = 300;
+/** Drawings kept per model, those of the tabs used last. */
+const MOST = 8;
 
 /** @returns {Promise<IDBDatabase>} */
 function database() {
@@ -16,20 +20,24 @@ function database() {
   });
 }
 
-/** Keeps one drawing per model. */
+/** Keeps one drawing per model and tab. */
 export class Autosave {
   /**
-   * @param {string} key
+   * @param {string} model what the drawings of one model have in common
    * @param {() => Saved} state
    */
-  constructor(key, state) {
-    this.key = key;
+  constructor(model, state) {
+    this.model = model;
+    this.key = "";
     this.state = state;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.enabled = false;
     /** Whether something is not saved yet. */
     this.busy = false;
+    this.told = false;
+    /** The browser does not store the drawing; emitted once. @type {Signal<void>} */
+    this.failed = new Signal();
     document.addEventListener("visibilitychange", () => this.flush());
     window.addEventListener("pagehide", () => this.flush());
   }
@@ -49,27 +57,80 @@ export class Autosave {
     try {
       const db = await database();
       const transaction = db.transaction(STORE, "readwrite");
-      transaction.objectStore(STORE).put(this.state(), this.key);
-      transaction.oncomplete = () => {
-        db.close();
-        this.busy = this.timer !== undefined;
-      };
+      const done = finished(transaction);
+      transaction.objectStore(STORE).put({ ...this.state(), when: Date.now() }, this.key);
+      await done.finally(() => db.close());
     } catch {
       // A browser that stores nothing paints all the same.
+      if (!this.told) this.failed.emit();
+      this.told = true;
     }
+    this.busy = this.timer !== undefined;
   }
 
-  /** @returns {Promise<Saved | null>} */
+  /**
+   * The drawing of this tab, or the newest one where the tab is new.
+   * @returns {Promise<Saved | null>}
+   */
   async load() {
     try {
+      this.key = `${this.model}/${await tab()}`;
       const db = await database();
-      return await new Promise((resolve) => {
-        const request = db.transaction(STORE).objectStore(STORE).get(this.key);
-        request.onsuccess = () => resolve(request.result ?? null);
-        request.onerror = () => resolve(null);
-      });
+      const transaction = db.transaction(STORE, "readwrite");
+      const done = finished(transaction);
+      const store = transaction.objectStore(STORE);
+      /** @type {{key: IDBValidKey, saved: Saved}[]} */
+      const found = [];
+      store.openCursor(IDBKeyRange.bound(this.model, `${this.model}/\uffff`)).onsuccess = (event) => {
+        const cursor = /** @type {IDBRequest<IDBCursorWithValue | null>} */ (event.target).result;
+        if (cursor) {
+          found.push({ key: cursor.key, saved: cursor.value });
+          cursor.continue();
+          return;
+        }
+        found.sort((a, b) => (b.saved.when ?? 0) - (a.saved.when ?? 0));
+        for (const { key } of found.slice(MOST)) if (key !== this.key) store.delete(key);
+      };
+      await done.finally(() => db.close());
+      return (found.find(({ key }) => key === this.key) ?? found[0])?.saved ?? null;
     } catch {
       return null;
     }
   }
+}
+
+/** @param {IDBTransaction} transaction @returns {Promise<void>} */
+function finished(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+/**
+ * A name for this tab that a reload does not change. A copy of a tab brings its original's along, and gets another.
+ * @returns {Promise<string>}
+ */
+async function tab() {
+  const old = sessionStorage.getItem(TAB);
+  if (old && (await claim(old))) return old;
+  const name = `${Date.now()}-${Math.random()}`;
+  sessionStorage.setItem(TAB, name);
+  await claim(name);
+  return name;
+}
+
+/**
+ * Take a name, if no other open tab has it.
+ * @param {string} name
+ * @returns {Promise<boolean>}
+ */
+function claim(name) {
+  if (!navigator.locks) return Promise.resolve(true); // browsers have it at secure addresses alone
+  return new Promise((resolve) => {
+    navigator.locks.request(`${TAB}.${name}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise(() => {}); // held until the tab is closed
+    });
+  });
 }

@@ -26,20 +26,10 @@ export class Colours {
     this.patterned = false;
     /** Per id the plain and the marked colour, as little endian RGBA. */
     this.table = new Uint32Array(512);
-    this.classes = classes;
     for (const { id, color } of classes) {
       this.table[2 * id] = pack(color);
       this.table[2 * id + 1] = pack(marked(color));
     }
-  }
-
-  /**
-   * @param {number} id
-   * @returns {string}
-   */
-  css(id) {
-    const color = this.classes[id]?.color ?? [128, 128, 128];
-    return `rgb(${color.join(" ")})`;
   }
 
   /**

@@ -9,6 +9,8 @@ import { Signal } from "./signal.js";
 
 export const FORMAT = { png: 0, jpeg: 1, webp: 2, rgb: 3 };
 const KIND = { picture: 1, superseded: 2, error: 3, started: 4 };
+/** Why a request was refused, where the page can do something about it by itself. */
+export const REASON = { photoLost: 1 };
 const VERSION = 1, HEADER = 16;
 
 /** The painting socket: see the guide of the painting application for its messages. */
@@ -23,7 +25,7 @@ export class Connection {
     this.waiting = new Map();
     /** @type {Signal<Picture>} */
     this.painted = new Signal();
-    /** @type {Signal<{number: number, sentence: string}>} */
+    /** @type {Signal<{number: number, reason: number, sentence: string}>} */
     this.refused = new Signal();
     /** @type {Signal<{number: number, seconds: number}>} */
     this.started = new Signal();
@@ -102,7 +104,7 @@ export class Connection {
       const width = head.getUint16(8, true), height = head.getUint16(10, true);
       this.painted.emit({ number, format: head.getUint8(2), width, height, seconds, delay, bytes });
     } else if (kind === KIND.error) {
-      this.refused.emit({ number, sentence: new TextDecoder().decode(bytes) });
+      this.refused.emit({ number, reason: head.getUint8(3), sentence: new TextDecoder().decode(bytes) });
     } else if (kind === KIND.superseded) {
       this.passed.emit(number);
     }

@@ -1,6 +1,7 @@
 import { fromBase64 } from "./bytes.js";
-import { dialog } from "./files.js";
+import { dialog } from "./dom.js";
 import { call, sendForm } from "./server.js";
+import { caption } from "./tiles.js";
 
 /**
  * @typedef {import("./types.js").Card} Card
@@ -33,17 +34,25 @@ export class Examples {
 
   startEmpty() {
     const { drawing, background } = this.studio;
-    this.photo.close();
-    this.studio.record("New drawing", () => drawing.replace(new Uint8Array(drawing.ids.length).fill(background)));
-    this.files.rename("Untitled");
+    this.begin("New drawing", new Uint8Array(drawing.ids.length).fill(background), "Untitled");
   }
 
   /** @param {Card} card */
   async start(card) {
-    const ids = await this.load(card);
-    this.photo.close();
-    this.studio.record(`Example ${card.name}`, () => this.studio.drawing.replace(ids));
-    this.files.rename(card.name);
+    this.begin(`Example ${card.name}`, await this.load(card), card.name);
+  }
+
+  /**
+   * @param {string} label
+   * @param {Uint8Array} ids
+   * @param {string} name
+   */
+  begin(label, ids, name) {
+    this.studio.exchange(label, () => {
+      this.studio.drawing.replace(ids);
+      this.photo.put(null);
+      this.files.rename(name);
+    });
   }
 
   /**
@@ -66,10 +75,7 @@ export class Examples {
     const tile = document.createElement("button");
     tile.className = "tile";
     tile.type = "button";
-    const text = document.createElement("span");
-    text.className = "tile-name";
-    text.textContent = name;
-    tile.append(shown, text);
+    tile.append(shown, caption(name));
     tile.addEventListener("click", () => {
       dialog("new").close();
       this.files.try(async () => action());

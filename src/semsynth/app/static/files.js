@@ -1,7 +1,8 @@
 import { download, fromBase64, pickFile, toBase64 } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
-import { button } from "./palette.js";
-import { call, sendForm, sendJson } from "./server.js";
+import { button, dialog, field } from "./dom.js";
+import { sendForm, sendJson } from "./server.js";
+import { Signal } from "./signal.js";
 
 /**
  * @typedef {import("./types.js").Project} Project
@@ -27,23 +28,24 @@ export class Files {
     this.photo = photo;
     this.settings = settings;
     this.name = "Untitled";
+    /** The saved project that this drawing is, which saving replaces. @type {string | null} */
+    this.keptAs = null;
+    /** @type {Signal<void>} */
+    this.renamed = new Signal();
     this.listen();
     this.offer();
   }
 
   listen() {
-    button("open", () => this.showOpen());
-    button("save", () => this.showSave());
     button("export", () => dialog("export").showModal());
     button("open-project", () => this.pick(".zip,application/zip", (file) => this.openProjectFile(file)));
     button("open-map", () => this.pick(PICTURES, (file) => this.openMap(file)));
-    button("open-photo", () => this.pick(PICTURES, (file) => this.photo.open(file)));
+    button("open-photo", () => this.pick(PICTURES, (file) => this.openPhoto(file)));
     button("save-file", () => this.try(() => this.exportProject()));
     button("export-picture", () => this.try(() => this.exportPicture()));
     button("export-map", () => this.try(() => this.exportMap()));
     button("export-both", () => this.try(() => this.exportPicture().then(() => this.exportMap())));
     button("export-project", () => this.try(() => this.exportProject()));
-    document.getElementById("save-form")?.addEventListener("submit", () => this.try(() => this.save()));
     document.addEventListener("dragover", (e) => e.preventDefault());
     document.addEventListener("drop", (e) => {
       e.preventDefault();
@@ -95,7 +97,7 @@ export class Files {
     await new Promise((resolve) => drop.addEventListener("close", resolve, { once: true }));
     if (drop.returnValue === "map") return this.openMap(file);
     if (drop.returnValue === "style") return this.styles.addPhoto(file);
-    if (drop.returnValue === "photo") return this.photo.open(file);
+    if (drop.returnValue === "photo") return this.openPhoto(file);
   }
 
   // Maps
@@ -105,9 +107,12 @@ export class Files {
     const { width, height } = this.studio.drawing;
     const form = { map: file, width: String(width), height: String(height) };
     const found = await (await sendForm("/api/maps/read", form)).json();
-    this.photo.close();
-    this.studio.record("Open map", () => this.studio.drawing.replace(fromBase64(found.ids)));
-    if (found.settings && !("photo" in found.settings && found.settings.photo)) this.styles.look = found.settings.look;
+    this.studio.exchange("Open map", () => {
+      this.studio.drawing.replace(fromBase64(found.ids));
+      this.photo.put(null);
+      if (found.settings && !found.settings.photo) this.styles.look = found.settings.look;
+      this.rename(this.name);
+    });
     this.studio.told.emit(["Map opened.", ...found.notes].join(" "));
   }
 
@@ -121,16 +126,30 @@ export class Files {
 
   // Pictures
 
+  /** Begin to edit a photograph. @param {Blob} file */
+  async openPhoto(file) {
+    this.studio.told.emit("Looking at the photo ...");
+    const found = await this.photo.send(file, null);
+    this.studio.exchange("Open photo", () => {
+      this.studio.drawing.replace(fromBase64(found.labels));
+      this.photo.begin(found);
+      const { vector, thumbnail } = found;
+      if (vector.length) this.styles.addOwn({ name: "photo", vector, thumbnail });
+      this.rename(this.name);
+    });
+    this.studio.told.emit("Paint where the photo shall change.");
+  }
+
   async exportPicture() {
     const { drawing } = this.studio;
-    const kind = /** @type {"png" | "jpeg" | "webp"} */ (value("export-format"));
+    const kind = /** @type {"png" | "jpeg" | "webp"} */ (field("export-format").value);
     const job = {
       ids: drawing.ids.slice(),
       width: drawing.width,
       height: drawing.height,
       settings: this.settings(),
       format: FORMAT[kind],
-      scale: Number(value("export-scale")),
+      scale: Number(field("export-scale").value),
     };
     await ask([job], (picture) => {
       const blob = new Blob([picture.bytes], { type: `image/${kind}` });
@@ -162,8 +181,9 @@ export class Files {
   /**
    * @param {Project} project
    * @param {string} name
+   * @param {string | null} [keptAs] the saved project that it is
    */
-  async openProject(project, name) {
+  async openProject(project, name, keptAs = null) {
     const { model, drawing } = this.studio;
     if (project.label_set !== model.label_set) {
       throw new Error(`The project uses the classes of ${project.label_set}; this model has those of ${model.label_set}.`);
@@ -171,18 +191,16 @@ export class Files {
     if (project.width !== drawing.width || project.height !== drawing.height) {
       throw new Error(`The project has ${project.width}x${project.height} pixels, this model ${drawing.width}x${drawing.height}.`);
     }
-    this.photo.close();
+    const photo = project.photo ? await this.photo.handIn(project) : null;
     const layers = project.layers.map(({ name, visible, ids }) => ({ name, visible, ids: fromBase64(ids) }));
-    this.studio.record("Open project", () => drawing.restore({ layers, active: project.active }));
-    this.styles.own = project.own_styles;
-    this.styles.look = project.settings.look;
-    this.rename(name);
-    if (project.photo) {
-      this.photo.feather = project.settings.feather ?? 8;
-      this.photo.everywhere = project.settings.everywhere ?? false;
-      await this.photo.resume(project.photo, project.photo_labels);
-    }
-    this.studio.told.emit("Project opened");
+    this.studio.exchange("Open project", () => {
+      drawing.restore({ layers, active: project.active });
+      this.photo.put(photo);
+      this.styles.own = project.own_styles;
+      this.styles.look = project.settings.look;
+      this.rename(name, keptAs);
+    });
+    if (photo?.key !== "") this.studio.told.emit("Project opened");
   }
 
   /** @param {File} file */
@@ -196,85 +214,18 @@ export class Files {
     download(await answer.blob(), `${this.name}.zip`);
   }
 
-  showSave() {
-    const name = /** @type {HTMLInputElement} */ (document.getElementById("save-name"));
-    name.value = this.name;
-    dialog("save").showModal();
-    name.select();
-  }
-
-  async save() {
-    const name = value("save-name").trim();
-    await sendJson(`/api/projects/${encodeURIComponent(name)}`, this.project(), "PUT");
-    this.rename(name);
-    this.studio.told.emit(`Saved as ${name}`);
-  }
-
-  async showOpen() {
-    dialog("open").showModal();
-    await this.try(() => this.listProjects());
-  }
-
-  async listProjects() {
-    const rows = await (await call("/api/projects")).json();
-    const list = /** @type {HTMLElement} */ (document.getElementById("projects"));
-    list.replaceChildren(...rows.map((/** @type {{name: string, saved: number}} */ row) => this.projectRow(row)));
-    if (!rows.length) list.textContent = "None yet.";
-  }
-
-  /** @param {{name: string, saved: number}} row */
-  projectRow({ name, saved }) {
-    const item = document.createElement("li");
-    const open = document.createElement("button");
-    open.type = "button";
-    open.className = "name";
-    open.textContent = name;
-    const when = document.createElement("small");
-    when.textContent = new Date(saved * 1000).toLocaleString();
-    open.append(when);
-    open.addEventListener("click", () => {
-      dialog("open").close();
-      this.try(async () => this.openProject(await (await call(`/api/projects/${encodeURIComponent(name)}`)).json(), name));
-    });
-    const remove = document.createElement("button");
-    remove.type = "button";
-    remove.textContent = "Delete";
-    remove.setAttribute("aria-label", `Delete ${name}`);
-    remove.addEventListener("click", () => {
-      if (remove.dataset.sure) {
-        this.try(async () => {
-          await call(`/api/projects/${encodeURIComponent(name)}`, { method: "DELETE" });
-          await this.listProjects();
-        });
-      } else {
-        remove.dataset.sure = "yes";
-        remove.textContent = "Really delete?";
-      }
-    });
-    item.append(open, remove);
-    return item;
-  }
-
-  /** @param {string} name */
-  rename(name) {
+  /**
+   * @param {string} name
+   * @param {string | null} [keptAs] the saved project that the drawing is; none where it is a new one
+   */
+  rename(name, keptAs = null) {
     this.name = name;
+    this.keptAs = keptAs;
     const shown = document.getElementById("project-name");
     if (shown) shown.textContent = name;
     document.title = `${name} - semsynth`;
+    this.renamed.emit();
   }
-}
-
-/**
- * @param {string} name
- * @returns {HTMLDialogElement}
- */
-export function dialog(name) {
-  return /** @type {HTMLDialogElement} */ (document.getElementById(`dialog-${name}`));
-}
-
-/** @param {string} id */
-function value(id) {
-  return /** @type {HTMLInputElement} */ (document.getElementById(id)).value;
 }
 
 /**

@@ -2,9 +2,11 @@
  * @typedef {import("./types.js").Rect} Rect
  * @typedef {import("./drawing.js").Drawing} Drawing
  * @typedef {import("./drawing.js").Stack} Stack
+ * @typedef {import("./types.js").Scene} Scene
  *
  * @typedef {{kind: "pixels", label: string, layer: number, rect: Rect, before: Uint8Array, after: Uint8Array}} PixelStep
- * @typedef {{kind: "stack", label: string, before: Stack, after: Stack}} StackStep
+ * @typedef {Stack & {scene: Scene | null}} Whole
+ * @typedef {{kind: "stack", label: string, before: Whole, after: Whole}} StackStep
  * @typedef {PixelStep | StackStep} Step
  */
 
@@ -20,6 +22,8 @@ export class History {
     this.done = [];
     /** @type {Step[]} */
     this.undone = [];
+    /** Set by whoever has more to a drawing than its layers. @type {{take: () => Scene, put: (scene: Scene) => void} | null} */
+    this.scene = null;
   }
 
   /** @param {Step} step */
@@ -33,11 +37,13 @@ export class History {
    * Do something to the layers as a whole, as one step.
    * @param {string} label
    * @param {() => void} action
+   * @param {boolean} all whether the step is about the scene as well
    */
-  record(label, action) {
-    const before = this.drawing.copy();
+  record(label, action, all) {
+    const state = () => ({ ...this.drawing.copy(), scene: (all && this.scene?.take()) || null });
+    const before = state();
     action();
-    this.push({ kind: "stack", label, before, after: this.drawing.copy() });
+    this.push({ kind: "stack", label, before, after: state() });
   }
 
   /** @returns {string | null} what was taken back */
@@ -60,11 +66,13 @@ export class History {
 
   /**
    * @param {Step} step
-   * @param {Uint8Array | Stack} state
+   * @param {Uint8Array | Whole} state
    */
   apply(step, state) {
     if (step.kind === "stack") {
-      this.drawing.restore(/** @type {Stack} */ (state));
+      const whole = /** @type {Whole} */ (state);
+      this.drawing.restore(whole);
+      if (whole.scene) this.scene?.put(whole.scene);
       return;
     }
     writeRect(this.drawing.layers[step.layer].ids, this.drawing.width, step.rect, /** @type {Uint8Array} */ (state));

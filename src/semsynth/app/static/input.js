@@ -115,7 +115,7 @@ export class Input {
     }
     if (before) this.fingers.set(e.pointerId, place);
     if (this.wiping === e.pointerId) {
-      this.view.wipe = Math.max(0, Math.min(1, place.x / this.view.canvas.clientWidth));
+      this.view.moveEdge(place.x / this.view.canvas.clientWidth);
     } else if (this.panning === e.pointerId) {
       this.view.panBy(e.movementX, e.movementY);
     } else if (this.active?.id === e.pointerId) {
@@ -185,7 +185,7 @@ export class Input {
 
   /** @param {KeyboardEvent} e */
   key(e) {
-    if (e.ctrlKey || e.metaKey) return;
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
     const step = e.shiftKey ? 1 : Math.max(4, Math.round(this.studio.size / 4));
     /** @type {Record<string, [number, number]>} */
     const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };

@@ -1,7 +1,6 @@
 // Which key does what.
 
-import { dialog } from "./files.js";
-import { press } from "./palette.js";
+import { dialog, press } from "./dom.js";
 import { remember } from "./preferences.js";
 import { TOOLS } from "./tools/index.js";
 

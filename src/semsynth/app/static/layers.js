@@ -1,6 +1,6 @@
+import { button, refill } from "./dom.js";
 import { EMPTY } from "./drawing.js";
 import { icon } from "./icons.js";
-import { button } from "./palette.js";
 
 /** @typedef {import("./studio.js").Studio} Studio */
 
@@ -115,6 +115,6 @@ export class Layers {
       row.append(eye, name);
       return row;
     });
-    this.list.replaceChildren(...rows.reverse());
+    refill(this.list, rows.reverse());
   }
 }

@@ -2,17 +2,20 @@
 
 import { Autosave } from "./autosave.js";
 import { Colours } from "./colours.js";
+import { REASON } from "./connection.js";
+import { button, dialog } from "./dom.js";
 import { Examples } from "./examples.js";
-import { dialog, Files } from "./files.js";
+import { Files } from "./files.js";
 import { fillIcons } from "./icons.js";
 import { Input } from "./input.js";
 import { keymap, ON_CANVAS, toggleFullscreen, togglePatterns, toggleTheme } from "./keymap.js";
 import { Layers } from "./layers.js";
 import { Live } from "./live.js";
-import { button, Palette } from "./palette.js";
+import { Palette } from "./palette.js";
 import { PhotoEdit } from "./photo.js";
 import { Pictures } from "./pictures.js";
 import { preference } from "./preferences.js";
+import { Projects } from "./projects.js";
 import { call } from "./server.js";
 import { fillSheet, listen } from "./shortcuts.js";
 import { Status } from "./status.js";
@@ -61,9 +64,11 @@ async function main() {
   /** @returns {Settings} */
   const settings = () => ({ look: styles.look, ...photo.settings });
   const styles = new Styles(studio, styleCards, settings);
-  const photo = new PhotoEdit(studio, styles);
+  const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
   const files = new Files(studio, styles, photo, settings);
+  studio.history.scene = scene(styles, photo, files);
+  new Projects(files);
   const layers = new Layers(studio);
   const pictures = new Pictures(studio, styles, view, live);
   const examples = new Examples(studio, exampleCards, files, photo, colours);
@@ -73,19 +78,25 @@ async function main() {
 
   for (const signal of [styles.changed, photo.changed]) signal.on(() => live.request());
   input.pointed = (p) => status.point(p);
-  live.connection.refused.on(({ sentence }) => {
-    if (/hand it in again/.test(sentence)) files.try(() => photo.again());
+  live.connection.refused.on(({ reason, sentence }) => {
+    if (reason === REASON.photoLost) files.try(() => photo.again());
     else studio.told.emit(sentence);
   });
 
   const autosave = new Autosave(`${model.name}/${model.label_set}/${model.width}x${model.height}`, () => ({
     project: files.project(),
     name: files.name,
+    keptAs: files.keptAs,
     kept: pictures.kept,
   }));
-  for (const signal of [studio.stepped, styles.changed, photo.changed, pictures.changed]) signal.on(() => autosave.soon());
+  autosave.failed.on(() => studio.told.emit("The browser does not keep the drawing (no room?); save it yourself."));
+  const events = [studio.stepped, styles.changed, photo.changed, pictures.changed, files.renamed];
+  for (const signal of events) signal.on(() => autosave.soon());
 
-  live.connection.linked.on(() => checkServer(model));
+  live.connection.linked.on((up) => {
+    checkServer(model);
+    if (up && photo.photo?.key === "") files.try(() => photo.again());
+  });
   wire({ studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs });
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
@@ -94,6 +105,29 @@ async function main() {
   document.documentElement.dataset.ready = "yes";
   // For tests, and for those who look under the bonnet.
   Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures, autosave } });
+}
+
+/**
+ * What a step of the history takes back beside the layers.
+ * @param {Styles} styles
+ * @param {PhotoEdit} photo
+ * @param {Files} files
+ */
+function scene(styles, photo, files) {
+  return {
+    take: () => ({
+      photo: photo.photo,
+      look: styles.look,
+      own: [...styles.own],
+      name: files.name,
+      keptAs: files.keptAs,
+    }),
+    put: (/** @type {import("./types.js").Scene} */ then) => {
+      photo.put(then.photo);
+      styles.restore(then.look, then.own);
+      files.rename(then.name, then.keptAs);
+    },
+  };
 }
 
 /**
@@ -118,11 +152,13 @@ async function checkServer(model) {
  */
 async function reopen(autosave, files, pictures, examples) {
   const saved = await autosave.load();
+  if (saved) {
+    pictures.kept = saved.kept;
+    pictures.build();
+  }
   await files.try(async () => {
     if (saved) {
-      await files.openProject(saved.project, saved.name);
-      pictures.kept = saved.kept;
-      pictures.build();
+      await files.openProject(saved.project, saved.name, saved.keptAs);
     } else if (examples.cards.length) {
       await examples.start(examples.cards[0]);
     }
@@ -146,6 +182,7 @@ function wire(parts) {
     /** @type {HTMLButtonElement} */ (document.getElementById("undo")).disabled = !studio.history.done.length;
     /** @type {HTMLButtonElement} */ (document.getElementById("redo")).disabled = !studio.history.undone.length;
   };
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => view.refresh());
   view.zoomed.on(showZoom);
   showZoom();
   studio.stepped.on(showSteps);
@@ -168,7 +205,7 @@ function wire(parts) {
     close.addEventListener("click", () => close.closest("dialog")?.close());
   }
   const sections = keymap(parts);
-  listen(sections, (e) => !e.ctrlKey && !e.metaKey && (parts.input.tool.press?.(studio, e.key) ?? false));
+  listen(sections, (key) => parts.input.tool.press?.(studio, key) ?? false);
   fillSheet(/** @type {HTMLElement} */ (document.getElementById("shortcuts")), [...sections, ON_CANVAS]);
 }
 

@@ -1,3 +1,4 @@
+import { button, press } from "./dom.js";
 import { icon } from "./icons.js";
 import { preference, remember } from "./preferences.js";
 
@@ -59,7 +60,9 @@ export class Palette {
     const id = this.studio.classId;
     if (!this.favourites.delete(id)) this.favourites.add(id);
     remember(this.favouriteKey, [...this.favourites]);
+    const focused = this.list.contains(document.activeElement);
     this.build();
+    if (focused) this.rows.get(id)?.focus();
   }
 
   /** Show for a moment where the chosen class is. */
@@ -193,20 +196,4 @@ export class Palette {
     }
     if (e.key in to) e.preventDefault();
   }
-}
-
-/**
- * @param {string} id
- * @param {() => void} action
- */
-export function button(id, action) {
-  document.getElementById(id)?.addEventListener("click", action);
-}
-
-/**
- * @param {string} id
- * @param {boolean} down
- */
-export function press(id, down) {
-  document.getElementById(id)?.setAttribute("aria-pressed", String(down));
 }

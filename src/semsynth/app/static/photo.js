@@ -1,123 +1,115 @@
 import { fromBase64 } from "./bytes.js";
+import { button, dialog, field } from "./dom.js";
 import { icon } from "./icons.js";
-import { button } from "./palette.js";
 import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
 
 /**
  * @typedef {import("./studio.js").Studio} Studio
- * @typedef {import("./styles.js").Styles} Styles
+ * @typedef {import("./types.js").EditedPhoto} EditedPhoto
+ * @typedef {import("./types.js").Project} Project
  * @typedef {import("./types.js").Settings} Settings
+ * @typedef {{key: string, png: string, labels: string, vector: number[], thumbnail: string}} Found
  */
+
+/** Width of the soft rim around a change, in pixels, until another is chosen. */
+const FEATHER = 8;
 
 /** The photograph under edit: the picture is the photograph, but for what was painted differently. */
 export class PhotoEdit {
-  /**
-   * @param {Studio} studio
-   * @param {Styles} styles
-   */
-  constructor(studio, styles) {
+  /** @param {Studio} studio */
+  constructor(studio) {
     this.studio = studio;
-    this.styles = styles;
-    /** The photograph as a PNG and its labels, in base 64, and the server's key for both.
-     * @type {{png: string, labels: string, key: string} | null} */
+    /** Never changed, only replaced: the steps of the history hold on to it. @type {EditedPhoto | null} */
     this.photo = null;
-    this.everywhere = false;
-    this.feather = 8;
     /** @type {Signal<void>} */
     this.changed = new Signal();
     this.chip = /** @type {HTMLElement} */ (document.getElementById("photo-chip"));
-    this.dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog-photo"));
-    this.listen();
+    this.everywhere = field("photo-everywhere");
+    this.feather = field("photo-feather");
+    this.chip.addEventListener("click", () => this.showDialog());
+    this.everywhere.addEventListener("change", () => this.adjust({ everywhere: this.everywhere.checked }));
+    this.feather.addEventListener("input", () => this.adjust({ feather: Number(this.feather.value) }));
+    button("photo-close", () => {
+      dialog("photo").close();
+      studio.exchange("Stop editing the photo", () => this.put(null));
+    });
   }
 
-  listen() {
-    const everywhere = /** @type {HTMLInputElement} */ (document.getElementById("photo-everywhere"));
-    const feather = /** @type {HTMLInputElement} */ (document.getElementById("photo-feather"));
-    this.chip.addEventListener("click", () => {
-      everywhere.checked = this.everywhere;
-      feather.value = String(this.feather);
-      this.dialog.showModal();
-    });
-    everywhere.addEventListener("change", () => {
-      this.everywhere = everywhere.checked;
-      this.changed.emit();
-    });
-    feather.addEventListener("input", () => {
-      this.feather = Number(feather.value);
-      const value = document.getElementById("photo-feather-value");
-      if (value) value.textContent = `${this.feather} px`;
-      this.changed.emit();
-    });
-    button("photo-close", () => {
-      this.dialog.close();
-      this.close();
-    });
+  showDialog() {
+    this.showValues();
+    dialog("photo").showModal();
+  }
+
+  showValues() {
+    if (!this.photo) return;
+    this.everywhere.checked = this.photo.everywhere;
+    this.feather.value = String(this.photo.feather);
+    const value = /** @type {HTMLElement} */ (document.getElementById("photo-feather-value"));
+    value.textContent = `${this.photo.feather} px`;
+  }
+
+  /** @param {Partial<EditedPhoto>} part */
+  adjust(part) {
+    if (!this.photo) return;
+    this.put({ ...this.photo, ...part });
+    this.showValues();
   }
 
   /** What the server must know about it. @returns {Partial<Settings>} */
   get settings() {
     if (!this.photo) return {};
-    return { photo: this.photo.key, feather: this.feather, everywhere: this.everywhere };
+    const { key, feather, everywhere } = this.photo;
+    return { ...(key ? { photo: key } : {}), feather, everywhere };
+  }
+
+  /** Edit another photograph, or none. @param {EditedPhoto | null} photo */
+  put(photo) {
+    this.photo = photo;
+    this.chip.hidden = !photo;
+    this.chip.replaceChildren(icon("photo"), "Editing a photo");
+    this.changed.emit();
+  }
+
+  /** @param {Found} found */
+  begin({ png, labels, key }) {
+    this.put({ png, labels, key, feather: FEATHER, everywhere: false });
   }
 
   /**
-   * Begin to edit a photograph.
-   * @param {Blob} file
+   * Hand in the photograph of a project. It is not lost should the server not take it: `again` tries once more.
+   * @param {Project} project
+   * @returns {Promise<EditedPhoto>}
    */
-  async open(file) {
-    this.studio.told.emit("Looking at the photo ...");
-    const found = await this.send(file, null);
-    this.take(found);
-    this.studio.record("Open photo", () => this.studio.drawing.replace(fromBase64(found.labels)));
-    if (found.vector.length) {
-      this.styles.addOwn({ name: "photo", vector: found.vector, thumbnail: found.thumbnail });
+  async handIn({ photo: png, photo_labels: labels, settings }) {
+    const { feather = FEATHER, everywhere = false } = settings;
+    try {
+      const { key } = await this.send(new Blob([fromBase64(png)]), labels);
+      return { png, labels, key, feather, everywhere };
+    } catch (error) {
+      this.studio.told.emit(/** @type {Error} */ (error).message);
+      return { png, labels, key: "", feather, everywhere };
     }
-    this.studio.told.emit("Paint where the photo shall change.");
   }
 
-  /**
-   * Go on with a photograph of a project, or hand it to a server that was started anew.
-   * @param {string} png in base 64
-   * @param {string} labels in base 64
-   */
-  async resume(png, labels) {
-    this.take(await this.send(new Blob([fromBase64(png)]), labels));
-    this.changed.emit();
-  }
-
-  /** The server has forgotten the photograph. */
+  /** The server does not have the photograph, or has it no longer. */
   async again() {
-    if (this.photo) await this.resume(this.photo.png, this.photo.labels);
-  }
-
-  close() {
-    this.photo = null;
-    this.show();
-    this.changed.emit();
+    if (!this.photo) return;
+    const { png, labels } = this.photo;
+    const { key } = await this.send(new Blob([fromBase64(png)]), labels);
+    if (this.photo?.png === png) this.put({ ...this.photo, key });
   }
 
   /**
    * @param {Blob} file
-   * @param {string | null} labels
-   * @returns {Promise<{key: string, png: string, labels: string, vector: number[], thumbnail: string}>}
+   * @param {string | null} labels in base 64, where they are known
+   * @returns {Promise<Found>}
    */
   async send(file, labels) {
     const { width, height } = this.studio.drawing;
     /** @type {Record<string, string | Blob>} */
     const fields = { photo: file, width: String(width), height: String(height) };
-    if (labels !== null) fields.labels = labels;
+    if (labels !== null) fields.labels = new Blob([fromBase64(labels)]);
     return (await sendForm("/api/photos", fields)).json();
-  }
-
-  /** @param {{key: string, png: string, labels: string}} found */
-  take(found) {
-    this.photo = { key: found.key, png: found.png, labels: found.labels };
-    this.show();
-  }
-
-  show() {
-    this.chip.hidden = !this.photo;
-    this.chip.replaceChildren(icon("photo"), "Editing a photo");
   }
 }

@@ -1,5 +1,5 @@
+import { button, refill } from "./dom.js";
 import { icon } from "./icons.js";
-import { button } from "./palette.js";
 import { Signal } from "./signal.js";
 
 /**
@@ -53,10 +53,11 @@ export class Pictures {
 
   /** @param {Kept} kept */
   restore(kept) {
-    if (kept.ids.length === this.studio.drawing.ids.length) {
-      this.studio.record("Return to a kept picture", () => this.studio.drawing.replace(kept.ids));
-    }
-    this.styles.look = kept.look;
+    const { drawing } = this.studio;
+    this.studio.exchange("Return to a kept picture", () => {
+      if (kept.ids.length === drawing.ids.length) drawing.replace(kept.ids);
+      this.styles.look = kept.look;
+    });
   }
 
   /** @param {Kept | null} kept shown in the place of the map; null ends it */
@@ -80,7 +81,7 @@ export class Pictures {
   build() {
     const empty = /** @type {HTMLElement} */ (document.getElementById("pictures-empty"));
     empty.hidden = this.kept.length > 0;
-    this.list.replaceChildren(...this.kept.map((kept, i) => this.card(kept, i)));
+    refill(this.list, this.kept.map((kept, i) => this.card(kept, i)), document.getElementById("keep"));
   }
 
   /**

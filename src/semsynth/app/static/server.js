@@ -5,10 +5,12 @@ export class Refusal extends Error {
   /**
    * @param {string} sentence
    * @param {number} status of HTTP, or 0 where there was no answer
+   * @param {string} [code] where a program can do something about it
    */
-  constructor(sentence, status) {
+  constructor(sentence, status, code = "") {
     super(sentence);
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -26,7 +28,7 @@ export async function call(path, init) {
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  throw new Refusal(body.error ?? `The server refused (${answer.status}).`, answer.status);
+  throw new Refusal(body.error ?? `The server refused (${answer.status}).`, answer.status, body.code);
 }
 
 /**

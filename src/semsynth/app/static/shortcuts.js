@@ -1,5 +1,8 @@
 // One table of all shortcuts: what it lists is what works, and the sheet shows it.
 
+import { field } from "./dom.js";
+import { preference, remember } from "./preferences.js";
+
 /**
  * @typedef {{keys: string, does: string, action: () => void}} Shortcut keys as KeyboardEvent.key, with modifiers
  *   before; without `does` it is not in the sheet
@@ -10,13 +13,21 @@
 const SHOWN = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Mod: "Ctrl", " ": "Space" };
 
 /**
+ * Whether Ctrl or its like is held. Windows says so of AltGr too, which only helps to type a character.
+ * @param {KeyboardEvent} e
+ */
+function withMod(e) {
+  return e.metaKey || (e.ctrlKey && !e.getModifierState("AltGraph"));
+}
+
+/**
  * Name the keys of an event the way the table does.
  * @param {KeyboardEvent} e
  * @returns {string}
  */
 export function keysOf(e) {
   const mods = [];
-  if (e.ctrlKey || e.metaKey) mods.push("Mod");
+  if (withMod(e)) mods.push("Mod");
   if (e.shiftKey && (e.key.length > 1 || /[a-z]/i.test(e.key))) mods.push("Shift");
   return [...mods, e.key.length === 1 ? e.key.toLowerCase() : e.key].join("+");
 }
@@ -24,18 +35,23 @@ export function keysOf(e) {
 /**
  * Listen for shortcuts everywhere but in text fields and open dialogs.
  * @param {Section[]} sections
- * @param {(e: KeyboardEvent) => boolean} first asked before the table; true when it took the key
+ * @param {(key: string) => boolean} first asked before the table of keys without Ctrl; true when it took the key
  */
 export function listen(sections, first) {
   const table = new Map(sections.flatMap((s) => s.shortcuts).map((s) => [s.keys, s.action]));
+  const single = field("single-keys"); // speech and slips of the hand press single keys: they can be switched off
+  single.checked = preference("single keys", true);
+  single.addEventListener("change", () => remember("single keys", single.checked));
   document.addEventListener("keydown", (e) => {
     const target = /** @type {Element} */ (e.target);
     const typing = target.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
-    const withMod = e.ctrlKey || e.metaKey;
-    if (document.querySelector("dialog[open]") || (typing && !withMod) || e.defaultPrevented) return;
+    const mod = withMod(e);
+    if (document.querySelector("dialog[open]") || (typing && !mod) || e.defaultPrevented) return;
+    if (e.altKey && !e.getModifierState("AltGraph")) return; // the browser's, or the system's
     if (typing && ["z", "y"].includes(e.key.toLowerCase())) return;
+    if (!mod && e.key.length === 1 && !single.checked) return;
     const action = table.get(keysOf(e));
-    if (!first(e)) {
+    if (mod || !first(e.key)) {
       if (!action) return;
       action();
     }

@@ -107,8 +107,26 @@ export class Studio {
    * @param {() => void} action
    */
   record(label, action) {
+    this.step(label, action, false);
+  }
+
+  /**
+   * Put another drawing in the place of this one, as one step: photograph and style are taken back with it.
+   * @param {string} label
+   * @param {() => void} action
+   */
+  exchange(label, action) {
+    this.step(label, action, true);
+  }
+
+  /**
+   * @param {string} label
+   * @param {() => void} action
+   * @param {boolean} all
+   */
+  step(label, action, all) {
     this.cancel();
-    this.history.record(label, action);
+    this.history.record(label, action, all);
     this.changed.emit();
     this.stepped.emit();
   }

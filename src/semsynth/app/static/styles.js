@@ -1,9 +1,9 @@
 import { pickFile } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
-import { icon } from "./icons.js";
-import { button, press } from "./palette.js";
+import { button, press, refill } from "./dom.js";
 import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
+import { candidate, tile, walkRadios } from "./tiles.js";
 
 /**
  * @typedef {import("./types.js").Card} Card
@@ -14,7 +14,7 @@ import { Signal } from "./signal.js";
  * @typedef {import("./studio.js").Studio} Studio
  */
 
-const MAX_SEED = 0xffffffff, VARIATIONS = 6;
+const MAX_SEED = 0xffffffff, VARIATIONS = 6, MOST_OWN = 32;
 /** The dice shows seeds below this, short enough to be read out; any other can be typed. */
 const DICE = 1_000_000;
 
@@ -83,6 +83,16 @@ export class Styles {
     if (this.second) this.adopt(this.second);
     this.build();
     this.changed.emit();
+  }
+
+  /**
+   * Return to a style, and to one's own styles of then; those that came since stay.
+   * @param {Look} look
+   * @param {OwnStyle[]} own
+   */
+  restore(look, own) {
+    this.own = [...own, ...this.own.filter((o) => !own.includes(o))].slice(0, MOST_OWN);
+    this.look = look;
   }
 
   /** A style code that came with a file gets a place in the gallery. @param {PlainLook} look */
@@ -163,7 +173,7 @@ export class Styles {
   /** @param {OwnStyle} style */
   addOwn(style) {
     this.own.push(style);
-    if (this.own.length > 32) this.own.shift();
+    if (this.own.length > MOST_OWN) this.own.shift();
     this.use({ vector: style.vector });
   }
 
@@ -182,9 +192,8 @@ export class Styles {
     /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
     press("lock-seed", this.seedLocked);
     const choices = this.choices();
-    this.gallery.replaceChildren(
-      ...choices.map((choice) => tile(choice, sameLook(choice.look, this.first), () => this.use(choice.look))),
-    );
+    const tiles = choices.map((choice) => tile(choice, sameLook(choice.look, this.first), () => this.use(choice.look)));
+    refill(this.gallery, tiles);
     const options = choices.map((choice, i) => new Option(choice.label, String(i)));
     this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
     const second = this.second;
@@ -250,74 +259,4 @@ function sameLook(a, b) {
   if ("seed" in a) return "seed" in b && a.seed === b.seed;
   if ("vector" in a) return "vector" in b && a.vector.length === b.vector.length && a.vector.every((v, i) => v === b.vector[i]);
   return "name" in b && !("vector" in b) && a.name === b.name;
-}
-
-/**
- * @param {{label: string, picture: string | null, look: PlainLook}} choice
- * @param {boolean} chosen
- * @param {() => void} action
- */
-function tile(choice, chosen, action) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "tile";
-  button.setAttribute("role", "radio");
-  button.setAttribute("aria-checked", String(chosen));
-  button.tabIndex = chosen ? 0 : -1;
-  if (choice.picture) {
-    const image = document.createElement("img");
-    image.src = choice.picture;
-    image.alt = "";
-    image.loading = "lazy";
-    button.append(image);
-  } else {
-    const blank = document.createElement("span");
-    blank.className = "blank";
-    blank.append(icon("seed" in choice.look ? "dice" : "photo"));
-    button.append(blank);
-  }
-  const name = document.createElement("span");
-  name.className = "tile-name";
-  name.textContent = choice.label;
-  button.append(name);
-  button.addEventListener("click", action);
-  return button;
-}
-
-/**
- * @param {number} number
- * @param {string} label
- */
-function candidate(number, label) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "tile";
-  button.disabled = true;
-  button.setAttribute("aria-label", label);
-  const image = document.createElement("img");
-  image.alt = "";
-  const name = document.createElement("span");
-  name.className = "tile-name";
-  name.textContent = String(number);
-  button.append(image, name);
-  return button;
-}
-
-/**
- * Arrow keys within a group of radio buttons.
- * @param {KeyboardEvent} e
- * @param {HTMLElement} group
- */
-export function walkRadios(e, group) {
-  const radios = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[role=radio]")]);
-  const here = radios.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-  /** @type {Record<string, number>} */
-  const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-  const step = steps[e.key];
-  if (!step || here < 0) return;
-  e.preventDefault();
-  const index = (here + step + radios.length) % radios.length;
-  radios[index].click();
-  const again = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[role=radio]")]);
-  again[index]?.focus();
 }

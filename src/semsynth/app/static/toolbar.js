@@ -1,5 +1,6 @@
+import { field } from "./dom.js";
 import { icon } from "./icons.js";
-import { walkRadios } from "./styles.js";
+import { walkRadios } from "./tiles.js";
 import { TOOLS } from "./tools/index.js";
 import { MODES } from "./view.js";
 
@@ -31,6 +32,9 @@ export class Toolbar {
       view.blend = Number(/** @type {HTMLInputElement} */ (e.target).value) / 100;
       view.refresh();
     });
+    const edge = field("wipe");
+    edge.addEventListener("input", () => view.moveEdge(Number(edge.value) / 100));
+    view.wiped.on(() => (edge.value = String(Math.round(view.wipe * 100))));
     studio.chosen.on(() => this.showSize());
     this.choose(input.tool);
     this.setMode(view.mode);
@@ -71,6 +75,7 @@ export class Toolbar {
     this.view.setMode(known);
     check(this.views, `view-${known}`);
     /** @type {HTMLElement} */ (document.getElementById("blend-control")).hidden = known !== "overlay";
+    /** @type {HTMLElement} */ (document.getElementById("wipe-control")).hidden = known !== "wipe";
   }
 
   nextMode() {

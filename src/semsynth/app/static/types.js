@@ -15,6 +15,11 @@
  * @typedef {{look: Look, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
  *
+ * @typedef {{png: string, labels: string, key: string, feather: number, everywhere: boolean}} EditedPhoto a PNG and
+ *   its class ids, in base 64; the server's key for both, or nothing while it does not have them
+ * @typedef {{photo: EditedPhoto | null, look: Look, own: OwnStyle[], name: string, keptAs: string | null}} Scene
+ *   what belongs to a drawing but lies beside its layers
+ *
  * @typedef {{name: string, visible: boolean, ids: string}} PackedLayer
  * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,
  *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string}} Project

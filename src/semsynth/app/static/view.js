@@ -55,6 +55,8 @@ export class View {
     this.stale = { map: true, all: true };
     /** @type {Signal<void>} */
     this.zoomed = new Signal();
+    /** The wipe's edge has moved. @type {Signal<void>} */
+    this.wiped = new Signal();
 
     studio.changed.on(() => this.refresh(true));
     studio.chosen.on(() => this.refresh());
@@ -175,6 +177,13 @@ export class View {
     if (this.found === id) return;
     this.found = id;
     this.refresh(true);
+  }
+
+  /** @param {number} share of the canvas that lies left of the wipe's edge */
+  moveEdge(share) {
+    this.wipe = Math.max(0, Math.min(1, share));
+    this.wiped.emit();
+    this.refresh();
   }
 
   /** The place of the wipe's edge on the canvas, or -1. */

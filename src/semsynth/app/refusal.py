@@ -1,0 +1,25 @@
+"""Refusals that a program tells apart by more than their sentence."""
+
+from semsynth.errors import SemsynthError
+
+PHOTO_LOST = "photo-lost"
+"""The photograph under edit is not kept any more; the client hands it in again."""
+NAME_TAKEN = "name-taken"
+"""A project of this name exists, and the request did not say to replace it."""
+NOT_STORED = "not-stored"
+"""The disk is full, or the folder of projects cannot be used."""
+
+
+class Refusal(SemsynthError):
+    """A refusal with a code that stays the same when its sentence is worded anew.
+
+    Args:
+        sentence: For the user.
+        code: One of the words above.
+        status: Of HTTP.
+    """
+
+    def __init__(self, sentence: str, code: str, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.status = status

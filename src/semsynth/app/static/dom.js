@@ -1,0 +1,45 @@
+// Small helpers for the elements of the page.
+
+/**
+ * @param {string} id
+ * @param {() => void} action
+ */
+export function button(id, action) {
+  document.getElementById(id)?.addEventListener("click", action);
+}
+
+/**
+ * @param {string} id
+ * @param {boolean} down
+ */
+export function press(id, down) {
+  document.getElementById(id)?.setAttribute("aria-pressed", String(down));
+}
+
+/**
+ * @param {string} name
+ * @returns {HTMLDialogElement}
+ */
+export function dialog(name) {
+  return /** @type {HTMLDialogElement} */ (document.getElementById(`dialog-${name}`));
+}
+
+/** @param {string} id */
+export function field(id) {
+  return /** @type {HTMLInputElement} */ (document.getElementById(id));
+}
+
+/**
+ * Give a list other rows; the keyboard's focus stays at its place in the list.
+ * @param {HTMLElement} list
+ * @param {(Node | string)[]} rows
+ * @param {HTMLElement | null} [otherwise] has the focus when no button is left
+ */
+export function refill(list, rows, otherwise = null) {
+  const buttons = () => [...list.querySelectorAll("button")];
+  const here = buttons().findIndex((found) => found === document.activeElement);
+  list.replaceChildren(...rows);
+  if (here < 0) return;
+  const now = buttons();
+  (now[Math.min(here, now.length - 1)] ?? otherwise)?.focus({ preventScroll: true });
+}

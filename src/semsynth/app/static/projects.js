@@ -1,0 +1,112 @@
+import { button, dialog, field, refill } from "./dom.js";
+import { call, sendJson } from "./server.js";
+
+/**
+ * @typedef {import("./files.js").Files} Files
+ * @typedef {{name: string, saved: number}} Row
+ */
+
+/** The projects that are kept here: saving, the list, opening, deleting. */
+export class Projects {
+  /** @param {Files} files */
+  constructor(files) {
+    this.files = files;
+    this.list = /** @type {HTMLElement} */ (document.getElementById("projects"));
+    this.name = field("save-name");
+    this.saveButton = /** @type {HTMLButtonElement} */ (document.getElementById("save-here"));
+    button("open", () => this.showOpen());
+    button("save", () => this.showSave());
+    this.name.addEventListener("input", () => this.ask(false));
+    document.getElementById("save-form")?.addEventListener("submit", (e) => {
+      e.preventDefault(); // stays open while there is something to ask
+      this.save();
+    });
+  }
+
+  showSave() {
+    this.name.value = this.files.name;
+    this.ask(false);
+    dialog("save").showModal();
+    this.name.select();
+  }
+
+  /**
+   * Ask whether another project shall be replaced, or ask no more.
+   * @param {boolean} taken
+   */
+  ask(taken) {
+    this.sure = taken;
+    this.saveButton.textContent = taken ? "Replace?" : "Save";
+    const note = /** @type {HTMLElement} */ (document.getElementById("save-note"));
+    note.textContent = taken ? "Another project has this name; it would be lost." : "";
+  }
+
+  async save() {
+    const { files } = this;
+    const name = this.name.value.trim();
+    const replace = this.sure || name === files.keptAs;
+    try {
+      await sendJson(`${address(name)}?replace=${replace}`, files.project(), "PUT");
+      files.rename(name, name);
+      files.studio.told.emit(`Saved as ${name}`);
+    } catch (error) {
+      const refusal = /** @type {import("./server.js").Refusal} */ (error);
+      if (refusal.code === "name-taken") return this.ask(true);
+      files.studio.told.emit(refusal.message);
+    }
+    dialog("save").close();
+  }
+
+  async showOpen() {
+    dialog("open").showModal();
+    await this.files.try(() => this.fill());
+  }
+
+  async fill() {
+    /** @type {Row[]} */
+    const rows = await (await call("/api/projects")).json();
+    const shown = rows.length ? rows.map((row) => this.row(row)) : ["None yet."];
+    refill(this.list, shown, document.getElementById("open-project"));
+  }
+
+  /** @param {Row} row */
+  row({ name, saved }) {
+    const item = document.createElement("li");
+    const open = document.createElement("button");
+    open.type = "button";
+    open.className = "name";
+    open.textContent = name;
+    const when = document.createElement("small");
+    when.textContent = new Date(saved * 1000).toLocaleString();
+    open.append(when);
+    open.addEventListener("click", () => {
+      dialog("open").close();
+      this.files.try(async () => this.files.openProject(await (await call(address(name))).json(), name, name));
+    });
+    const remove = document.createElement("button");
+    remove.type = "button";
+    remove.textContent = "Delete";
+    remove.setAttribute("aria-label", `Delete ${name}`);
+    remove.addEventListener("click", () => {
+      if (remove.dataset.sure) this.files.try(() => this.remove(name));
+      else {
+        remove.dataset.sure = "yes";
+        remove.textContent = "Really delete?";
+        remove.setAttribute("aria-label", `Really delete ${name}?`);
+      }
+    });
+    item.append(open, remove);
+    return item;
+  }
+
+  /** @param {string} name */
+  async remove(name) {
+    await call(address(name), { method: "DELETE" });
+    await this.fill();
+  }
+}
+
+/** @param {string} name */
+function address(name) {
+  return `/api/projects/${encodeURIComponent(name)}`;
+}
