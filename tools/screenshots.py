@@ -45,7 +45,9 @@ def main() -> int:
         served.start()
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+            page = browser.new_page(
+                viewport={"width": 1280, "height": 720}, reduced_motion="reduce", color_scheme="dark"
+            )
             page.add_init_script(SEEDS)
             open_page(page, served.address)
             paint(page)

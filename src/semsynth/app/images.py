@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
 from semsynth.errors import SemsynthError
+from semsynth.imagefile import upright
 
 TEXT_KEY = "semsynth"
 _ALLOWED = ("PNG", "JPEG", "WEBP")
@@ -45,7 +46,7 @@ def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWE
 
 def read_photo(data: bytes, limits: Limits) -> np.ndarray:
     """Read a whole photograph, turned as its camera says, in colour: (H, W, 3) uint8."""
-    return np.asarray(ImageOps.exif_transpose(open_picture(data, limits)).convert("RGB"))
+    return np.asarray(upright(open_picture(data, limits)))
 
 
 def middle(photo: np.ndarray, size: tuple[int, int], times: int = 1) -> np.ndarray:

@@ -35,11 +35,11 @@ def read_map(data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, in
     if size is not None and ids.shape != size[::-1]:
         notes.append(f"The map was resized from {ids.shape[1]}x{ids.shape[0]} to {size[0]}x{size[1]} pixels.")
         ids = _nearest(ids, size)
-    if space.void_id is not None and space.void_id >= space.num_classes and (ids == space.void_id).any():
-        notes.append("Pixels without a label were taken for the map's most common class.")
-        known = ids[ids < space.num_classes]
-        ids = np.where(ids < space.num_classes, ids, np.bincount(known).argmax() if known.size else 0)
     limits.check_map(ids.shape[1], ids.shape[0])
+    filled = space.fill_void(ids)
+    if filled is not ids:
+        notes.append("Pixels without a label took the class of the nearest one that has a label.")
+        ids = filled
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(picture))
 
 
