@@ -202,7 +202,7 @@ def nearest_index(old: int, new: int) -> NDArray[np.int64]:
 def to_image(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 → (3, H, W) float32 in [-1, 1]."""
     # By NumPy, for a thread that reads must not start OpenMP threads: once there are more of those than
-    # processors, OpenMP lets all of them sleep at once, and a training step takes half as long again.
+    # processors, all of them sleep between two loops, and the training step waits for each to wake up.
     values = np.array(pixels.transpose(2, 0, 1), dtype=np.float32, order="C")
     values /= 255
     values -= 0.5
