@@ -17,6 +17,7 @@ from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
+from semsynth.imagefile import write_atomically
 from semsynth.models import GeneratorModule
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
@@ -127,7 +128,7 @@ def _train(
     if main:
         folder.mkdir(parents=True, exist_ok=True)
         settle(folder, recipe, images_seen, say)
-        (folder / "config.json").write_text(recipe.to_json(), encoding="utf-8")
+        write_atomically(folder / "config.json", recipe.to_json().encode())
         (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
         log = Log(folder / "log.jsonl", images_seen, tensorboard=recipe.run.tensorboard)
 

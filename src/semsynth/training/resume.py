@@ -55,7 +55,11 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
     path = folder / "config.json"
     if not images_seen or not path.exists():
         return
-    before = dict(_flat(json.loads(path.read_text(encoding="utf-8"))))
+    try:
+        before = dict(_flat(json.loads(path.read_text(encoding="utf-8"))))
+    except (ValueError, AttributeError):  # no JSON, or no table
+        say(f"{path} is damaged and is written anew; what changed in the settings is not known")
+        return
     now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
     if not changed:
