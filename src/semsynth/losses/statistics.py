@@ -81,6 +81,23 @@ def class_statistics_distance(
     return total / len(fake)
 
 
+def lent_by_groups(shares: Tensor, groups: Tensor) -> Tensor:
+    """Shares of classes in photographs, where a class that one does not show has the place of its group.
+
+    A photograph without a river says by its sea what light there is on water.
+
+    Args:
+        shares: (B, K, h, w) how much of each class lies under each position.
+        groups: (K, K) 1 where two classes are of one group, a class and itself included, else 0.
+
+    Returns:
+        (B, K, h, w), in the type of `groups`. They no longer sum to 1.
+    """
+    shares = shares.to(groups.dtype)
+    lacking = shares.mean((2, 3), keepdim=True) <= LEAST_SHARE
+    return torch.where(lacking, torch.einsum("kj,bjhw->bkhw", groups, shares), shares)
+
+
 def _over_squares(features: Tensor, squares: int) -> tuple[Tensor, Tensor]:
     """Mean and deviation, (B, C, squares, squares) float32."""
     features = features.float()

@@ -64,8 +64,8 @@ class ObjectiveSettings:
         texture: weight of the distance between statistics of features over squares (spade-projected).
         style: weight of the distance between statistics of a whole picture and those of the photograph whose
             style it borrows, see `prior` (spade-projected).
-        class_style: weight of the same distance taken class by class, of what both pictures show
-            (spade-projected).
+        class_style: weight of the same distance taken class by class, of what both pictures show, and of
+            the colours of a class's group where the photograph lacks the class (spade-projected).
         content: weight of the distance between deep features of such a picture and those of the photograph
             of its own label map (spade-projected).
         kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.

@@ -12,9 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
+from semsynth.labelspace import LabelSpace
 from semsynth.losses.gan import discriminator_loss, generator_loss
 from semsynth.losses.perceptual import feature_distance
-from semsynth.losses.statistics import class_statistics_distance, color_distance, statistics_distance
+from semsynth.losses.statistics import (
+    class_statistics_distance,
+    color_distance,
+    lent_by_groups,
+    statistics_distance,
+)
 from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.style_encoder import color_planes
 from semsynth.ops.lookup import halved_shares
@@ -37,6 +43,9 @@ CLASS_STYLE_STAGES = 3
 
 CONTENT_STAGES = 3
 """The content term looks at the stages from this on, strides 16 and 32: what is shown, not how it looks."""
+
+ALIKE = ("water", "land", "plants", "roads", "buildings")
+"""Groups whose classes lend each other colours. A sun has not those of its sky, nor a car a boat's."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
@@ -63,7 +72,8 @@ class ProjectedObjective(SpadeObjective):
         self.seeing = perceptual
 
     def prepare(self, material: Material, networks: Networks) -> None:
-        """Measure the features of photographs, once."""
+        """Learn the groups of classes; measure the features of photographs, once."""
+        self.groups = _same_group(material.dataset.label_space)
         discriminator = cast(ProjectedDiscriminator, networks.discriminator)
         if bool(discriminator.mixing.measured):
             return
@@ -128,6 +138,7 @@ class ProjectedObjective(SpadeObjective):
         """What such pictures miss of the other photograph's style, and of their own one's content.
 
         As in the transfer of styles (Gatys et al. 2015): statistics of fine features, and deep features.
+        Colours, but no textures, of what the other photograph lacks are those of its group.
         """
         settings = self.settings
         weights = {
@@ -149,11 +160,12 @@ class ProjectedObjective(SpadeObjective):
             colors, colors_real = (color_planes(half) for half in halves)
             unmoved = halved_shares(step.batch.labels, under[0].shape[1], 1)
             shares = [*unmoved, *under[:CLASS_STYLE_STAGES]]
+            groups = self.groups.to(fake.device)
             losses["class_style"] = weights["class_style"] * class_statistics_distance(
                 [colors, *(x[rows] for x in of_fake[:CLASS_STYLE_STAGES])],
                 [colors_real, *(x[others] for x in of_real[:CLASS_STYLE_STAGES])],
                 [x[rows] for x in shares],
-                [x[others] for x in shares],
+                [lent_by_groups(unmoved[0][others], groups), *(x[others] for x in shares[1:])],
             )
         if "content" in losses:
             deep, own = ([x[rows] for x in seen[CONTENT_STAGES:]] for seen in (of_fake, of_real))
@@ -186,6 +198,15 @@ class ProjectedObjective(SpadeObjective):
     def _stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
         """The stages the heads see: all but the first, whose features are little more than pixels."""
         return features[1:]
+
+
+def _same_group(space: LabelSpace) -> Tensor:
+    """(K, K) 1 where two classes are of one group of `ALIKE`, and for a class and itself, else 0."""
+    same = torch.eye(space.num_classes)
+    for group, ids in space.groups.items():
+        if group in ALIKE:
+            same[torch.tensor(ids)[:, None], torch.tensor(ids)] = 1
+    return same
 
 
 def _float(scores: list[list[Tensor]]) -> list[list[Tensor]]:
