@@ -14,6 +14,7 @@ A folder is written beside its final place and renamed, so it is whole or absent
 """
 
 import contextlib
+import hashlib
 import json
 import secrets
 import shutil
@@ -195,6 +196,17 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
     )
+
+
+def fingerprint(folder: Path) -> str:
+    """16 hex digits that change whenever what a model folder draws may: its settings, weights or bank."""
+    digest = hashlib.sha256()
+    files = [folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("bank/*")]
+    for path in sorted(files):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:

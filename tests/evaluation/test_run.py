@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
@@ -148,7 +149,7 @@ def test_the_order_of_files_changes_nothing(scenes: Path, tmp_path: Path) -> Non
 
     class Shuffled:
         keys = tuple(reversed(data.keys))
-        label_space, has_instances = data.label_space, data.has_instances
+        label_space, has_instances, reading = data.label_space, data.has_instances, data.reading
 
         def __len__(self) -> int:
             return len(data)
@@ -172,6 +173,16 @@ def test_a_folder_belongs_to_one_evaluation(scenes: Path, tmp_path: Path) -> Non
     evaluation(scenes, tmp_path).run()
     with pytest.raises(SemsynthError, match="with another fingerprint"):
         evaluation(scenes, tmp_path, painter(20.0)).run()
+
+
+def test_nor_is_it_of_other_photographs_of_the_same_names(scenes: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(scenes, tmp_path / "moved")  # times are kept: another place is no other data
+    evaluation(scenes, tmp_path / "report").run()
+    evaluation(copy, tmp_path / "report").run()
+    photo = next((copy / "val" / "images").iterdir())
+    Image.open(photo).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(photo)
+    with pytest.raises(SemsynthError, match="with another data"):
+        evaluation(copy, tmp_path / "report").run()
 
 
 def test_a_network_of_the_loss_may_not_judge(scenes: Path, tmp_path: Path) -> None:

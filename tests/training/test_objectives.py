@@ -14,6 +14,7 @@ from semsynth.data import load_dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
+from semsynth.labels import LabelSpace
 from semsynth.models.crn import CRNGenerator
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.sims import SIMSGenerator
@@ -24,6 +25,7 @@ from semsynth.training.objective import METHODS, Networks, Step, build_networks,
 from semsynth.training.objectives.base import Material, Objective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
+from semsynth.training.objectives.projected import _same_group
 from semsynth.training.recipe import recipe_from_dict
 from semsynth.training.settings import Recipe, Stage
 from tests.training.test_loop import Stop, assert_same, newest, stop_at
@@ -231,6 +233,15 @@ def test_what_is_measured_first_needs_no_one_shape(method: str, mode: str, tmp_p
     assert next(ground.pictures(1, 1)).labels.shape == (1, 96, 64)  # one alone is not cut
 
 
+def test_water_lends_colours_to_water_and_a_sky_none_to_its_sun() -> None:
+    space = LabelSpace.named("siftflow")
+    same, ids = _same_group(space), {name: i for i, name in enumerate(space.names)}
+    assert same[ids["river"], ids["sea"]] == same[ids["field"], ids["grass"]] == 1
+    assert same[ids["sun"], ids["sky"]] == same[ids["field"], ids["mountain"]] == 0
+    assert (same.diag() == 1).all()
+    assert torch.equal(same, same.T)
+
+
 def test_crn_calibrates_once(data: Path, tmp_path: Path) -> None:
     networks, objective, _ = prepared("crn", data, tmp_path)
     assert isinstance(objective, CRNObjective)
@@ -243,6 +254,12 @@ def test_crn_calibrates_once(data: Path, tmp_path: Path) -> None:
     again.prepare(material(data, tmp_path, said), networks)
     assert torch.equal(again.state_dict()["divisors"], 2 * divisors)
     assert not said
+
+
+def test_crn_needs_two_photographs(tmp_path: Path) -> None:
+    root = paint(tmp_path / "data", count=1, size=64)
+    with pytest.raises(SemsynthError, match="photographs in the data set: 1"):
+        prepared("crn", root, tmp_path)
 
 
 def test_sims_builds_its_bank_once_and_learns_from_others(data: Path, tmp_path: Path) -> None:

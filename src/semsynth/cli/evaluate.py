@@ -131,9 +131,8 @@ def model_method(
     import numpy as np
     from PIL import Image
 
-    from semsynth.evaluation.judges import sha256
     from semsynth.evaluation.subjects import Method
-    from semsynth.hub import find_model
+    from semsynth.hub import find_model, fingerprint
     from semsynth.pipeline import Synthesizer
 
     folder = find_model(model)
@@ -142,8 +141,7 @@ def model_method(
         raise SemsynthError(
             f"The model {model} draws the {synthesizer.label_space.num_classes} classes of "
             f"{synthesizer.label_space.name!r}, but {data.label_space.name!r} has "
-            f"{data.label_space.num_classes}: "
-            "evaluate it on a data set with its own label set."
+            f"{data.label_space.num_classes}: evaluate it on a data set with its own label set."
         )
     size, uses_instances = (protocol.height, protocol.width), synthesizer.generator.uses_instances
 
@@ -155,7 +153,7 @@ def model_method(
 
     return Method(
         name=name or str(model).removeprefix("pretrained:").rstrip("/").split("/")[-1],
-        fingerprint=sha256(folder / "model.safetensors"),
+        fingerprint=fingerprint(folder),
         draw=draw,
         has_styles=synthesizer.style_dim is not None,
         takes_photos=synthesizer.encoder is not None,

@@ -151,9 +151,8 @@ def warn_few(count: int, space: FeatureSpace) -> str | None:
         return None
     return (
         f"{count} pictures for {space.dimensions} features of {space.network}: the Fréchet distance is "
-        "biased upwards "
-        f"below {space.dimensions} pictures and compares only with sets of the same count; trust the kernel "
-        "distance more."
+        f"biased upwards below {space.dimensions} pictures and compares only with sets of the same count; "
+        "trust the kernel distance more."
     )
 
 

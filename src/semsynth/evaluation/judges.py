@@ -96,8 +96,7 @@ def load_judge(where: str | Path) -> Segmenter:
         return file_judge(path)
     raise SemsynthError(
         f"{path} is no judge: a folder with {SEGMENTER_FILE} (semsynth segmenter train), a transformers "
-        "folder with "
-        "config.json, or a TorchScript (.pt) or torch.export (.pt2) file is needed."
+        "folder with config.json, or a TorchScript (.pt) or torch.export (.pt2) file is needed."
     )
 
 
@@ -188,8 +187,7 @@ def file_judge(path: Path) -> Segmenter:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SemsynthError(
             f"The judge {path} needs {card_path.name} beside it with its network's name and the class names "
-            "in order: "
-            f'{{"network": "...", "names": ["...", ...], "mean": [...], "std": [...]}} '
+            'in order: {"network": "...", "names": ["...", ...], "mean": [...], "std": [...]} '
             f"({type(error).__name__}: {error})."
         ) from error
     try:
@@ -247,9 +245,8 @@ def check_classes(judge: Segmenter, names: Sequence[str]) -> list[str]:
         theirs, ours = unlike[0]
         raise SemsynthError(
             f"The judge {judge.about['network']} knows other classes or another order: {len(unlike)} of "
-            f"{len(names)} names "
-            f"differ, the first is {theirs!r} where the protocol has {ours!r}. Give a judge for this label "
-            "set."
+            f"{len(names)} names differ, the first is {theirs!r} where the protocol has {ours!r}. Give a "
+            "judge for this label set."
         )
     return [f"The judge calls {b!r} {a!r}; taken for the same class." for a, b in unlike]
 
@@ -269,8 +266,7 @@ def refuse_optimised(optimised: Sequence[str], judging: Sequence[str]) -> None:
     if shared := sorted(set(optimised) & set(judging)):
         raise SemsynthError(
             f"{shared[0]} was part of this model's training loss, so it cannot judge it: pictures that "
-            "please it are "
-            "what was optimised. Give another judge (--judge), or leave that distance out."
+            "please it are what was optimised. Give another judge (--judge), or leave that distance out."
         )
 
 

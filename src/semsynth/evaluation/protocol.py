@@ -155,8 +155,7 @@ class JudgedClasses:
         if strange := [i for i in ids if not 0 <= i < space.num_classes]:
             raise SemsynthError(
                 f"Protocol {protocol.name!r} judges the label id {strange[0]}, which {space.name!r} does "
-                "not have "
-                f"(it has {space.allowed()})."
+                f"not have (it has {space.allowed()})."
             )
         table = np.full(max(space.num_classes, (space.void_id or 0) + 1), len(ids), np.int64)
         table[list(ids)] = np.arange(len(ids))

@@ -142,6 +142,6 @@ def refuse_unlike_reports(first: Report, second: Report) -> None:
             key = unlike[0]
             raise SemsynthError(
                 f"The reports of {first.methods[0].name} and {second.methods[0].name} cannot share a table: "
-                f"their {what} "
-                f"differ in {key} ({a[key]} against {b.get(key)}). Evaluate both under the same protocol."
+                f"their {what} differ in {key} ({a[key]} against {b.get(key)}). Evaluate both under the "
+                "same protocol."
             )

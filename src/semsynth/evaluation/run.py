@@ -1,5 +1,4 @@
-"""One evaluation from end to end: draw, judge, compare, report; each step kept, so that a stopped run goes
-on.
+"""One evaluation from end to end: draw, judge, compare, report; a stopped one goes on, as each step is kept.
 
 A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps and photographs of the sheet),
 ``cache/`` (counts and features by step), ``run.json`` (what is being evaluated), and at the end
@@ -8,7 +7,6 @@ A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps a
 
 import json
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,13 +114,12 @@ class Evaluation:
 
     def _claim(self) -> None:
         """Make the folder this evaluation's, or refuse it if it is another's."""
-        keys = self.subjects.keys
         mine = {
             "method": self.method.name,
             "fingerprint": self.method.fingerprint,
             "judge": self.judge.about,
             "protocol": self.protocol.to_dict(),
-            "pictures": f"{len(keys)}, {zlib.crc32(json.dumps(keys).encode()):08x}",
+            "data": f"{len(self.subjects)} pictures, {self.subjects.fingerprint}",
         }
         path = self.folder / "run.json"
         if path.is_file():
@@ -151,10 +148,8 @@ class Evaluation:
         if picture.shape[:2] != size:
             raise SemsynthError(
                 f"{self.method.name} gave a picture of {picture.shape[0]} x {picture.shape[1]} for "
-                f"{path.stem}, "
-                f"but the protocol judges {size[0]} x {size[1]} (height x width). Draw at that size, or "
-                "write "
-                "a protocol for the other."
+                f"{path.stem}, but the protocol judges {size[0]} x {size[1]} (height x width). Draw at that "
+                "size, or write a protocol for the other."
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, png_bytes(Image.fromarray(picture)))
@@ -181,8 +176,7 @@ class Evaluation:
             if count < 2 * FEWEST:
                 self.warnings.append(
                     f"{count} pictures are too few for a distance between distributions: none was computed "
-                    "with "
-                    f"{network}; at least {2 * FEWEST} are needed."
+                    f"with {network}; at least {2 * FEWEST} are needed."
                 )
                 continue
             real = self._features("real", extractor, self.subjects.photos)

@@ -135,8 +135,7 @@ def train_segmenter(
             unlike = next(key for key in settings if state["settings"].get(key) != settings[key])
             raise SemsynthError(
                 f"{folder} holds a run with {unlike} {state['settings'].get(unlike)}, not "
-                f"{settings[unlike]}: "
-                "resume with the same settings, or choose another folder."
+                f"{settings[unlike]}: resume with the same settings, or choose another folder."
             )
         model.load_state_dict(state["model"])
         averaged.load_state_dict(state["averaged"])

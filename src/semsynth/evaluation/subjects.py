@@ -1,5 +1,7 @@
 """What takes part in an evaluation: the method, and the photographs and label maps it is held against."""
 
+import hashlib
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -77,6 +79,16 @@ class Subjects:
     def keys(self) -> list[str]:
         """What they are called."""
         return [self.data.keys[i] for i in self.indices]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with the files, wherever they lie, and with how they are read."""
+        digest = hashlib.sha256(json.dumps([self.data.reading, self.data.label_space.to_dict()]).encode())
+        for i in self.indices:
+            for path in self.data.sources(i):
+                stat = path.stat()
+                digest.update(f"{self.data.keys[i]}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -109,11 +109,9 @@ def _remarks(groups: dict[str, list[Report]]) -> str:
         lines.append(
             f"{name}: {group[0].real.pictures} pictures of {protocol['split']} at {protocol['height']} x "
             f"{protocol['width']}; judge {judge['network']} ({judge['weights']}); mean over classes by the "
-            "rule "
-            f'"{protocol["absent"]}"; void {protocol["void"]} where nothing else is said. Real '
-            "photographs are the "
-            'judge\'s ceiling. "Over floor" compares at half of the count with photographs against '
-            "photographs."
+            f'rule "{protocol["absent"]}"; void {protocol["void"]} where nothing else is said. Real '
+            'photographs are the judge\'s ceiling. "Over floor" compares at half of the count with '
+            "photographs against photographs."
         )
         lines += [
             f"{row.name} was trained against {', '.join(row.optimised_with) or 'no network'}."

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from semsynth.errors import SemsynthError
 from semsynth.losses.crn import CalibratedPerceptualLoss
 from semsynth.models.crn import CRNGenerator
 from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
@@ -37,10 +38,19 @@ class Reconstruction:
         self.calibrated = False
 
     def calibrate(self, material: Material) -> None:
-        """Measure the divisors, unless a checkpoint gave them."""
+        """Measure the divisors, unless a checkpoint gave them.
+
+        Raises:
+            SemsynthError: there are no two photographs that differ.
+        """
         self.loss.to(material.device)
         if not self.calibrated:
-            divisors = self.loss.calibrate(_pairs(material))
+            try:
+                divisors = self.loss.calibrate(_pairs(material))
+            except ValueError as error:
+                raise SemsynthError(
+                    f"{error}; photographs in the data set: {len(material.dataset)}"
+                ) from error
             self.calibrated = True
             shown = ", ".join(f"{value:.3g}" for value in divisors)
             material.say(f"calibrated the loss: its terms are divided by {shown}")
