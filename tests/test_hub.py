@@ -236,3 +236,17 @@ def test_label_set_travels(tmp_path: Path) -> None:
     folder = save_model(tmp_path / "sift", small_model(space))
     assert load_model(folder).label_space == space
     assert json.loads((folder / "config.json").read_text())["label_set"] == "siftflow"
+
+
+def test_a_fingerprint_tells_whatever_decides_what_is_drawn(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "park", small_model())
+    before = hub.fingerprint(folder)
+    (folder / "README.md").write_text("A card draws nothing.")
+    assert hub.fingerprint(save_model(tmp_path / "copy", load_model(folder))) == before
+    bank = folder / "bank"
+    for path in (folder / "style_encoder.safetensors", folder / "config.json", bank / "images.npy"):
+        bank.mkdir(exist_ok=True)
+        with path.open("ab") as file:
+            file.write(b" ")
+        assert hub.fingerprint(folder) != before
+        before = hub.fingerprint(folder)

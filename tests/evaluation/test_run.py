@@ -181,7 +181,7 @@ def test_nor_is_it_of_other_photographs_of_the_same_names(scenes: Path, tmp_path
     evaluation(copy, tmp_path / "report").run()
     photo = next((copy / "val" / "images").iterdir())
     Image.open(photo).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(photo)
-    with pytest.raises(SemsynthError, match="with another data"):
+    with pytest.raises(SemsynthError, match="with another data set"):
         evaluation(copy, tmp_path / "report").run()
 
 

@@ -272,8 +272,5 @@ def refuse_optimised(optimised: Sequence[str], judging: Sequence[str]) -> None:
 
 def sha256(path: Path) -> str:
     """The first 16 hex digits of a file's SHA-256."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -119,7 +119,7 @@ class Evaluation:
             "fingerprint": self.method.fingerprint,
             "judge": self.judge.about,
             "protocol": self.protocol.to_dict(),
-            "data": f"{len(self.subjects)} pictures, {self.subjects.fingerprint}",
+            "data set": f"{len(self.subjects)} pictures, {self.subjects.fingerprint}",
         }
         path = self.folder / "run.json"
         if path.is_file():

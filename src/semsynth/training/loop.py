@@ -8,28 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam
+from torch import nn
 
 from semsynth import hub
 from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
-from semsynth.errors import SemsynthError
 from semsynth.imagefile import write_atomically
-from semsynth.models import GeneratorModule
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
 from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
-from semsynth.training.objective import Losses, Material, Networks, Step, build_networks, build_objective
+from semsynth.training.objective import Losses, Material, Networks, build_networks, build_objective
 from semsynth.training.resume import demand_one_start, demand_same_eyes, load_weights, settle
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
 from semsynth.training.start import start_from
 from semsynth.training.state import claimed, load_newest, save_checkpoint
+from semsynth.training.steps import adam, backward, choose_part, decay_of, rate, seed_of, sides_of, split
 
 
 def train(
@@ -112,8 +110,8 @@ def _train(
         objective.load_state_dict(state.get("objective", {}))
     first = _geometry(recipe, recipe.schedule()[0])
     objective.prepare(Material(dataset, first, folder, target, say), networks)
-    sides = _sides(networks)
-    optimizers = {side: _adam(recipe, side, module) for side, module in sides.items()}
+    sides = sides_of(networks)
+    optimizers = {side: adam(recipe, side, module) for side, module in sides.items()}
     averaged = {
         name: Ema(module, recipe.run.ema_images, recipe.run.ema_rampup)
         for name, module in networks.modules().items()
@@ -167,7 +165,7 @@ def _train(
             if images_seen >= end:
                 begin = end
                 continue
-            _choose_part(networks.generator, outer_only)
+            choose_part(networks.generator, outer_only)
             geometry = _geometry(recipe, stage)
             source = cached(dataset, folder / "cache", geometry) if recipe.data.cache else dataset
             sampler = ShardedSampler(
@@ -178,9 +176,9 @@ def _train(
             fixed = fixed_batch(recipe.data, geometry, dataset, target)
             size = _size(fixed)
             for batch in batches(source, geometry, sampler, threads=recipe.run.workers):
-                rng = torch.Generator().manual_seed(_seed(recipe.run.seed, images_seen))
-                steps = _split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
-                decay = _decay(recipe, images_seen)
+                rng = torch.Generator().manual_seed(seed_of(recipe.run.seed, images_seen))
+                steps = split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
+                decay = decay_of(recipe, images_seen)
 
                 # The generator's step, on a frozen discriminator.
                 terms: Losses = {}
@@ -197,14 +195,14 @@ def _train(
                                 if side == "generator"
                                 else objective.discriminator_loss(step, networks)
                             )
-                        _backward(losses, len(steps), images_seen)
+                        backward(losses, len(steps), images_seen)
                         for name, value in losses.items():
                             key = f"{side}/{name}"
                             terms[key] = terms.get(key, 0) + value.detach() / len(steps)
                     parameters = [p for p in sides[side].parameters() if p.requires_grad]
                     distributed.average_gradients(parameters)
                     for group in optimizers[side].param_groups:
-                        group["lr"] = _rate(recipe, side) * decay
+                        group["lr"] = rate(recipe, side) * decay
                     optimizers[side].step()
                 images_seen += stage.batch_size
 
@@ -244,34 +242,8 @@ def _size(batch: Batch) -> tuple[int, int]:
     return int(batch.labels.shape[1]), int(batch.labels.shape[2])
 
 
-def _sides(networks: Networks) -> dict[str, nn.ModuleList]:
-    """What each optimiser steps: generator and style encoder together; the discriminator."""
-    makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
-    sides = {"generator": nn.ModuleList(makers)}
-    if networks.discriminator is not None:
-        sides["discriminator"] = nn.ModuleList([networks.discriminator])
-    return sides
-
-
-def _adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
-    settings = recipe.optimizer
-    return Adam(module.parameters(), _rate(recipe, side), (settings.beta1, settings.beta2), fused=True)
-
-
-def _rate(recipe: Recipe, side: str) -> float:
-    return recipe.optimizer.lr_generator if side == "generator" else recipe.optimizer.lr_discriminator
-
-
 def _silent(_: str) -> None:
     """What the processes beside the first have to say."""
-
-
-def _choose_part(generator: GeneratorModule, outer_only: bool) -> None:
-    """Let gradients into the whole generator, or into its outer part alone."""
-    generator.requires_grad_(not outer_only)
-    if outer_only:
-        for parameter in generator.outer_parameters():
-            parameter.requires_grad_(True)
 
 
 def _networks_of(averaged: dict[str, Ema]) -> dict[str, nn.Module]:
@@ -291,46 +263,6 @@ def _shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:
     data = recipe.data
     return Geometry(data.preprocess, stage.load_size, stage.crop_size, data.aspect_ratio, data.flip)
-
-
-def _seed(seed: int, images_seen: int) -> int:
-    """Seed of a step's random numbers: a function of the place in the run, so that nothing need be saved."""
-    return (seed * 1_000_003 + images_seen) % 2**63
-
-
-def _split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int) -> list[Step]:
-    """Cut this process's batch into `parts` for gradient accumulation."""
-    if len(batch) % parts:
-        raise SemsynthError(f"a batch of {len(batch)} does not divide into run.accumulate = {parts} parts")
-    size = len(batch) // parts
-    steps = []
-    for start in range(0, len(batch), size):
-        cut = slice(start, start + size)
-        instances = None if batch.instances is None else batch.instances[cut]
-        part = Batch(batch.images[cut], batch.labels[cut], instances, batch.keys[cut])
-        part_rng = rng if start == 0 else torch.Generator().manual_seed(rng.initial_seed())
-        steps.append(Step(part, part_rng, rank * len(batch) + start, total))
-    return steps
-
-
-def _backward(losses: Losses, parts: int, images_seen: int) -> None:
-    """Accumulate gradients of the mean over parts; stop at a loss that is not a number."""
-    total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
-    if not torch.isfinite(total):
-        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        raise SemsynthError(
-            f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
-            "is intact. Lower the learning rates, or take precision float32, and start the same command again"
-        )
-    (total / parts).backward()
-
-
-def _decay(recipe: Recipe, images_seen: int) -> float:
-    """Factor of the learning rates: 1, then linearly to 0 at the end of the run."""
-    start, end = recipe.run.constant_images, recipe.total_images()
-    if not start or images_seen < start:
-        return 1.0
-    return (end - images_seen) / (end - start)
 
 
 def _due(images_seen: int, batch_size: int) -> Callable[[int], bool]:
