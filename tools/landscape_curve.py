@@ -1,4 +1,4 @@
-"""How the landscape model's scores grew: a table in docs/landscape.md and a plot, from reports of snapshots.
+"""How the landscape model's scores grew: a table in its card and a plot in the handbook, from reports.
 
     semsynth model pack RUN/model -o SNAPSHOT --prior DATA/train/images
     semsynth evaluate SNAPSHOT DATA --protocol siftflow --name 03000 -o runs/curve/03000    now and then
@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 from matplotlib import pyplot
+from matplotlib.ticker import MaxNLocator
 from study import ROOT, write_page
 
 from semsynth.evaluation.report import Report
 
-PAGE = ROOT / "docs/landscape.md"
+CARD = ROOT / "src/semsynth/pretrained/landscape/README.md"
 FIGURE = ROOT / "docs/images/landscape-curve.png"
 COLUMNS = {
     "pixel accuracy": "of photographs' own",
@@ -64,6 +65,8 @@ def plot(found: dict[int, dict[str, float | None]]) -> None:
         axes.axhline(WANTED[name], color="#888888", lw=0.8, ls="--")
         axes.set_title(f"{name}\n{COLUMNS[name]}", fontsize=8)
         axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(alpha=0.3, lw=0.5)
     figure.supxlabel("pictures of 256 pixels seen; dashed: wanted", fontsize=8)
     figure.tight_layout()
@@ -80,8 +83,7 @@ def main() -> None:
     found = {int(report.methods[0].name): scores(report) for report in reports}
     found = dict(sorted(found.items()))
     plot(found)
-    picture = f"![the same as curves]({FIGURE.relative_to(PAGE.parent)})"
-    write_page(PAGE, "landscape_curve", f"{table(found)}\n\n{picture}")
+    write_page(CARD, "landscape_curve", table(found))
     print(table(found))
 
 
