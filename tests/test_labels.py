@@ -17,6 +17,7 @@ from PIL import Image
 
 from semsynth import imagefile
 from semsynth.errors import SemsynthError
+from semsynth.files.writing import write_atomically
 from semsynth.labels import (
     GROUPS,
     NAMED,
@@ -485,7 +486,7 @@ def test_a_full_disk_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     opened = Path.open
     monkeypatch.setattr(Path, "open", lambda self, *a, **k: opened(Path("/dev/full"), *a, buffering=0))
     with pytest.raises(SemsynthError, match="disk is full"):
-        imagefile.write_atomically(tmp_path / "a.bin", b"x" * 10)
+        write_atomically(tmp_path / "a.bin", b"x" * 10)
 
 
 def test_a_missing_folder_is_a_sentence(tmp_path: Path) -> None:

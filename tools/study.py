@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes"

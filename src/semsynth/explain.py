@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.writing import write_atomically
 from semsynth.hub import Model
-from semsynth.imagefile import write_atomically
 from semsynth.models import GeneratorModule
 from semsynth.ops.norm import BatchNorm2d, InstanceNorm2d
 from semsynth.ops.spade import Spade

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 from semsynth.modelconfig import FORMAT
 from semsynth.modelconfig import read_config as read_config

@@ -1,4 +1,4 @@
-"""Open image files one does not trust, and write files that are either whole or absent.
+"""Open image files one does not trust.
 
 Everything that reads a picture from a user goes through `open_image`: the size in the header is checked
 before a single pixel is decoded, and whatever the decoder trips over comes back as one sentence naming the
@@ -6,10 +6,7 @@ file.
 """
 
 import contextlib
-import errno
 import io
-import os
-import secrets
 from pathlib import Path
 
 import numpy as np
@@ -117,30 +114,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         high = (np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8)
         return Image.fromarray(high).convert("RGB")
     return image.convert("RGB")
-
-
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, flush it to disk, then rename it.
-
-    Raises:
-        SemsynthError: The disk is full, the folder is missing or may not be written.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            need = f"{len(content):,} bytes"
-            raise SemsynthError(
-                f"The disk is full: {path} ({need}) was not written, nothing was changed."
-            ) from None
-        raise SemsynthError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def png_bytes(image: Image.Image, **options: object) -> bytes:

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, PngImagePlugin
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import open_image, png_bytes, write_atomically
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import open_image, png_bytes
 from semsynth.labelspace import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 
 NAMED = (
     "ade20k",

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import png_bytes, write_atomically
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import png_bytes
 
 FORMAT = 1
 

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 from semsynth.ops.blocks import fold_spectral_norm
 
 StoredType = Literal["float32", "bfloat16"]

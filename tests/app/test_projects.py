@@ -169,7 +169,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
 
     shelf = Shelf(tmp_path, LIMITS)
     shelf.save("lake", b"first")
-    monkeypatch.setattr("semsynth.imagefile.os.fsync", full)
+    monkeypatch.setattr("semsynth.files.writing.os.fsync", full)
     with pytest.raises(Refusal, match="disk is full") as refused:
         shelf.save("lake", b"second", replace=True)
     assert refused.value.status == 507

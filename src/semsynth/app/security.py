@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semsynth.app.limits import Limits
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "

@@ -9,7 +9,7 @@ from pathlib import Path
 from semsynth.app.limits import Limits
 from semsynth.app.refusal import NAME_TAKEN, NOT_STORED, Refusal
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 
 _NAME = re.compile(r"^\w(?:[\w \-]{0,62}\w)?$")
 

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.evaluation.figure import sheet_of
     from semsynth.evaluation.report import Report
     from semsynth.evaluation.table import table
-    from semsynth.imagefile import write_atomically
+    from semsynth.files.writing import write_atomically
 
     reports = [Report.load(folder) for folder in args.reports]
     text = table(reports)

@@ -194,7 +194,7 @@ def _fitted(picture: "Image.Image", side: int, smooth: bool) -> "Image.Image":
 
 def write_picture(path: Path, picture: "Image.Image") -> None:
     """Write a PNG or JPEG, by the name of the file."""
-    from semsynth.imagefile import write_atomically
+    from semsynth.files.writing import write_atomically
 
     buffer = io.BytesIO()
     picture.save(buffer, KINDS[path.suffix.lower()], optimize=True, quality=86)

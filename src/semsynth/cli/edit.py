@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.app.look import NamedLook
     from semsynth.app.retouch import retouch
     from semsynth.app.synthesizer import load_painter
-    from semsynth.imagefile import png_bytes, read_upright, write_atomically
+    from semsynth.files.writing import write_atomically
+    from semsynth.imagefile import png_bytes, read_upright
     from semsynth.labels import read_label_map, write_label_map
 
     photo = read_upright(args.photo)

@@ -129,7 +129,8 @@ def draw(
     """
     from PIL import Image, PngImagePlugin
 
-    from semsynth.imagefile import png_bytes, write_atomically
+    from semsynth.files.writing import write_atomically
+    from semsynth.imagefile import png_bytes
     from semsynth.labels import read_label_map
 
     space = synthesizer.label_space
@@ -176,7 +177,8 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
     """Write a contact sheet: a row per label map, of pictures of one height."""
     from PIL import Image
 
-    from semsynth.imagefile import png_bytes, write_atomically
+    from semsynth.files.writing import write_atomically
+    from semsynth.imagefile import png_bytes
 
     gap = 4
     width = max(sum(p.width + gap for p in row) for row in rows) - gap

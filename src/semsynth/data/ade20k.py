@@ -13,7 +13,7 @@ from pathlib import Path
 
 from semsynth.data.folder import FileDataset, Files, list_images, pair, require
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 
 SPLITS = {"train": ("training", "_train_"), "val": ("validation", "_val_")}

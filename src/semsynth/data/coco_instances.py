@@ -13,7 +13,8 @@ from PIL import Image
 from semsynth.data.coco_stuff import INSTANCE_FOLDER, LABEL_FOLDERS
 from semsynth.data.folder import list_images
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import png_bytes, write_atomically
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import png_bytes
 from semsynth.labels import read_values
 
 FIRST_INSTANCE = 256

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 from semsynth.data.folder import FileDataset
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import png_bytes, write_atomically
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import png_bytes
 from semsynth.labels import LabelSpace
 
 PAPER, INK, GREY = (250, 250, 248), (30, 30, 30), (120, 120, 120)

@@ -9,7 +9,7 @@ from typing import Any
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import SegmentationScores
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 
 FORMAT = 1
 REPORT_FILE = "report.json"

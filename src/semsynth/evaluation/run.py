@@ -30,7 +30,8 @@ from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.subjects import Method, Pixels, Subjects
 from semsynth.evaluation.table import table
-from semsynth.imagefile import open_image, png_bytes, write_atomically
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import open_image, png_bytes
 
 Arrays = dict[str, npt.NDArray[Any]]
 

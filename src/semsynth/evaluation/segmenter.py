@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenter_recipe import ENCODERS
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 from semsynth.models.features import EfficientNetLite
 from semsynth.models.features.efficientnet_lite import pointwise
 

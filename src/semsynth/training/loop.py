@@ -15,7 +15,7 @@ from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
-from semsynth.imagefile import write_atomically
+from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
 from semsynth.training.device import choose_device, choose_precision, keep_heap

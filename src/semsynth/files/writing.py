@@ -1,0 +1,64 @@
+"""Write files that are either whole or absent, whenever the process or the machine stops."""
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from semsynth.errors import SemsynthError
+
+PART = ".part"
+"""How the temporary names of files and folders being written end; they begin with a dot."""
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """A new file under a temporary name, which takes its own name once it is complete and on the disk.
+
+    If the body raises, the temporary file is deleted and what stood at `path` stays as it was.
+
+    Raises:
+        SemsynthError: The disk is full, the folder is missing or may not be written.
+    """
+    path = Path(path)
+    temporary = temporary_name(path)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        flush_folder(path.parent)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise SemsynthError(f"The disk is full: {path} was not written, nothing was changed.") from None
+        raise SemsynthError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write a file whole, see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside `path` that no other process takes, for what will be renamed to it."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{PART}")
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames within a folder durable, where the operating system can."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):  # some network file systems cannot
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
