@@ -10,15 +10,14 @@
     examples/                 label maps to try it on; saving anew leaves them there
     README.md                 the model card
 
-A folder is written beside its final place and renamed, so it is whole or absent. Nothing here goes online.
+A folder is written beside its final place and renamed, so it is whole whenever a process dies, see
+`files.folders`. Nothing here goes online.
 """
 
-import contextlib
 import hashlib
 import json
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.folders import recover, whole_folder
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 from semsynth.modelconfig import FORMAT
@@ -58,6 +58,7 @@ class Model:
         optimised_with: networks its training loss looked through, which must not judge it; None where that is
             not recorded.
         folder: where it came from.
+        images_seen: how many pictures the weights saw in training; None where that is not recorded.
     """
 
     generator: GeneratorModule
@@ -68,6 +69,7 @@ class Model:
     card: str = ""
     optimised_with: tuple[str, ...] | None = None
     folder: Path | None = None
+    images_seen: int | None = None
 
 
 def pretrained_names() -> list[str]:
@@ -84,6 +86,7 @@ def find_model(name: str | Path) -> Path:
         SemsynthError: there is none.
     """
     text = str(name)
+    recover(Path(name))
     if text.startswith("pretrained:"):
         folder = PRETRAINED / text.removeprefix("pretrained:")
     elif (Path(name) / "config.json").is_file() or text not in pretrained_names():
@@ -124,7 +127,8 @@ def save_model(
         SemsynthError: the folder exists already, or cannot be written.
     """
     folder = Path(folder)
-    with _whole_folder(folder, overwrite) as part:
+    _check_place(folder, overwrite)
+    with whole_folder(folder) as part:
         encoder = model.style_encoder
         networks: dict[str, nn.Module | None] = {
             "model": model.generator,
@@ -145,6 +149,7 @@ def save_model(
             "discriminator": discriminator[0] if discriminator else None,
             "image_size": list(model.image_size),
             "optimised_with": None if model.optimised_with is None else list(model.optimised_with),
+            "images_seen": model.images_seen,
             "label_set": model.label_space.name,
             "dtype": dtype,
             "sha256": sums,
@@ -153,6 +158,8 @@ def save_model(
         write_atomically(part / "README.md", (model.card or _default_card(config)).encode())
         if model.styles:
             write_styles(part / "styles", model.styles)
+        if (folder / EXAMPLES).is_dir():
+            shutil.copytree(folder / EXAMPLES, part / EXAMPLES)
     return folder
 
 
@@ -195,7 +202,18 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
+        images_seen=config.get("images_seen"),
     )
+
+
+def images_seen(folder: Path) -> int | None:
+    """How many pictures the weights of a model folder saw; None where there is none, or it does not say."""
+    recover(folder)
+    try:
+        seen: int | None = read_config(folder).get("images_seen")
+    except SemsynthError:
+        return None
+    return seen
 
 
 def fingerprint(folder: Path) -> str:
@@ -253,33 +271,18 @@ def load_discriminator(name: str | Path) -> nn.Module:
     return network
 
 
-@contextlib.contextmanager
-def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a new folder to fill, which takes its final name at the end, or disappears upon an error."""
+def _check_place(folder: Path, overwrite: bool) -> None:
+    """Refuse to write a model where something else is."""
     if folder.parent.exists() and not folder.parent.is_dir():
-        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it")
-    if folder.exists() and not overwrite:
-        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it")
-    ours = not folder.exists() or (folder / "config.json").is_file()
-    if not ours and any(entry.name != EXAMPLES for entry in folder.iterdir()):
-        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten")
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    old = part.with_suffix(".old")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if (folder / EXAMPLES).is_dir():
-            shutil.copytree(folder / EXAMPLES, part / EXAMPLES)
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-    except OSError as error:
-        raise SemsynthError(f"{folder} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it.")
+    recover(folder)
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it.")
+    ours = folder.is_dir() and (folder / "config.json").is_file()
+    if not ours and (not folder.is_dir() or any(entry.name != EXAMPLES for entry in folder.iterdir())):
+        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten.")
 
 
 def _default_card(config: Mapping[str, Any]) -> str:

@@ -43,6 +43,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     judges = config.get("optimised_with")
     if judges is not None and not _is_list(judges, str):
         raise SemsynthError(f"{path}: optimised_with is {judges!r}; it must be a list of names, or null")
+    seen = config.get("images_seen")
+    if seen is not None and (type(seen) is not int or seen < 0):
+        raise SemsynthError(f"{path}: images_seen is {seen!r}; it must be a number of pictures, or null.")
     return config
 
 
