@@ -206,10 +206,10 @@ def test_damage_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SemsynthError, match="no whole safetensors file"):
         load_model(folder, verify=False)
     weights.unlink()
-    with pytest.raises(SemsynthError, match=r"model\.safetensors cannot be read"):
+    with pytest.raises(SemsynthError, match=r"model\.safetensors does not exist"):
         load_model(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(SemsynthError, match="not valid JSON"):
+    with pytest.raises(SemsynthError, match="cannot be read as a JSON file"):
         load_model(folder)
 
 
@@ -250,3 +250,25 @@ def test_a_fingerprint_tells_whatever_decides_what_is_drawn(tmp_path: Path) -> N
             file.write(b" ")
         assert hub.fingerprint(folder) != before
         before = hub.fingerprint(folder)
+
+
+def test_how_many_pictures_the_weights_saw_is_written(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "park", dataclasses.replace(small_model(), images_seen=1200))
+    assert load_model(folder).images_seen == hub.images_seen(folder) == 1200
+    assert load_model(small_folder(tmp_path / "other")).images_seen is None
+    assert hub.images_seen(tmp_path / "none") is None
+    _edit(folder, images_seen=-1)
+    with pytest.raises(SemsynthError, match="images_seen is -1"):
+        load_model(folder)
+
+
+def test_a_model_whose_replacement_was_killed_is_found(tmp_path: Path) -> None:
+    folder = small_folder(tmp_path / "park")
+    folder.rename(tmp_path / ".park.0123abcd.old")
+    (tmp_path / ".park.0123abcd.part").mkdir()
+    assert load_model(folder).label_space.name == "park"
+    folder.rename(tmp_path / ".park.0123abcd.old")
+    with pytest.raises(SemsynthError, match="exists already"):
+        save_model(folder, small_model())
+    save_model(folder, small_model(), overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["park"]

@@ -10,15 +10,15 @@
     examples/                 label maps to try it on; saving anew leaves them there
     README.md                 the model card
 
-A folder is written beside its final place and renamed, so it is whole or absent. Nothing here goes online.
+A folder is written beside its final place and renamed, so it is whole whenever a process dies, see
+`files.folders`. Nothing here goes online.
 """
 
 import contextlib
 import hashlib
 import json
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,10 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.folders import recover, whole_folder
+from semsynth.files.networks import size_limit
+from semsynth.files.reading import open_regular
+from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 from semsynth.modelconfig import FORMAT
@@ -39,6 +43,8 @@ from semsynth.weights import StoredType, load_weights, write_weights
 Network = TypeVar("Network", bound=nn.Module)
 
 EXAMPLES = "examples"
+MAX_CARD = 1 << 20
+"""How much of a model card is read, in bytes."""
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the models that come with the package lie."""
@@ -58,6 +64,7 @@ class Model:
         optimised_with: networks its training loss looked through, which must not judge it; None where that is
             not recorded.
         folder: where it came from.
+        images_seen: how many pictures the weights saw in training; None where that is not recorded.
     """
 
     generator: GeneratorModule
@@ -68,6 +75,7 @@ class Model:
     card: str = ""
     optimised_with: tuple[str, ...] | None = None
     folder: Path | None = None
+    images_seen: int | None = None
 
 
 def pretrained_names() -> list[str]:
@@ -84,6 +92,7 @@ def find_model(name: str | Path) -> Path:
         SemsynthError: there is none.
     """
     text = str(name)
+    recover(Path(name))
     if text.startswith("pretrained:"):
         folder = PRETRAINED / text.removeprefix("pretrained:")
     elif (Path(name) / "config.json").is_file() or text not in pretrained_names():
@@ -124,7 +133,8 @@ def save_model(
         SemsynthError: the folder exists already, or cannot be written.
     """
     folder = Path(folder)
-    with _whole_folder(folder, overwrite) as part:
+    _check_place(folder, overwrite)
+    with whole_folder(folder) as part:
         encoder = model.style_encoder
         networks: dict[str, nn.Module | None] = {
             "model": model.generator,
@@ -145,6 +155,7 @@ def save_model(
             "discriminator": discriminator[0] if discriminator else None,
             "image_size": list(model.image_size),
             "optimised_with": None if model.optimised_with is None else list(model.optimised_with),
+            "images_seen": model.images_seen,
             "label_set": model.label_space.name,
             "dtype": dtype,
             "sha256": sums,
@@ -153,6 +164,8 @@ def save_model(
         write_atomically(part / "README.md", (model.card or _default_card(config)).encode())
         if model.styles:
             write_styles(part / "styles", model.styles)
+        if (folder / EXAMPLES).is_dir():
+            shutil.copytree(folder / EXAMPLES, part / EXAMPLES)
     return folder
 
 
@@ -183,7 +196,6 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         encoder = _built(lambda: StyleEncoder(**settings), folder)
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
-    card = folder / "README.md"
     recorded = config.get("optimised_with")
     height, width = config["image_size"]
     return Model(
@@ -192,10 +204,21 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         image_size=(int(height), int(width)),
         style_encoder=encoder,
         styles=read_styles(folder / "styles", generator.style_dim),
-        card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
+        card=_read_card(folder / "README.md"),
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
+        images_seen=config.get("images_seen"),
     )
+
+
+def images_seen(folder: Path) -> int | None:
+    """How many pictures the weights of a model folder saw; None where there is none, or it does not say."""
+    recover(folder)
+    try:
+        seen: int | None = read_config(folder).get("images_seen")
+    except SemsynthError:
+        return None
+    return seen
 
 
 def fingerprint(folder: Path) -> str:
@@ -204,8 +227,7 @@ def fingerprint(folder: Path) -> str:
     files = [folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("bank/*")]
     for path in sorted(files):
         digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()[:16]
 
 
@@ -219,11 +241,12 @@ def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:
 def _built(make: Callable[[], Network], folder: Path) -> Network:
     """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
-        with torch.device("meta"):
+        with size_limit(), torch.device("meta"):
             return make()
     except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
-            f"{folder / 'config.json'} does not describe a network this version builds: {error}"
+            f"{folder / 'config.json'} does not describe a network this version builds: "
+            f"{str(error).partition(chr(10))[0].rstrip('.')[:300] or type(error).__name__}."
         ) from None
 
 
@@ -253,33 +276,25 @@ def load_discriminator(name: str | Path) -> nn.Module:
     return network
 
 
-@contextlib.contextmanager
-def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a new folder to fill, which takes its final name at the end, or disappears upon an error."""
+def _check_place(folder: Path, overwrite: bool) -> None:
+    """Refuse to write a model where something else is."""
     if folder.parent.exists() and not folder.parent.is_dir():
-        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it")
-    if folder.exists() and not overwrite:
-        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it")
-    ours = not folder.exists() or (folder / "config.json").is_file()
-    if not ours and any(entry.name != EXAMPLES for entry in folder.iterdir()):
-        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten")
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    old = part.with_suffix(".old")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if (folder / EXAMPLES).is_dir():
-            shutil.copytree(folder / EXAMPLES, part / EXAMPLES)
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-    except OSError as error:
-        raise SemsynthError(f"{folder} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it.")
+    recover(folder)
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it.")
+    ours = folder.is_dir() and (folder / "config.json").is_file()
+    if not ours and (not folder.is_dir() or any(entry.name != EXAMPLES for entry in folder.iterdir())):
+        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten.")
+
+
+def _read_card(path: Path) -> str:
+    """The card's text, as far as MAX_CARD; a damaged one does not keep a model from use."""
+    with contextlib.suppress(SemsynthError, OSError), open_regular(path) as file:
+        return file.read(MAX_CARD).decode("utf-8-sig", errors="replace")
+    return ""
 
 
 def _default_card(config: Mapping[str, Any]) -> str:
