@@ -9,9 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from semsynth import Synthesizer
+from semsynth import Synthesizer, device
 from semsynth.errors import SemsynthError
-from semsynth.inference import precision
 from semsynth.inputs import to_ids, to_photo
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import MAX_PIXELS
@@ -277,7 +276,7 @@ def test_bfloat16_is_nearly_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.dtype == torch.float32
     assert 0 < (one - other).abs().mean() < 0.05
     for fast in (False, True):
-        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device, fast=fast: fast)
+        monkeypatch.setattr(device, "multiplies_bfloat16", lambda device, fast=fast: fast)
         chosen = Synthesizer(small_model())
         assert torch.equal(chosen(scene(), "dusk").images, other if fast else one)
     with pytest.raises(SemsynthError, match="precision"):
@@ -310,7 +309,7 @@ def test_what_was_drawn_before_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
-def test_incremental_pictures_are_those_drawn_from_nothing(name: precision.Precision) -> None:
+def test_incremental_pictures_are_those_drawn_from_nothing(name: device.Precision) -> None:
     """Any size, padding and several pictures included: a stroke, another style, another map."""
     painter = Synthesizer(small_model(instances=True), precision=name, incremental=True)
     plain = Synthesizer(small_model(instances=True), precision=name)

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
@@ -100,6 +101,7 @@ def find_model(name: str | Path) -> Path:
     )
 
 
+@isolated()
 def save_model(
     folder: str | Path,
     model: Model,
@@ -156,6 +158,7 @@ def save_model(
     return folder
 
 
+@isolated()
 def load_model(name: str | Path, *, verify: bool = True) -> Model:
     """Read a model folder.
 
@@ -220,7 +223,7 @@ def _built(make: Callable[[], Network], folder: Path) -> Network:
     """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
         with torch.device("meta"):
-            return make()
+            return make().float()
     except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
             f"{folder / 'config.json'} does not describe a network this version builds: {error}"
@@ -235,6 +238,7 @@ def generator_name(generator: nn.Module) -> str:
     raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again")
 
 
+@isolated()
 def load_discriminator(name: str | Path) -> nn.Module:
     """The discriminator kept in a model folder, to train on.
 

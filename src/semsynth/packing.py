@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from semsynth import hub
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import IMAGE_SUFFIXES
 from semsynth.ops.blocks import fold_spectral_norm
@@ -51,6 +52,7 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     return styles
 
 
+@isolated()
 def name_styles(
     model: hub.Model, photographs: Mapping[str, tuple[str, Sequence[Path]]], labels: Path
 ) -> dict[str, Style]:
@@ -71,6 +73,7 @@ def name_styles(
     return styles
 
 
+@isolated()
 def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float = 1.0) -> None:
     """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
 
@@ -111,6 +114,7 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float =
     model.style_encoder.whiten(mean, factor)
 
 
+@isolated()
 def pack(
     source: Path,
     folder: Path,

@@ -14,13 +14,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from semsynth.device import named_device
+from semsynth.device import Precision as Precision
+from semsynth.device import choose, choose_precision
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import follow
-from semsynth.inference.precision import Precision as Precision
-from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
 from semsynth.labels import LabelSpace
 from semsynth.models.style_encoder import StyleEncoder
@@ -109,9 +108,7 @@ class Synthesizer:
         precision: Precision = "auto",
         incremental: bool = False,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = named_device(device)
+        self.device = choose(device)
         self.precision = choose_precision(precision, self.device)
         self.model = model
         self.generator = model.generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Features, FeatureSpace
 from semsynth.evaluation.judges import sha256
@@ -88,6 +89,7 @@ class FeatureExtractor:
     side: int
     network: Callable[[Tensor], Tensor]
 
+    @isolated()
     @torch.inference_mode()
     def __call__(self, pictures: Sequence[Pixels]) -> npt.NDArray[np.float64]:
         """Features (B, D) of a few pictures (H, W, 3) uint8.

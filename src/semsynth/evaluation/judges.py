@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 
@@ -61,6 +62,7 @@ class LogitJudge:
     about: dict[str, str]
     logits: Callable[[Tensor], Tensor]
 
+    @isolated()
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Class indices (B, H, W): the logits come to the pictures' size bilinearly, before the arg-max."""
@@ -77,6 +79,7 @@ class LogitJudge:
         return logits.argmax(dim=1)
 
 
+@isolated()
 def load_judge(where: str | Path) -> Segmenter:
     """Load a judge.
 
