@@ -140,13 +140,13 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
 @pytest.mark.parametrize(
     ("labels", "pattern"),
     [
-        (np.full((20, 20), 4), r"id 4 at 400 pixels.*0\.\.3"),
-        (np.full((20, 20), -1), "id -1"),
-        (np.zeros((20, 20, 3, 1), np.int64), r"\(H, W\) or \(B, H, W\)"),
+        (np.full((20, 20), 4), r"ids 4 \(400 pixels\).*0\.\.3"),
+        (np.full((20, 20), -1), "ids -1"),
+        (np.zeros((20, 20, 3, 1), np.int64), r"\(20, 20, 3\)"),
         (np.zeros((20, 20), np.float32), "integers"),
         (np.zeros((0, 20), np.int64), "integers"),
         (torch.zeros(20, 20), "integers"),
-        (Image.new("RGB", (20, 20)), "mode L, P, I"),
+        (Image.new("RGB", (20, 20), "magenta"), "like no colour"),
         ("nowhere.png", r"nowhere\.png does not exist"),
     ],
 )
@@ -161,7 +161,7 @@ def test_what_is_no_label_map_is_a_sentence(synthesizer: Synthesizer, labels: ob
 def test_void_without_a_channel_takes_the_nearest_class() -> None:
     space = LabelSpace(SPACE.name, SPACE.classes, void_id=255)
     ids = np.array([[0, 0, 255, 255, 255, 1], [0, 255, 255, 255, 255, 255]])
-    filled = to_ids(ids, space)[0]
+    filled = to_ids(ids, space)[0][0]
     assert filled.tolist() == [[0, 0, 0, filled[0, 3].item(), 1, 1], [0, 0, 0, filled[1, 3].item(), 1, 1]]
     assert set(filled.unique().tolist()) == {0, 1}
     with pytest.raises(SemsynthError, match="nothing but void"):
@@ -171,7 +171,7 @@ def test_void_without_a_channel_takes_the_nearest_class() -> None:
 def test_void_with_a_channel_is_taken_as_it_is() -> None:
     space = LabelSpace(SPACE.name, SPACE.classes, void_id=3)
     ids = np.array([[0, 3], [3, 1]])
-    assert torch.equal(to_ids(ids, space)[0], torch.from_numpy(ids))
+    assert torch.equal(to_ids(ids, space)[0][0], torch.from_numpy(ids))
 
 
 # ---- styles
@@ -367,5 +367,5 @@ def test_a_photograph_is_turned_as_it_was_held(synthesizer: Synthesizer, tmp_pat
 
 @pytest.mark.parametrize("name", ["banana", "cuda:99", "meta"])
 def test_devices_that_are_not_there_are_sentences(name: str) -> None:
-    with pytest.raises(SemsynthError, match=f"device '{name}' cannot be used.*cpu always can"):
+    with pytest.raises(SemsynthError, match=f"device '{name}' cannot be used.*Give auto, cpu"):
         Synthesizer(small_model(), device=name)

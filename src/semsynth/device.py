@@ -56,16 +56,16 @@ def choose(name: str | torch.device = "auto") -> torch.device:
 
 
 def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """Settle "auto": bfloat16 where the device has native bfloat16 arithmetic, which is several times as fast.
+    """Settle "auto": bfloat16 where the device has native arithmetic for it, several times as fast.
 
     Raises:
         SemsynthError: There is no such precision.
     """
     if asked == "auto":
         return "bfloat16" if multiplies_bfloat16(device) else "float32"
-    if asked == "float32" or asked == "bfloat16":
-        return asked
-    raise SemsynthError(f"The precision is {asked!r}; allowed are auto, {', '.join(DTYPES)}.")
+    if asked not in DTYPES:
+        raise SemsynthError(f"The precision is {asked!r}; allowed are auto, {', '.join(DTYPES)}.")
+    return "bfloat16" if asked == "bfloat16" else "float32"
 
 
 @contextlib.contextmanager
@@ -103,9 +103,9 @@ def _check_fork() -> None:
         return
     if getattr(_thread, "forked", False):
         raise SemsynthError(
-            "This process was forked from one that had already computed, and PyTorch's threads do not survive "
-            'a fork. Start processes with multiprocessing.get_context("spawn"), or load the model after the '
-            "fork alone, or call torch.set_num_threads(1) in this process."
+            "This process was forked from one that had already computed, and PyTorch's threads do not "
+            'survive a fork. Start processes with multiprocessing.get_context("spawn"), or load the model '
+            "after the fork alone, or call torch.set_num_threads(1) in this process."
         )
     _thread.computed = True
 

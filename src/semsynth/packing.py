@@ -1,6 +1,5 @@
 """Making a trained model ready to be given away: named styles with thumbnails, a card, half the bytes."""
 
-import copy
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -63,7 +62,7 @@ def name_styles(
         photographs: name → note and photographs, see `read_style_list`.
         labels: the label map that the thumbnails show.
     """
-    painter = Synthesizer(copy.deepcopy(model))  # drawing folds and packs the weights
+    painter = Synthesizer(model)
     styles = {}
     for name, (note, paths) in photographs.items():
         vector = torch.stack([painter.encode_style(path) for path in paths]).mean(0)

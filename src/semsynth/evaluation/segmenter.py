@@ -68,7 +68,7 @@ class Encoder(nn.Module):
             lite = EfficientNetLite.pretrained(variant) if pretrained else EfficientNetLite(variant)
             self.steps = nn.ModuleList([nn.Sequential(lite.stem, nn.ReLU6()), *lite.stages])
             self.levels = (2, 3, 5, 7)
-        self.eval()
+        self.eval().float()  # whatever the program's default dtype is
         with torch.no_grad():
             self.channels = [
                 feature.shape[1] for feature in self(torch.zeros(1, 3, 64, 64, dtype=torch.float32))

@@ -8,7 +8,7 @@ from types import TracebackType
 class OneAtATime:
     """A lock between threads that a forked process does not inherit held.
 
-    After a fork the thread that held it is not there to release it, so the child begins with a lock of its own.
+    After a fork the thread that held it is not there to release it: the child begins with a lock of its own.
     """
 
     def __init__(self) -> None:
