@@ -72,8 +72,8 @@ class StyleEncoder(nn.Module):
         self.log_variance = nn.Linear(features, style_dim)
         self.shift: Tensor | None
         self.factor: Tensor | None
-        self.register_buffer("shift", torch.zeros(style_dim, dtype=torch.float32) if whitened else None)
-        self.register_buffer("factor", torch.eye(style_dim, dtype=torch.float32) if whitened else None)
+        self.register_buffer("shift", torch.zeros(style_dim) if whitened else None)
+        self.register_buffer("factor", torch.eye(style_dim) if whitened else None)
 
     @torch.no_grad()
     def whiten(self, mean: Tensor, factor: Tensor) -> None:

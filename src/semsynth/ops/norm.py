@@ -33,10 +33,10 @@ class BatchNorm2d(nn.Module):
         super().__init__()
         self.num_features = num_features
         self.sync = sync
-        self.weight = nn.Parameter(torch.ones(num_features, dtype=torch.float32)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(num_features, dtype=torch.float32)) if affine else None
-        self.register_buffer("running_mean", torch.zeros(num_features, dtype=torch.float32))
-        self.register_buffer("running_var", torch.ones(num_features, dtype=torch.float32))
+        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
 
     def forward(self, x: Tensor, repeat: int = 1) -> Tensor:
         """Normalise.
