@@ -31,8 +31,8 @@ from torch.nn import functional as F
 
 from published import draw, judge, label_planes
 from semsynth.data.sample import Batch
+from semsynth.device import DTYPES, choose_precision, keep_heap
 from semsynth.ops import native
-from semsynth.training.device import choose_precision, keep_heap
 from semsynth.training.objective import Networks, Step, build_networks, build_objective
 from semsynth.training.settings import ObjectiveSettings, Recipe
 
@@ -111,7 +111,7 @@ def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], N
 def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
     """What `semsynth.training.loop` does between reading a batch and logging."""
     objective = build_objective(RECIPE)
-    precision = choose_precision("auto", torch.device("cpu"))
+    precision = DTYPES[choose_precision("auto", torch.device("cpu"))]
     sides = {"generator": networks.generator, "discriminator": networks.discriminator}
     adams = {
         side: torch.optim.Adam(module.parameters(), 1e-4, (0.0, 0.9), fused=True)

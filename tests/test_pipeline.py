@@ -9,9 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from semsynth import Synthesizer
+from semsynth import Synthesizer, device
 from semsynth.errors import SemsynthError
-from semsynth.inference import precision
 from semsynth.inputs import to_ids, to_photo
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import MAX_PIXELS
@@ -141,13 +140,13 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
 @pytest.mark.parametrize(
     ("labels", "pattern"),
     [
-        (np.full((20, 20), 4), r"id 4 at 400 pixels.*0\.\.3"),
-        (np.full((20, 20), -1), "id -1"),
-        (np.zeros((20, 20, 3, 1), np.int64), r"\(H, W\) or \(B, H, W\)"),
+        (np.full((20, 20), 4), r"ids 4 \(400 pixels\).*0\.\.3"),
+        (np.full((20, 20), -1), "ids -1"),
+        (np.zeros((20, 20, 3, 1), np.int64), r"\(20, 20, 3\)"),
         (np.zeros((20, 20), np.float32), "integers"),
         (np.zeros((0, 20), np.int64), "integers"),
         (torch.zeros(20, 20), "integers"),
-        (Image.new("RGB", (20, 20)), "mode L, P, I"),
+        (Image.new("RGB", (20, 20), "magenta"), "like no colour"),
         ("nowhere.png", r"nowhere\.png does not exist"),
     ],
 )
@@ -162,7 +161,7 @@ def test_what_is_no_label_map_is_a_sentence(synthesizer: Synthesizer, labels: ob
 def test_void_without_a_channel_takes_the_nearest_class() -> None:
     space = LabelSpace(SPACE.name, SPACE.classes, void_id=255)
     ids = np.array([[0, 0, 255, 255, 255, 1], [0, 255, 255, 255, 255, 255]])
-    filled = to_ids(ids, space)[0]
+    filled = to_ids(ids, space)[0][0]
     assert filled.tolist() == [[0, 0, 0, filled[0, 3].item(), 1, 1], [0, 0, 0, filled[1, 3].item(), 1, 1]]
     assert set(filled.unique().tolist()) == {0, 1}
     with pytest.raises(SemsynthError, match="nothing but void"):
@@ -172,7 +171,7 @@ def test_void_without_a_channel_takes_the_nearest_class() -> None:
 def test_void_with_a_channel_is_taken_as_it_is() -> None:
     space = LabelSpace(SPACE.name, SPACE.classes, void_id=3)
     ids = np.array([[0, 3], [3, 1]])
-    assert torch.equal(to_ids(ids, space)[0], torch.from_numpy(ids))
+    assert torch.equal(to_ids(ids, space)[0][0], torch.from_numpy(ids))
 
 
 # ---- styles
@@ -277,7 +276,7 @@ def test_bfloat16_is_nearly_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.dtype == torch.float32
     assert 0 < (one - other).abs().mean() < 0.05
     for fast in (False, True):
-        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device, fast=fast: fast)
+        monkeypatch.setattr(device, "multiplies_bfloat16", lambda device, fast=fast: fast)
         chosen = Synthesizer(small_model())
         assert torch.equal(chosen(scene(), "dusk").images, other if fast else one)
     with pytest.raises(SemsynthError, match="precision"):
@@ -310,7 +309,7 @@ def test_what_was_drawn_before_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
-def test_incremental_pictures_are_those_drawn_from_nothing(name: precision.Precision) -> None:
+def test_incremental_pictures_are_those_drawn_from_nothing(name: device.Precision) -> None:
     """Any size, padding and several pictures included: a stroke, another style, another map."""
     painter = Synthesizer(small_model(instances=True), precision=name, incremental=True)
     plain = Synthesizer(small_model(instances=True), precision=name)
@@ -368,5 +367,5 @@ def test_a_photograph_is_turned_as_it_was_held(synthesizer: Synthesizer, tmp_pat
 
 @pytest.mark.parametrize("name", ["banana", "cuda:99", "meta"])
 def test_devices_that_are_not_there_are_sentences(name: str) -> None:
-    with pytest.raises(SemsynthError, match=f"device '{name}' cannot be used.*cpu always can"):
+    with pytest.raises(SemsynthError, match=f"device '{name}' cannot be used.*Give auto, cpu"):
         Synthesizer(small_model(), device=name)

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.hub import Model
@@ -82,6 +83,7 @@ class Explanation:
     pictures: Tensor
 
 
+@isolated()
 def explain_normalization(model: Model, name: str, class_names: Sequence[str] = ()) -> Explanation:
     """Measure what the norms of a trained network leave of its labels.
 
@@ -100,7 +102,7 @@ def explain_normalization(model: Model, name: str, class_names: Sequence[str] = 
     with torch.inference_mode(), watched(generator) as seen:
         _draw(generator, _tiles(ids, size, rng))
         usual = {key: value.var((1, 2), correction=0).mean().sqrt() for key, value in seen.items()}
-        spots = torch.rand(POINTS, 2, generator=rng)
+        spots = torch.rand(POINTS, 2, dtype=torch.float32, generator=rng)
         pictures, points = [], []
         for class_id in ids:
             seen.clear()
@@ -201,7 +203,7 @@ def probe(points: Tensor, usual: float, rng: torch.Generator) -> float:
 
 def _draw(generator: GeneratorModule, labels: Tensor) -> Tensor:
     """A map (1, H, W) in the middle of all styles → (1, 3, H, W)."""
-    style = None if generator.style_dim is None else torch.zeros(1, generator.style_dim)
+    style = None if generator.style_dim is None else torch.zeros(1, generator.style_dim, dtype=torch.float32)
     image: Tensor = generator(labels, style=style)
     return image.float().clamp(-1, 1)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.models.base import GeneratorModule
 from semsynth.ops.blocks import fold_spectral_norm
@@ -63,12 +64,13 @@ class DenseGraph(nn.Module):
         labels = labels[:, :height, :width].contiguous()
         made = {"labels": labels, "instances": labels}
         if self.generator.style_dim is not None:
-            made["style"] = torch.randn(batch, self.generator.style_dim, generator=draws)
+            made["style"] = torch.randn(batch, self.generator.style_dim, dtype=torch.float32, generator=draws)
         if self.generator.shifts:
             made["shift"] = torch.randint(self.generator.shifts, (batch, 2), generator=draws)
         return tuple(made[name] for name in self.input_names)
 
 
+@isolated()
 def export_program(
     generator: GeneratorModule, size: tuple[int, int] | None = None
 ) -> torch.export.ExportedProgram:
@@ -104,6 +106,7 @@ def _traced(graph: DenseGraph, example: tuple[Tensor, ...], shapes: Any) -> torc
         raise SemsynthError(f"{type(graph.generator).__name__} does not become {what}: {error}") from error
 
 
+@isolated()
 def export_onnx(generator: GeneratorModule, path: Path, size: tuple[int, int] | None = None) -> float:
     """Write an ONNX file, and draw with it to be sure.
 
@@ -144,6 +147,7 @@ def export_onnx(generator: GeneratorModule, path: Path, size: tuple[int, int] | 
     return _write_checked(path, lambda file: converted.save(str(file)), reopen, graph, size)
 
 
+@isolated()
 def export_pt2(generator: GeneratorModule, path: Path, size: tuple[int, int] | None = None) -> float:
     """Write a torch.export file, and draw with it to be sure.
 

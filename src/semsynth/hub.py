@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.folders import recover, whole_folder
 from semsynth.files.networks import size_limit
@@ -109,6 +110,7 @@ def find_model(name: str | Path) -> Path:
     )
 
 
+@isolated()
 def save_model(
     folder: str | Path,
     model: Model,
@@ -169,6 +171,7 @@ def save_model(
     return folder
 
 
+@isolated()
 def load_model(name: str | Path, *, verify: bool = True) -> Model:
     """Read a model folder.
 
@@ -242,7 +245,7 @@ def _built(make: Callable[[], Network], folder: Path) -> Network:
     """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
         with size_limit(), torch.device("meta"):
-            return make()
+            return make().float()
     except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
             f"{folder / 'config.json'} does not describe a network this version builds: "
@@ -258,6 +261,7 @@ def generator_name(generator: nn.Module) -> str:
     raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again")
 
 
+@isolated()
 def load_discriminator(name: str | Path) -> nn.Module:
     """The discriminator kept in a model folder, to train on.
 

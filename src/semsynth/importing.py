@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import read_checkpoint
 from semsynth.hub import Model
@@ -35,6 +36,7 @@ IMAGE_SIZES = {"cityscapes": (256, 512)}
 USUAL_SIZE = (256, 256)
 
 
+@isolated()
 def import_model(
     family: str,
     generator: Path,
@@ -140,7 +142,7 @@ def _import_encoder(path: Path, style_dim: int | None) -> StyleEncoder:
     if config["style_dim"] != style_dim:
         wants = "takes no style" if style_dim is None else f"takes {style_dim} numbers"
         raise SemsynthError(f"{path} gives styles of {config['style_dim']} numbers; the generator {wants}")
-    encoder = StyleEncoder(**config)
+    encoder = StyleEncoder(**config).float()
     encoder.load_state_dict(tensors)
     return encoder.eval()
 
@@ -157,7 +159,7 @@ def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tupl
         raise SemsynthError(
             f"{path} is a discriminator of {config['num_classes']} classes; the generator has {num_classes}"
         )
-    network = MultiscaleDiscriminator(**config)
+    network = MultiscaleDiscriminator(**config).float()
     network.load_state_dict(tensors)
     return config, network
 

@@ -1,6 +1,5 @@
 """Making a trained model ready to be given away: named styles with thumbnails, a card, half the bytes."""
 
-import copy
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ import torch
 from PIL import Image
 
 from semsynth import hub
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import IMAGE_SUFFIXES
 from semsynth.ops.blocks import fold_spectral_norm
@@ -51,6 +51,7 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     return styles
 
 
+@isolated()
 def name_styles(
     model: hub.Model, photographs: Mapping[str, tuple[str, Sequence[Path]]], labels: Path
 ) -> dict[str, Style]:
@@ -61,7 +62,7 @@ def name_styles(
         photographs: name → note and photographs, see `read_style_list`.
         labels: the label map that the thumbnails show.
     """
-    painter = Synthesizer(copy.deepcopy(model))  # drawing folds and packs the weights
+    painter = Synthesizer(model)
     styles = {}
     for name, (note, paths) in photographs.items():
         vector = torch.stack([painter.encode_style(path) for path in paths]).mean(0)
@@ -71,6 +72,7 @@ def name_styles(
     return styles
 
 
+@isolated()
 def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float = 1.0) -> None:
     """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
 
@@ -111,6 +113,7 @@ def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float =
     model.style_encoder.whiten(mean, factor)
 
 
+@isolated()
 def pack(
     source: Path,
     folder: Path,

@@ -102,7 +102,7 @@ class SynthesizerPainter:
             return self.synthesizer.random_styles(look.seed)[0]
         if len(look.vector) != dim:
             raise SemsynthError(f"A style code of this model has {dim} numbers; {len(look.vector)} came.")
-        return torch.tensor(look.vector)
+        return torch.tensor(look.vector, dtype=torch.float32)
 
     def encode(self, photo: np.ndarray) -> list[float]:
         """Give the style code of a photograph (H, W, 3) uint8."""

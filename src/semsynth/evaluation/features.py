@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Features, FeatureSpace
 from semsynth.evaluation.judges import sha256
@@ -88,6 +89,7 @@ class FeatureExtractor:
     side: int
     network: Callable[[Tensor], Tensor]
 
+    @isolated()
     @torch.inference_mode()
     def __call__(self, pictures: Sequence[Pixels]) -> npt.NDArray[np.float64]:
         """Features (B, D) of a few pictures (H, W, 3) uint8.
@@ -114,6 +116,7 @@ class FeatureExtractor:
         return Features(np.concatenate(rows), self.space, source)
 
 
+@isolated()
 def lite2_extractor() -> FeatureExtractor:
     """EfficientNet-Lite2's last stage, averaged over the picture: 352 features, from a pip package."""
     network = lite2_stages()
@@ -123,11 +126,13 @@ def lite2_extractor() -> FeatureExtractor:
     return FeatureExtractor(space, 260, lambda x: network(x)[4].mean(dim=(2, 3)))
 
 
+@isolated()
 def lite2_stages() -> EfficientNetLite:
     """The same network with all its stages, for the distances of style and diversity."""
     return EfficientNetLite.pretrained("lite2").eval()
 
 
+@isolated()
 def inception_extractor(path: Path, resize: str) -> FeatureExtractor:
     """The Inception network of the published FID: its 2048 pooled features, from torch-fidelity's file.
 

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import load_program, read_card, statistics_of
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
@@ -65,6 +66,7 @@ class LogitJudge:
     about: dict[str, str]
     logits: Callable[[Tensor], Tensor]
 
+    @isolated()
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Class indices (B, H, W): the logits come to the pictures' size bilinearly, before the arg-max."""
@@ -83,6 +85,7 @@ class LogitJudge:
         return logits.argmax(dim=1)
 
 
+@isolated()
 def load_judge(where: str | Path, *, trust: bool = False) -> Segmenter:
     """Load a judge.
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 from rich.progress import Progress
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import picture_path, sheet_of, tile
@@ -85,6 +86,7 @@ class Evaluation:
                 "statistics."
             )
 
+    @isolated()
     def run(self) -> Report:
         """Do every step that has not been done, and write the report."""
         self._claim()

@@ -71,9 +71,11 @@ class Encoder(nn.Module):
             lite = EfficientNetLite.pretrained(variant) if pretrained else EfficientNetLite(variant)
             self.steps = nn.ModuleList([nn.Sequential(lite.stem, nn.ReLU6()), *lite.stages])
             self.levels = (2, 3, 5, 7)
-        self.eval()
+        self.eval().float()  # whatever the program's default dtype is
         with torch.no_grad():
-            self.channels = [feature.shape[1] for feature in self(torch.zeros(1, 3, 64, 64))]
+            self.channels = [
+                feature.shape[1] for feature in self(torch.zeros(1, 3, 64, 64, dtype=torch.float32))
+            ]
         self.train()
 
     def early(self, images: Tensor, count: int) -> list[Tensor]:
@@ -121,6 +123,7 @@ class PyramidSegmenter(nn.Module):
         self.scene = _project(channels[3], width)
         self.fuse = nn.Sequential(nn.ReLU(), _Pointwise(width, width), nn.ReLU())
         self.head = _Pointwise(width, len(config.names))
+        self.float()  # whatever the program's default dtype is
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from rich.progress import Progress
 from torch import Tensor, nn
 
 from semsynth.data import Dataset
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import ConfusionMatrix, SegmentationScores
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
@@ -86,6 +87,7 @@ def validate(
     return matrix.scores()
 
 
+@isolated()
 def train_segmenter(
     train: Dataset,
     val: Dataset,

@@ -71,13 +71,13 @@ class TensorCanvas:
 
     def __init__(self, engine: SpadeEngine, sizes: list[Size]) -> None:
         self._engine, self._sizes = engine, sizes
-        self._x = torch.empty(0)
+        self._x = torch.empty(0, dtype=torch.float32)
         self._features = [
             tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
         self._shift: Tensor | None = None
-        self._picture = torch.empty(1, 3, *sizes[-1])
+        self._picture = torch.empty(1, 3, *sizes[-1], dtype=torch.float32)
 
     def makers(self, block: int) -> list[MakeTable]:
         """See `Canvas`."""

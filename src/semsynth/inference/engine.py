@@ -8,6 +8,7 @@ by the convolution that follows it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.inference import plane_network
+from semsynth.inference.exclusive import OneAtATime
 from semsynth.inference.packed import PackedConv
 from semsynth.inference.planes import BlockTables
 from semsynth.models.base import GeneratorModule
@@ -81,6 +83,8 @@ class MapTables:
 class SpadeEngine:
     """SPADE's generator, folded. The tables of the latest label maps are kept.
 
+    Several threads may draw at a time; on the matrix unit they wait for each other.
+
     Args:
         generator: in evaluation mode, spectral norm folded, on the CPU.
         dtype: float32 or bfloat16, of features and tables.
@@ -93,6 +97,7 @@ class SpadeEngine:
         if generator.stem_labels is not None:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
         self.planes: plane_network.PlaneNetwork | None = None
+        self._planes_in_use = OneAtATime()  # they hold one picture's features
         self._latest: MapTables | None = None
         self._placed: tuple[object, list[Tensor]] | None = None
         if dtype == torch.bfloat16 and plane_network.supports(generator):
@@ -119,11 +124,13 @@ class SpadeEngine:
         Returns:
             (B, 3, H, W) float32 in [-1, 1].
         """
-        pyramid = self.generator.pyramid(labels, instances)
-        if self._latest is None or not _same_maps(self._latest.pyramid, pyramid):
-            self._latest = None  # never two maps' tables at a time
-            self._latest = self.tables(pyramid)
-        return self.draw(self._latest, style, shift)
+        with self._planes_in_use if self.planes is not None else nullcontext():
+            pyramid = self.generator.pyramid(labels, instances)
+            tables = self._latest  # read once: another thread may put its own there at any time
+            if tables is None or not _same_maps(tables.pyramid, pyramid):
+                self._latest = tables = None  # one thread never holds two maps' tables
+                self._latest = tables = self.tables(pyramid)
+            return self.draw(tables, style, shift)
 
     def tables(self, pyramid: LabelPyramid) -> MapTables:
         """Everything that does not depend on the style."""
@@ -146,12 +153,14 @@ class SpadeEngine:
         if not found:
             return [None] * len(sizes)
         key = (tuple(sizes), None if shift is None else tuple(shift.flatten().tolist()))
-        if self._placed is None or self._placed[0] != key:
-            self._placed = None  # never two shifts' maps at a time
+        placed = self._placed  # read once, as the tables
+        if placed is None or placed[0] != key:
+            self._placed = placed = None  # one thread never holds two shifts' maps
             codes = {size: self.generator.code_at(*size, shift) for size in dict.fromkeys(sizes)}
             added = [linear(codes[size]) for linear, size in zip(found, sizes)]
-            self._placed = key, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
-        return self._placed[1]
+            placed = key, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
+            self._placed = placed
+        return placed[1]
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
 from semsynth.inference.canvas import GROWTH, Canvas, Size, TensorCanvas
 from semsynth.inference.engine import Engine, SpadeEngine, same
+from semsynth.inference.exclusive import OneAtATime
 from semsynth.inference.levels import EditedLevel, MakeTable
 from semsynth.inference.plane_canvas import PlaneCanvas
 from semsynth.ops.norm import BatchNorm2d
@@ -47,7 +48,8 @@ class _Drawing:
 class IncrementalEngine:
     """A `SpadeEngine` that keeps its features: after a change, what depends on that alone is computed.
 
-    The picture is the one drawn from nothing, to rounding; on the matrix unit to the bit.
+    The picture is the one drawn from nothing, to rounding; on the matrix unit to the bit. Threads that draw
+    with one engine wait for each other, for there is one picture's features.
 
     Args:
         engine: computes; its weights are shared.
@@ -61,6 +63,7 @@ class IncrementalEngine:
         self._sizes: list[Size] = []  # of the stem's and of every block's result
         self._canvas: Canvas | None = None
         self._drawing: _Drawing | None = None
+        self._in_use = OneAtATime()
 
     @torch.inference_mode()
     def __call__(
@@ -86,8 +89,12 @@ class IncrementalEngine:
         """
         if len(labels) != 1 or not self._is_local:
             return self.engine(labels, style=style, instances=instances, shift=shift)
-        pyramid = self.engine.generator.pyramid(labels, instances)
-        drawing, self._drawing = self._drawing, None  # whoever is interrupted begins anew
+        with self._in_use:
+            return self._follow(self.engine.generator.pyramid(labels, instances), style, shift)
+
+    def _follow(self, pyramid: LabelPyramid, style: Tensor | None, shift: Tensor | None) -> Tensor:
+        """Draw one map, from the latest picture where it is near to that."""
+        drawing, self._drawing = self._drawing, None  # a call that fails leaves nothing to go on from
         symbols = pyramid.full.symbols[0].int()
         changed = None
         if drawing is not None and drawing.symbols.shape == symbols.shape:

@@ -41,16 +41,17 @@ class PackedConv:
         if not _can_pack(x):
             out = F.conv2d(x, self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
             return out if add is None else out + add
-        if self._packed is None:  # packed for the first size seen; right for all
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
+        packed = self._packed
+        if packed is None:  # packed for the first size seen; right for all
+            packed = self._packed = torch.ops.mkldnn._reorder_convolution_weight(
                 self.conv.weight, *self.geometry, list(x.shape)
             )
         if add is None:
             return torch.ops.mkldnn._convolution_pointwise(  # type: ignore[no-any-return]
-                x, self._packed, self.bias, *self.geometry, "none", [], ""
+                x, packed, self.bias, *self.geometry, "none", [], ""
             )
         return torch.ops.mkldnn._convolution_pointwise.binary(  # type: ignore[no-any-return]
-            x, add, self._packed, self.bias, *self.geometry, "add", 1.0, None, [], None
+            x, add, packed, self.bias, *self.geometry, "add", 1.0, None, [], None
         )
 
     def _as_product(self, x: Tensor) -> Tensor:
@@ -70,10 +71,11 @@ class PackedConv:
 
     def _weight(self, layout: torch.memory_format) -> Tensor:
         """The weight in this layout from now on: maps mostly keep their size."""
-        if not self.conv.weight.is_contiguous(memory_format=layout):
+        weight = self.conv.weight.data  # read once: another thread may want the other layout
+        if not weight.is_contiguous(memory_format=layout):
             with torch.inference_mode(False):  # the generator stays an ordinary one
-                self.conv.weight.data = self.conv.weight.data.contiguous(memory_format=layout)
-        return self.conv.weight
+                self.conv.weight.data = weight = weight.contiguous(memory_format=layout)
+        return weight
 
 
 def _can_pack(x: Tensor) -> bool:

@@ -26,7 +26,7 @@ class PlaneCanvas:
     def __init__(self, network: PlaneNetwork, room: Room) -> None:
         self._network, self._room = network, room
         frame = room.frames[-1]
-        self._raw = torch.zeros(1, 3, frame.height, frame.width)
+        self._raw = torch.zeros(1, 3, frame.height, frame.width, dtype=torch.float32)
         self._picture = torch.zeros_like(self._raw)
 
     def makers(self, block: int) -> list[MakeTable]:

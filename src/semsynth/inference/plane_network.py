@@ -102,7 +102,7 @@ class PlaneNetwork:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""
         room.frames[0].write(room.stem, stem.permute(0, 2, 3, 1))
         frame = room.frames[-1]
-        image = torch.empty(frame.batch, 3, frame.height, frame.width)
+        image = torch.empty(frame.batch, 3, frame.height, frame.width, dtype=torch.float32)
         picture = self.to_image.on_planes(room.blocks[-1].outputs, room.image_steps, frame.rows, image, frame)
         x = room.stem
         for block, kept, found in zip(self.blocks, room.blocks, tables):

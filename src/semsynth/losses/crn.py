@@ -54,7 +54,9 @@ class CalibratedPerceptualLoss(nn.Module):
         # Held in a tuple: a frozen network is no part of this module's state.
         self._features = (features,)
         self.deepest = deepest
-        self.register_buffer("divisors", torch.tensor(divisors or [1.0] * (num_taps + 1)))
+        self.register_buffer(
+            "divisors", torch.tensor(divisors or [1.0] * (num_taps + 1), dtype=torch.float32)
+        )
 
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """The plain loss (the 512 and 1024 networks, SIMS): (B, 3, H, W) twice → a scalar."""

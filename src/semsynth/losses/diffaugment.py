@@ -86,11 +86,11 @@ def draw_augmentation(
     """
     if unknown := set(policies) - set(POLICIES):
         raise ValueError(f"unknown augmentations {sorted(unknown)}; allowed are {', '.join(POLICIES)}")
-    uniform = torch.rand(
-        batch, 7, generator=generator
-    )  # always all, so that a policy does not move another's
-    low, span = torch.tensor([-0.5, 0.0, 0.5]), torch.tensor([1.0, 2.0, 1.0])
-    side = torch.tensor([height, width])
+    # Always all numbers, so that a policy does not move another's.
+    uniform = torch.rand(batch, 7, dtype=torch.float32, generator=generator)
+    low = torch.tensor([-0.5, 0.0, 0.5], dtype=torch.float32)
+    span = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float32)
+    side = torch.tensor([height, width], dtype=torch.float32)
     reach = (side * SHIFT + 0.5).long()
     return Augmentation(
         color=low + span * uniform[:, :3] if "color" in policies else None,

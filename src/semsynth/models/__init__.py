@@ -37,7 +37,7 @@ LABEL_SET_CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def create_model(name: str, *, labels: str | None = None, **config: Any) -> GeneratorModule:
-    """Build a generator with fresh weights.
+    """Build a generator with fresh float32 weights.
 
     Args:
         name: a key of `GENERATORS`.
@@ -58,4 +58,4 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         published = {key: value for key, value in LABEL_SET_CONFIGS[labels].items() if key in known_to_it}
         config = published | config
     with size_limit():
-        return GENERATORS[name](**config)
+        return GENERATORS[name](**config).float()  # whatever the program's default dtype is

@@ -107,7 +107,7 @@ def draw_features(
     """
     means, index = instance_means(labels.unsqueeze(1).double(), labels if instances is None else instances)
     dim = next(iter(centres.values())).shape[1]
-    rows = torch.zeros(len(means), dim, device=labels.device)
+    rows = torch.zeros(len(means), dim, dtype=torch.float32, device=labels.device)
     for i, mean in enumerate(means[:, 0].tolist()):
         choices = centres.get(round(mean))  # an instance has one class
         if choices is not None:

@@ -113,7 +113,9 @@ class SpadeGenerator(GeneratorModule):
             self.shifts = CODE * _OTHER
             self.stem_positions = nn.Conv2d(positions, widths[0], 1, bias=False)
             self.stem_positions.init_zero = True  # type: ignore[assignment]
-            code = torch.randn(1, positions, CODE, CODE, generator=torch.Generator().manual_seed(0))
+            code = torch.randn(
+                1, positions, CODE, CODE, dtype=torch.float32, generator=torch.Generator().manual_seed(0)
+            )
             self.position_code: Tensor
             self.register_buffer("position_code", code)
         self.block_positions = nn.ModuleList(

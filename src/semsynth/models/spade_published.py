@@ -114,7 +114,7 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any
     if depth < 4:
         raise SemsynthError(f"this is no whole SPADE style encoder: it has {depth} layers, fewer than 4")
     with torch.device("meta"):
-        model = StyleEncoder(**config)
+        model = StyleEncoder(**config).float()
     modules = {f"convs.{i}": f"layer{i + 1}{inner}" for i in range(depth)}
     modules |= {f"norms.{i}": f"layer{i + 1}.1" for i in range(depth)}
     return config, translate(state, modules | {"mean": "fc_mu", "log_variance": "fc_var"}, model)

@@ -196,9 +196,9 @@ class _Modulate(torch.autograd.Function):
         start, order = plan.pixels_by_window
         grad, grad_table = grad.contiguous(), torch.empty_like(table)
         grad_normalized = torch.empty_like(grad)
-        sums = torch.empty(keys, 4, channels)
-        partial = torch.empty(chunks, 2, 2 * channels)
-        chunk_sums = torch.empty(chunks, keys, 4, channels)
+        sums = torch.empty(keys, 4, channels, dtype=torch.float32)
+        partial = torch.empty(chunks, 2, 2 * channels, dtype=torch.float32)
+        chunk_sums = torch.empty(chunks, keys, 4, channels, dtype=torch.float32)
         arguments = _arguments(ctx, x, table, style)
         arguments.y, arguments.chunks, arguments.keys = grad.data_ptr(), chunks, keys
         arguments.start, arguments.order = start.data_ptr(), order.data_ptr()

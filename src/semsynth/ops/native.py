@@ -153,7 +153,7 @@ def moments(x: Tensor, *, per_sample: bool) -> tuple[Tensor, Tensor]:
     """Mean and biased variance of (B, h, w, C) per channel: (B or 1, C) float32 each."""
     samples = x.shape[0] if per_sample else 1
     channels = x.shape[3]
-    mean, variance = torch.empty(samples, channels), torch.empty(samples, channels)
+    mean, variance = torch.empty(2, samples, channels, dtype=torch.float32)
     rows = x.numel() // (samples * channels)
     library().semsynth_moments(
         x.data_ptr(), _half(x), samples, rows, channels, mean.data_ptr(), variance.data_ptr()
@@ -191,7 +191,7 @@ def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, 
 def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     """The gradient of the table of `lookup`, (T,S,O) float32, from that of its result (P,O)."""
     width, taps = grad.shape[1], patches.shape[1]
-    table = torch.zeros(taps, symbols, width)
+    table = torch.zeros(taps, symbols, width, dtype=torch.float32)
     library().semsynth_lookup_backward(
         _Lookup(
             None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),

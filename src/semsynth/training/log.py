@@ -40,7 +40,9 @@ class Log:
     def add(self, terms: dict[str, Tensor]) -> None:
         """Count one step's terms."""
         for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, torch.zeros(())) + value.detach().float().cpu()
+            self._sums[name] = (
+                self._sums.get(name, torch.zeros((), dtype=torch.float32)) + value.detach().float().cpu()
+            )
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def write(self, images_seen: int, **more: Any) -> dict[str, Any]:

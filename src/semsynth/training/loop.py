@@ -15,10 +15,10 @@ from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
+from semsynth.device import DTYPES, choose, choose_precision, isolated, keep_heap
 from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
-from semsynth.training.device import choose_device, choose_precision, keep_heap
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
 from semsynth.training.objective import Losses, Material, Networks, build_networks, build_objective
@@ -30,6 +30,7 @@ from semsynth.training.state import claimed, load_newest, save_checkpoint
 from semsynth.training.steps import adam, backward, choose_part, decay_of, rate, seed_of, sides_of, split
 
 
+@isolated()
 def train(
     recipe: Recipe,
     folder: Path,
@@ -77,8 +78,8 @@ def _train(
     """The run of one process; see `train`."""
     # Where to compute.
     main = rank == 0
-    target = choose_device(device)
-    precision = choose_precision(recipe.run.precision, target)
+    target = choose(device)
+    precision = DTYPES[choose_precision(recipe.run.precision, target)]
     keep_heap()
 
     # What to learn from, and where an earlier run stopped.

@@ -153,6 +153,6 @@ def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:
 
 def _build(builder: Callable[..., Any], keywords: dict[str, Any], where: str, section: str) -> Any:
     try:
-        return builder(**keywords)
+        return builder(**keywords).float()  # whatever the program's default dtype is
     except (TypeError, ValueError) as error:
         raise SemsynthError(f"{where}: section {section}: {error}") from error

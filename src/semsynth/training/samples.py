@@ -49,7 +49,9 @@ def write_samples(
     styles = None
     if networks.generator.style_dim is not None:
         rng = torch.Generator().manual_seed(0)
-        styles = torch.randn(PRIOR_ROWS, len(batch), networks.generator.style_dim, generator=rng)
+        styles = torch.randn(
+            PRIOR_ROWS, len(batch), networks.generator.style_dim, dtype=torch.float32, generator=rng
+        )
         styles = styles.to(batch.images.device)
     device = batch.images.device.type
     with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):

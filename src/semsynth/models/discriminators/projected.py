@@ -38,12 +38,12 @@ class FeatureMixing(nn.Module):
         self.measured: Tensor
         self.register_buffer("measured", torch.zeros((), dtype=torch.bool))
         for i, count in enumerate(channels):
-            across = torch.randn(width, count, 1, 1, generator=rng) / count**0.5
-            down = torch.randn(width, width, 3, 3, generator=rng) / (9 * width) ** 0.5
+            across = torch.randn(width, count, 1, 1, dtype=torch.float32, generator=rng) / count**0.5
+            down = torch.randn(width, width, 3, 3, dtype=torch.float32, generator=rng) / (9 * width) ** 0.5
             self.register_buffer(f"across_{i}", across)
             self.register_buffer(f"down_{i}", down)
-            self.register_buffer(f"mean_{i}", torch.zeros(count))
-            self.register_buffer(f"deviation_{i}", torch.ones(count))
+            self.register_buffer(f"mean_{i}", torch.zeros(count, dtype=torch.float32))
+            self.register_buffer(f"deviation_{i}", torch.ones(count, dtype=torch.float32))
         self.stages = len(channels)
 
     @torch.no_grad()

@@ -134,7 +134,7 @@ class EfficientNetLite(nn.Module):
             SemsynthError: the package is not installed, or the file holds other weights.
         """
         file = _packaged_weights(variant) if path is None else path
-        network = cls(variant)
+        network = cls(variant).float()
         network.load_published(read_state(file, f"EfficientNet-{variant}"), str(file))
         return network
 

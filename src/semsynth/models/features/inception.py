@@ -197,7 +197,7 @@ class FidInception(nn.Module):
             SemsynthError: no such file, or other weights; says what to do.
         """
         file = find_weights(path, "*inception-2015-12-05*.pth", "the Inception network of the FID", _SOURCE)
-        network = cls()
+        network = cls().float()
         network.load_published(read_state(file, "Inception"), str(file))
         return network
 

@@ -69,7 +69,7 @@ class Vgg19(nn.Module):
             SemsynthError: no such file, or not such weights; says what to do.
         """
         file = find_weights(path, "vgg19-*.pth", "VGG-19", _SOURCE)
-        network = cls(taps, pooling=pooling, scaling=scaling)
+        network = cls(taps, pooling=pooling, scaling=scaling).float()
         network.load_torchvision(read_state(file, "VGG-19"), str(file))
         return network
 

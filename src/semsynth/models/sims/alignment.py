@@ -45,7 +45,7 @@ class AlignmentNetwork(nn.Module):
         super().__init__()
         self.trunk = SegmentTrunk(3 + 1 + num_classes, width)
         # Bare parameters, for a fresh network must predict the identity however its layers are drawn.
-        self.weight = nn.Parameter(torch.zeros(6, 8 * width))
+        self.weight = nn.Parameter(torch.zeros(6, 8 * width, dtype=torch.float32))
         self.bias = nn.Parameter(identity(1).flatten().clone())
 
     @property
@@ -70,7 +70,7 @@ class AlignmentNetwork(nn.Module):
 
 def identity(batch: int) -> Tensor:
     """(batch, 2, 3) maps that change nothing."""
-    return torch.eye(2, 3).expand(batch, 2, 3)
+    return torch.eye(2, 3, dtype=torch.float32).expand(batch, 2, 3)
 
 
 def warp(planes: Tensor, theta: Tensor) -> Tensor:
@@ -125,8 +125,8 @@ def random_misfit(batch: int, source: torch.Generator | None = None) -> Tensor:
     As released, no rotation is applied.
     """
     low, high = SCALE_RANGE
-    scale = low + (high - low) * torch.rand(batch, generator=source)
-    shift = SHIFT_RANGE * (torch.rand(batch, 2, generator=source) - 0.5)
+    scale = low + (high - low) * torch.rand(batch, dtype=torch.float32, generator=source)
+    shift = SHIFT_RANGE * (torch.rand(batch, 2, dtype=torch.float32, generator=source) - 0.5)
     theta = identity(batch) * scale[:, None, None]
     # In sampling coordinates a share s of the side is 2 s.
     return torch.cat([theta[:, :, :2], 2 * shift[:, :, None]], 2)

@@ -63,7 +63,7 @@ class Step:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal noise (B, *shape)."""
-        return self.rows(torch.randn(self.total, *shape, generator=self.rng))
+        return self.rows(torch.randn(self.total, *shape, dtype=torch.float32, generator=self.rng))
 
     def integers(self, below: int, *shape: int) -> Tensor:
         """Uniform int64 numbers of 0..below-1, (B, *shape)."""

@@ -202,7 +202,7 @@ class ProjectedObjective(SpadeObjective):
 
 def _same_group(space: LabelSpace) -> Tensor:
     """(K, K) 1 where two classes are of one group of `ALIKE`, and for a class and itself, else 0."""
-    same = torch.eye(space.num_classes)
+    same = torch.eye(space.num_classes, dtype=torch.float32)
     for group, ids in space.groups.items():
         if group in ALIKE:
             same[torch.tensor(ids)[:, None], torch.tensor(ids)] = 1
