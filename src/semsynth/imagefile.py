@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from semsynth.errors import SemsynthError
 
@@ -20,7 +20,10 @@ MAX_SIDE = 16_384
 MAX_PIXELS = 1 << 26
 """Most pixels of a picture or label map: 8192 x 8192."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
+    *((".avif",) if features.check("avif") else ()),
+)
 """File name endings taken for pictures, in lower case."""
 
 

@@ -107,10 +107,12 @@ def _print(result: CheckReport, console: Console) -> None:
     for part in result.splits:
         console.print(f"\n[bold]{escape(part.split)}[/]: {part.samples} samples, {_tally(part.sizes)}")
         console.print(f"maps {_tally(part.map_modes)}; photographs {_tally(part.photo_modes)}")
+        for line in part.usage:
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
         for note, files in part.notes.items():
             console.print(f"{note} ({files} files)", style="yellow", markup=False)
         _list(console, f"{len(part.problems)} files cannot be used:", part.problems, "red")
-        _list(console, f"{len(part.unmatched)} files belong to no sample:", part.unmatched, "yellow")
+        _list(console, f"{len(part.unmatched)} pictures belong to no sample:", part.unmatched, "yellow")
         _list(console, f"{len(part.left_out)} samples are left out as mostly void:", part.left_out, "yellow")
         _list(console, f"{len(part.mostly_void)} samples are mostly void:", part.mostly_void, "yellow")
     console.print(_class_table(result.label_space, result.splits))
@@ -157,8 +159,8 @@ def run_preview(args: argparse.Namespace) -> int:
     """Write a contact sheet."""
     name = args.format or recognise(args.root)
     space = label_space_of(args.labels)
-    if space is None and name == "folder":
-        space, _ = own_label_space(args.root)
+    if space is None:
+        space, _ = own_label_space(args.root, name)
     data = _first_split(name, args.root, space, (args.split,) if args.split else ("train", "val", "all"))
     problems = write_preview(data, args.output, count=args.count, seed=args.seed)
     errors = Console(stderr=True, highlight=False, emoji=False)

@@ -37,7 +37,7 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
     from semsynth.cli.model import show
-    from semsynth.data.folder import list_images
+    from semsynth.data.finding import list_images
     from semsynth.packing import pack, read_style_list
 
     styles = None

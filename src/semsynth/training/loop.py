@@ -83,6 +83,8 @@ def _train(
 
     # What to learn from, and where an earlier run stopped.
     dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
+    for sentence in dataset.left.sentences():
+        say(sentence)
     space = dataset.label_space
     state = load_newest(folder / "checkpoints", say)
     images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
