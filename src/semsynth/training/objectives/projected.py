@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.labelspace import LabelSpace
+from semsynth.labels import LabelSpace
 from semsynth.losses.gan import discriminator_loss, generator_loss
 from semsynth.losses.perceptual import feature_distance
 from semsynth.losses.statistics import (

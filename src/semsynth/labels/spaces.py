@@ -1,7 +1,7 @@
 """Label sets: which ids a label map may hold, what they are called, and the colour each is drawn in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing, read_bytes, read_json
 from semsynth.files.writing import write_atomically
+from semsynth.labels.forms import (
+    SETTINGS,
+    checked_name,
+    class_entries,
+    classes_csv_form,
+    labelmap_form,
+    whole,
+)
+
+MAX_VALUE = 65_535
+"""Largest void_id: the largest value of a 16-bit file."""
 
 NAMED = (
     "ade20k",
@@ -71,10 +83,17 @@ class LabelSpace:
             )
         if self.void_id is not None and self.void_id < 0:
             raise SemsynthError(f"Label set {self.name!r}: void_id is {self.void_id}; it must be 0 or more.")
-        wrong = sorted(i for i in self.file_values.values() if not 0 <= i < len(found) and i != self.void_id)
-        if wrong or any(value < 0 for value in self.file_values):
+        if self.void_id is not None and self.void_id > MAX_VALUE:
             raise SemsynthError(
-                f"Label set {self.name!r}: file_values leads to ids it does not have: {wrong}."
+                f"Label set {self.name!r}: void_id is {self.void_id}; at most {MAX_VALUE} is possible."
+            )
+        wrong = sorted(
+            {i for i in self.file_values.values() if not 0 <= i < len(found) and i != self.void_id}
+        )
+        if wrong:
+            raise SemsynthError(
+                f"Label set {self.name!r}: file_values leads to the ids {str(wrong[:8])[1:-1]}; there are "
+                f"{self.allowed()}."
             )
 
     @property
@@ -119,14 +138,21 @@ class LabelSpace:
             outside &= values != self.void_id
         return outside
 
-    def to_ids(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def to_ids(self, values: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Turn values as files hold them into ids; values `file_values` does not name stay as they are."""
         if not self.file_values or values.size == 0:
-            return values
-        table = np.arange(max(self.file_values) + 1)
-        table[list(self.file_values)] = list(self.file_values.values())
-        named = (values >= 0) & (values < len(table))
-        ids: NDArray[np.int64] = np.where(named, table[np.where(named, values, 0)], values)
+            return values.astype(np.int64, copy=False)
+        keys = np.array(sorted(self.file_values), dtype=np.int64)
+        meant = np.array([self.file_values[int(key)] for key in keys], dtype=np.int64)
+        if values.dtype in (np.uint8, np.uint16):
+            table = np.arange(np.iinfo(values.dtype).max + 1)
+            within = (keys >= 0) & (keys < len(table))
+            table[keys[within]] = meant[within]
+            short: NDArray[np.int64] = table[values]
+            return short
+        wide = values.astype(np.int64, copy=False)
+        place = np.searchsorted(keys, wide).clip(max=len(keys) - 1)
+        ids: NDArray[np.int64] = np.where(keys[place] == wide, meant[place], wide)
         return ids
 
     def fill_void(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -159,52 +185,75 @@ class LabelSpace:
 
     @classmethod
     def from_file(cls, path: str | Path) -> "LabelSpace":
-        """Read a labels.json (see `from_dict`)."""
+        """Read a label set file: labels.json (see `from_dict`), labelmap.txt or _classes.csv."""
         path = Path(path)
+        ending = path.suffix.lower()
+        if ending == ".csv":
+            return cls.from_classes_csv(path)
+        if ending in (".txt", ".names"):
+            return cls.from_labelmap(path)
+        return cls._named_by(path, read_json(path))
+
+    @classmethod
+    def from_labelmap(cls, path: str | Path) -> "LabelSpace":
+        """Read a labelmap.txt, as CVAT and Pascal VOC write it: "name:r,g,b:parts:actions" a line.
+
+        The ids count the lines from 0. A file that holds a name a line is read too.
+        """
+        return cls._named_by(path, _text(path), labelmap_form)
+
+    @classmethod
+    def from_classes_csv(cls, path: str | Path) -> "LabelSpace":
+        """Read a _classes.csv, as Roboflow writes it: a header, then "pixel value, class" a line."""
+        return cls._named_by(path, _text(path), classes_csv_form)
+
+    @classmethod
+    def _named_by(
+        cls, path: str | Path, content: Any, form: Callable[[Any], Any] = lambda data: data
+    ) -> "LabelSpace":
+        """Build a label set that is called after its file where it has no name, as are its errors."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SemsynthError(f"{path} cannot be read: {error.strerror}.") from None
-        except ValueError as error:
-            raise SemsynthError(f"{path} is not valid JSON: {error}.") from None
-        if isinstance(data, dict):
-            data.setdefault("name", path.stem)
-        try:
-            return cls.from_dict(data)
+            return cls.from_dict(form(content), name=Path(path).stem)
         except SemsynthError as error:
             raise SemsynthError(f"{path}: {error}") from None
 
     @classmethod
-    def from_dict(cls, data: Any) -> "LabelSpace":
+    def from_dict(cls, data: Any, *, name: str = "own") -> "LabelSpace":
         """Build a label set from plain data.
 
         Args:
             data: A dict with `classes`, and where wanted `void_id`, `file_values`, `name`, `note`. A class is
-                a name, or `{"name": ..., "color": [r, g, b], "group": ...}`.
+                a name, or `{"name": ..., "color": [r, g, b], "group": ...}`. The other forms that `classes`,
+                or all of the data, may have are those of `class_entries`.
+            name: What to call the set where the data does not.
+
+        Raises:
+            SemsynthError: What is wrong, and what is wanted.
         """
-        try:
-            entries = [{"name": e} if isinstance(e, str) else dict(e) for e in data["classes"]]
-            spare = published_palette(len(entries))
-            void = data.get("void_id")
-            classes = tuple(
-                LabelClass(
-                    id=int(e.get("id", i)),
-                    name=str(e["name"]),
-                    color=_color(e.get("color", spare[i])),
-                    group=str(e.get("group", "void" if i == void else "things")),
-                )
-                for i, e in enumerate(entries)
-            )
-            values = {int(k): int(v) for k, v in (data.get("file_values") or {}).items()}
-            return cls(
-                str(data.get("name", "own")), classes, None if void is None else int(void), values,
-                str(data.get("note", "")),
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"{type(error).__name__}: {error}"
+        entries = class_entries(data)
+        settings = data if isinstance(data, Mapping) and any(key in data for key in SETTINGS) else {}
+        void = settings.get("void_id")
+        if void is not None:
+            void = whole(void, "void_id", 0, MAX_VALUE)
+        given = settings.get("file_values") or {}
+        if not isinstance(given, Mapping) or len(given) > MAX_VALUE:
             raise SemsynthError(
-                f'A label set needs "classes", a list of names or of objects; {what}.'
-            ) from None
+                'file_values says which id a value of a file stands for, as in {"255": 0}; found '
+                f"{type(given).__name__}."
+            )
+        values = {
+            whole(key, "A value in file_values"): whole(value, "An id in file_values", 0, MAX_VALUE)
+            for key, value in given.items()
+        }
+        spare = published_palette(len(entries)).tolist()
+        classes = tuple(
+            LabelClass(i, e["name"], e.get("color") or tuple(spare[i]), e.get("group") or _group(i, void))
+            for i, e in enumerate(entries)
+        )
+        called, note = settings.get("name"), settings.get("note")
+        return cls(
+            checked_name(name if called is None else str(called)), classes, void, values, str(note or "")
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back."""
@@ -228,11 +277,14 @@ class LabelSpace:
         write_atomically(path, f'{{\n{head}  "classes": [\n{rows}\n  ]\n}}\n'.encode())
 
 
-def _color(value: Any) -> tuple[int, int, int]:
-    red, green, blue = (int(part) for part in value)
-    if not all(0 <= part <= 255 for part in (red, green, blue)):
-        raise ValueError(f"colour {list(value)} is not three numbers 0..255")
-    return red, green, blue
+def _text(path: str | Path) -> str:
+    content = read_bytes(path)
+    with parsing(path, "a text file"):
+        return content.decode("utf-8-sig")
+
+
+def _group(number: int, void: int | None) -> str:
+    return "void" if number == void else "things"
 
 
 def _grow(ids: NDArray[np.int64], void: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -1,13 +1,9 @@
-"""Reading and writing label maps, and the label sets they are read with.
+"""Reading and writing label map files."""
 
-A label map is an image whose pixels are class ids. `LabelSpace` says which ids there are, what they are
-called, which colour they are drawn in, and which of them is void. `read_label_map` accepts what people have
-(indexed, grey, 16-bit or colour-coded files) and gives integers; `write_label_map` writes an indexed PNG
-that reads back as the same integers.
-"""
-
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,23 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import open_image, png_bytes
-from semsynth.labelspace import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
-
-__all__ = [
-    "GROUPS",
-    "NAMED",
-    "LabelClass",
-    "LabelReading",
-    "LabelSpace",
-    "RawMap",
-    "nearest_colors",
-    "pack_colors",
-    "published_palette",
-    "read_label_map",
-    "read_values",
-    "write_label_map",
-]
+from semsynth.imagefile import MAX_PIXELS, ImageSource, open_image, png_bytes, source_name
+from semsynth.labels.spaces import LabelSpace
 
 TEXT_KEY = "semsynth:label-set"
 """PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
@@ -51,6 +32,8 @@ class LabelReading:
         repaired: Pixels whose colour was not exact and was taken for the nearest class colour.
         largest_distance: The largest RGB distance among those.
         notes: Sentences worth showing a user.
+        stored_size: Height and width in the file, before any resizing.
+        drawn: Colour of every index that occurs, red highest in 24 bits, where the file is indexed.
     """
 
     ids: NDArray[np.int64]
@@ -59,9 +42,19 @@ class LabelReading:
     repaired: int = 0
     largest_distance: float = 0.0
     notes: tuple[str, ...] = ()
+    stored_size: tuple[int, int] = (0, 0)
+    drawn: Mapping[int, int] = field(default_factory=dict)
 
 
-def read_label_map(path: str | Path, space: LabelSpace, *, palette: str = "index") -> LabelReading:
+def read_label_map(
+    source: ImageSource | Image.Image,
+    space: LabelSpace,
+    *,
+    palette: str = "auto",
+    size: tuple[int, int] | None = None,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> LabelReading:
     """Read a label map.
 
     Grey, indexed, 1-bit and 16/32-bit files hold ids; colour files are looked up in the palette of the set,
@@ -69,14 +62,62 @@ def read_label_map(path: str | Path, space: LabelSpace, *, palette: str = "index
     taken for ids.
 
     Args:
-        path: The image file.
+        source: The image file's path, its content, the file opened in binary, or an image.
         space: The label set.
-        palette: How to take indexed PNG files: "index" for their indices, "color" for their colours.
+        palette: How to take indexed files: "index" for their indices, "color" for their colours, "auto" for
+            their colours where these are the set's and the indices are not its ids.
+        size: Height and width to bring the map to, by taking the pixels nearest to the centres.
+        name: What messages call the map; by default its path, or "The label map".
+        max_pixels: See `open_image`.
 
     Raises:
         SemsynthError: The file cannot be read (see `open_image`), or holds ids or colours not in the set.
     """
-    raw = read_values(path, by_color=palette == "color")
+    called = source_name(source, "The label map") if name is None else name
+    if palette not in ("auto", "index", "color"):
+        raise SemsynthError(f"palette is 'auto', 'index' or 'color', not {palette!r}.")
+    image = (
+        source if isinstance(source, Image.Image) else open_image(source, name=called, max_pixels=max_pixels)
+    )
+    stored = (image.height, image.width)
+    reading = _interpret(_unpack(image, called, palette == "color"), space, called)
+    ids = reading.ids
+    if size is not None and size != stored:
+        ids = ids[nearest_rows(stored[0], size[0])[:, None], nearest_rows(stored[1], size[1])]
+    return replace(reading, ids=ids, stored_size=stored)
+
+
+def read_label_array(array: NDArray[Any], space: LabelSpace, *, name: str = "The label map") -> LabelReading:
+    """Take an array for a label map.
+
+    Args:
+        array: (H, W) integers: ids as they are, `file_values` unused; or (H, W, 3) or (H, W, 4) uint8:
+            colours (red first), looked up in the palette of the set.
+        space: The label set.
+        name: What messages call the map.
+
+    Raises:
+        SemsynthError: It has another shape or type, or holds ids or colours not in the set.
+    """
+    if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8 and array.size:
+        return read_label_map(Image.fromarray(np.ascontiguousarray(array)), space, name=name)
+    if array.ndim != 2 or array.dtype.kind not in "iub" or array.size == 0:
+        raise SemsynthError(
+            f"{name} is an array of {array.dtype} of shape {array.shape}; (H, W) integers are ids, (H, W, 3) "
+            f"uint8 are colours."
+        )
+    ids = array.astype(np.int64)
+    _check_ids(name, ids, space)
+    return LabelReading(ids, "array", stored_size=ids.shape)
+
+
+def nearest_rows(stored: int, wanted: int) -> NDArray[np.int64]:
+    """Which rows (or columns) of `stored` stand for `wanted` ones: those that the centres fall into."""
+    rows: NDArray[np.int64] = (2 * np.arange(wanted, dtype=np.int64) + 1) * stored // (2 * wanted)
+    return rows
+
+
+def _interpret(raw: "RawMap", space: LabelSpace, path: str) -> LabelReading:
     if raw.values.ndim == 3:
         return _read_colors(path, raw, space)
     notes = raw.notes
@@ -108,14 +149,22 @@ class RawMap:
     palette: NDArray[np.int64] | None = None
 
 
-def read_values(path: str | Path, *, by_color: bool = False) -> RawMap:
+def read_values(
+    source: ImageSource | Image.Image, *, by_color: bool = False, name: str | None = None
+) -> RawMap:
     """Read the plain values of a map file.
 
     Args:
-        path: The image file.
+        source: The image file, or an image.
         by_color: Whether indexed files give their colours instead of their indices.
+        name: What messages call the map; by default its path, or "The label map".
     """
-    image = open_image(path)
+    called = source_name(source, "The label map") if name is None else name
+    image = source if isinstance(source, Image.Image) else open_image(source, name=called)
+    return _unpack(image, called, by_color)
+
+
+def _unpack(image: Image.Image, path: str, by_color: bool) -> RawMap:
     mode = image.mode
     notes: tuple[str, ...] = ()
     label_set = getattr(image, "text", {}).get(TEXT_KEY)
