@@ -98,6 +98,10 @@ FORMATS: dict[str, Format] = {
 """Every layout that can be read; a folder is taken for the first it looks like."""
 
 
+PALETTES = ("auto", "index", "color")
+"""Ways to take indexed label files."""
+
+
 def load_dataset(
     name_or_root: str | Path,
     *,
@@ -108,6 +112,8 @@ def load_dataset(
     largest_void: float | None = None,
     resize_photos: bool = False,
     fill_void: bool = False,
+    palette: str | None = None,
+    orient: bool | None = None,
     **options: Any,
 ) -> FileDataset:
     """Open a data set.
@@ -122,6 +128,8 @@ def load_dataset(
         resize_photos: Resize a photograph whose size is not that of its map, instead of refusing it.
         fill_void: Give void that has no channel the class of the nearest labelled pixel, as a network needs
             it; an evaluation needs void as it is.
+        palette: How indexed label files are taken, see `read_label_map`; by default as the format has it.
+        orient: Whether photographs are turned as their cameras were held, see `examine_photo`.
         **options: What else the format takes (see its module), such as `numbering` for ADE20K.
 
     Returns:
@@ -148,7 +156,10 @@ def load_dataset(
         data = read(place, split)
     except SemsynthError as error:
         raise SemsynthError(f"{error}{_other_split(read, place, split)}") from error
-    data = replace(data, resize_photos=resize_photos, fill_void=fill_void)
+    if palette not in (None, *PALETTES):
+        raise SemsynthError(f"palette is {' or '.join(map(repr, PALETTES))}, not {palette!r}.")
+    palette = palette or data.palette
+    data = replace(data, resize_photos=resize_photos, fill_void=fill_void, palette=palette, orient=orient)
     if not instances:
         data = data.without_instances()
     if largest_void is not None:

@@ -47,6 +47,8 @@ class SplitReport:
         unmatched: Pictures that belong to no sample.
         left_out: Keys of samples the format leaves out of this split, because they are mostly void.
         mostly_void: Keys of samples more than half of which is void.
+        turned: Photographs with a camera's orientation tag of which nothing tells whether the map follows it.
+        drawn: By index and colour, the first indexed label file that draws the index so.
     """
 
     split: str
@@ -63,6 +65,8 @@ class SplitReport:
     unmatched: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     mostly_void: list[str] = field(default_factory=list)
+    turned: list[str] = field(default_factory=list)
+    drawn: dict[int, dict[int, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -88,7 +92,28 @@ class CheckReport:
     @property
     def usable(self) -> bool:
         """Whether every sample can be read."""
-        return not any(part.problems for part in self.splits)
+        return not any(part.problems for part in self.splits) and not self.redrawn()
+
+    def redrawn(self) -> str:
+        """The sentence that indexed files mean different things by one index; empty where they do not.
+
+        An editor that saves indexed files may give each a palette of its own: then one index has several
+        colours, and one colour several indices. Files that merely colour the same indices otherwise are fine.
+        """
+        drawn: dict[int, dict[int, str]] = {}
+        for part in self.splits:
+            for number, colors in part.drawn.items():
+                drawn[number] = colors | drawn.get(number, {})
+        indices = Counter(color for colors in drawn.values() for color in colors)
+        for number, colors in sorted(drawn.items()):
+            if len(colors) > 1 and any(indices[color] > 1 for color in colors):
+                (one, first), (two, second) = list(colors.items())[:2]
+                return (
+                    f"Index {number} is #{one:06x} in {first} and #{two:06x} in {second}: the files have "
+                    f"palettes of their own, and only their colours mean the same. Read them by colour "
+                    f"(--palette color; in training, --data.options.palette color)."
+                )
+        return ""
 
     def void_share(self) -> float:
         """Share of all pixels that are void, 0..1."""
@@ -118,7 +143,15 @@ class CheckReport:
             lines.append(f"{unused} of the classes occur nowhere; a generator cannot learn to paint them.")
         if any(part.mostly_void for part in self.splits):
             lines.append(f"largest_void={MOSTLY_VOID} leaves out what is mostly void.")
-        if not self.usable:
+        if redrawn := self.redrawn():
+            lines.append(redrawn)
+        if any(part.turned for part in self.splits):
+            lines.append(
+                "Photographs with an orientation tag are read as stored where their size does not tell what "
+                "the map was drawn on; if it was drawn on them as shown, add --orient (in training, "
+                "--data.options.orient true)."
+            )
+        if any(part.problems for part in self.splits):
             lines.append("Files with problems stop a training run: mend or remove them first.")
         return lines
 
@@ -134,7 +167,11 @@ class CheckReport:
             "void_share": self.void_share(),
             "advice": self.advice(),
             "splits": [
-                {name: dict(v) if isinstance(v, Counter) else v for name, v in vars(part).items()}
+                {
+                    name: dict(value) if isinstance(value, Counter) else value
+                    for name, value in vars(part).items()
+                    if name != "drawn"
+                }
                 for part in self.splits
             ],
         }
@@ -277,7 +314,9 @@ class Look:
         mode: Mode of the label file.
         photo_mode: That of the photograph.
         repaired: Pixels whose colour had to be repaired.
-        notes: Sentences on how the map was read.
+        notes: Sentences on how map and photograph were read.
+        drawn: Colour by index, where an indexed file was read by its indices.
+        turn: The orientation tag of the photograph where it is in doubt whether the map follows it, else 1.
     """
 
     counts: dict[int, int]
@@ -286,22 +325,30 @@ class Look:
     photo_mode: str
     repaired: int
     notes: tuple[str, ...]
+    drawn: dict[int, int]
+    turn: int
 
 
 def _look(data: FileDataset, index: int) -> Look | str:
     """Read one sample whole; the sentence where that fails."""
     entry = data.files[index]
     try:
-        reading = data.read_map(index)
-        data.complete(index, reading)
-        with Image.open(entry.image) as image:
-            photo_mode = image.mode
+        found = data.examine(index)
     except SemsynthError as error:
         return str(error)
     except Exception as error:  # one file must not end the check of the others
         return f"{entry.labels}: {type(error).__name__}: {error}"
-    ids = reading.ids
-    return Look(_tally(ids), ids.shape, reading.mode, photo_mode, reading.repaired, reading.notes)
+    reading, photo = found.labels, found.photo
+    return Look(
+        _tally(reading.ids),
+        reading.ids.shape,
+        reading.mode,
+        photo.mode,
+        reading.repaired,
+        (*reading.notes, *photo.notes),
+        {} if reading.by_color else dict(reading.drawn),
+        photo.orientation if photo.undecided else 1,
+    )
 
 
 def _tally(ids: NDArray[np.int64]) -> dict[int, int]:
@@ -323,6 +370,10 @@ def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -
     out.map_modes[f"{found.mode} {entry.labels.suffix[1:]}"] += 1
     out.photo_modes[f"{found.photo_mode} {entry.image.suffix[1:]}"] += 1
     out.repaired += found.repaired
+    for number, color in found.drawn.items():
+        out.drawn.setdefault(number, {}).setdefault(color, str(entry.labels))
+    if found.turn != 1:
+        out.turned.append(f"{entry.image} (tag {found.turn})")
     # Sentences that count pixels differ from file to file; what they have in common is counted instead.
     out.notes.update(
         "Some pixels had no exact class colour." if "exact" in note else note for note in found.notes

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsynth.data import folder
-from semsynth.data.filedataset import FileDataset
+from semsynth.data.filedataset import Examined, FileDataset
 from semsynth.data.finding import survey
 from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
 from semsynth.data.sample import RawSample
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import walk
-from semsynth.imagefile import open_image, read_photo
+from semsynth.imagefile import PhotoReading, open_image, read_photo
 from semsynth.labels import LabelReading, LabelSpace, nearest_colors
 
 
@@ -31,9 +31,13 @@ from semsynth.labels import LabelReading, LabelSpace, nearest_colors
 class SideBySide(FileDataset):
     """Pictures whose left half is the photograph and whose right half is the drawn map."""
 
-    def complete(self, index: int, reading: LabelReading) -> RawSample:
-        """The left half with the ids of the right one."""
-        return RawSample(self._halves(index)[0], reading.ids, None, self.files[index].key)
+    def examine(self, index: int) -> Examined:
+        """Cut one picture in two and turn the drawing's colours into ids."""
+        entry = self.files[index]
+        image, drawing = self._halves(index)
+        reading = nearest_colors(drawing, self.label_space, entry.labels)
+        sample = RawSample(image, reading.ids, None, entry.key)
+        return Examined(sample, reading, PhotoReading(image, "RGB"))
 
     def read_map(self, index: int) -> LabelReading:
         """Turn the colours of one drawing into ids."""

@@ -12,8 +12,17 @@ from semsynth.data.pairing import NOTHING, Files, Leftovers
 from semsynth.data.sample import RawSample
 from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import read_photo
+from semsynth.imagefile import PhotoReading, examine_photo
 from semsynth.labels import LabelReading, LabelSpace, pack_colors, read_label_map, read_values
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A sample, and how its label map and its photograph were read."""
+
+    sample: RawSample
+    labels: LabelReading
+    photo: PhotoReading
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class FileDataset:
         left: What was found beside the samples.
         resize_photos: Whether a photograph of another size than its map is resized to it instead of refused.
         palette: How indexed label files are taken, see `read_label_map`.
+        orient: Whether photographs are turned as their cameras were held, see `examine_photo`.
         fill_void: Whether `read` fills void that has no channel, see `LabelSpace.fill_void`.
         left_out: Keys of samples that were there and were left out as mostly void.
     """
@@ -36,7 +46,8 @@ class FileDataset:
     label_space: LabelSpace
     left: Leftovers = NOTHING
     resize_photos: bool = False
-    palette: str = "index"
+    palette: str = "auto"
+    orient: bool | None = None
     fill_void: bool = False
     left_out: tuple[str, ...] = ()
 
@@ -53,7 +64,7 @@ class FileDataset:
     @property
     def reading(self) -> str:
         """See `Dataset`."""
-        return f"{type(self).__name__} {self.palette} {self.resize_photos} {self.fill_void}"
+        return f"{type(self).__name__} {self.palette} {self.orient} {self.resize_photos} {self.fill_void}"
 
     def __len__(self) -> int:
         return len(self.files)
@@ -71,17 +82,19 @@ class FileDataset:
             SemsynthError: A file cannot be read, holds ids the label set does not have, or the sizes differ.
                 Void is to be filled in a map that holds nothing else.
         """
-        return self.complete(index, self.read_map(index))
+        return self.examine(index).sample
 
-    def complete(self, index: int, reading: LabelReading) -> RawSample:
-        """The sample whose label map has been decoded already, see `read` and `read_map`."""
-        entry, labels = self.files[index], reading.ids
+    def examine(self, index: int) -> Examined:
+        """Decode one sample and say how its files were read, see `read`."""
+        entry, reading = self.files[index], self.read_map(index)
+        labels = reading.ids
         if self.fill_void:
             try:
                 labels = self.label_space.fill_void(labels)
             except SemsynthError as error:
                 raise SemsynthError(f"{entry.labels}: {error}. largest_void leaves such maps out.") from None
-        image = self._photo(index, labels.shape)
+        photo = examine_photo(entry.image, labels.shape, orient=self.orient)
+        image = self._fitted(index, photo.pixels, labels.shape)
         instances = None
         if self.has_instances and entry.instances is not None:
             instances = read_instance_map(entry.instances)
@@ -90,12 +103,11 @@ class FileDataset:
                     f"{entry.instances} is {_size(instances)} and its label map {entry.labels} is "
                     f"{_size(labels)} (width x height). They must agree."
                 )
-        return RawSample(image, labels, instances, entry.key)
+        return Examined(RawSample(image, labels, instances, entry.key), reading, photo)
 
-    def _photo(self, index: int, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    def _fitted(self, index: int, image: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
         """The photograph at the size of its label map, (H, W, 3)."""
         entry, (height, width) = self.files[index], size
-        image = read_photo(entry.image, (height, width))
         if image.shape[:2] == (height, width):
             return image
         if not self.resize_photos:

@@ -10,7 +10,7 @@ Folders have other names too (KINDS, SPLITS). Files belong together when their p
 agree up to the ending, see `semsynth.data.pairing`; folders below them that are no splits belong to the path.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,8 @@ SPLITS = {
 }
 """What the folders of a split are called."""
 
-DESCRIPTIONS: dict[str, Callable[[Path], LabelSpace]] = {"labels.json": LabelSpace.from_file}
-"""Files that describe a label set, the most telling first, and what reads them."""
+DESCRIPTIONS = ("labels.json", "labelmap.txt", "_classes.csv", "class_names.txt")
+"""Files that describe a label set, the most telling first; the last is labelme's."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class Part:
     notes: tuple[str, ...] = ()
 
 
-def load(
-    root: Path, split: str, *, label_space: LabelSpace | None = None, palette: str = "index"
-) -> FileDataset:
+def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> FileDataset:
     """Load the plain layout at the top of this file.
 
     Args:
@@ -68,14 +66,11 @@ def load(
         split: "train", "val", "test", another folder below it, or "all" for every sample there is. A flat
             folder counts as "train".
         label_space: The label set; without it, the file that describes it is read, such as labels.json.
-        palette: How indexed label files are taken, see `read_label_map`.
     """
-    if palette not in ("index", "color"):
-        raise SemsynthError(f"palette is 'index' or 'color', not {palette!r}.")
     chosen = choose_parts(root, split)
     space = label_space or need_label_space(root, chosen.values())
     files, left = pair_parts(root, chosen)
-    return FileDataset("folder", files, space, left, palette=palette)
+    return FileDataset("folder", files, space, left)
 
 
 def pair_parts(root: Path, chosen: dict[str, Part]) -> tuple[tuple[Files, ...], Leftovers]:
@@ -219,9 +214,9 @@ def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
     """
     found: dict[Path, LabelSpace] = {}
     for place in dict.fromkeys((*places, root)):
-        for name, read in DESCRIPTIONS.items():
+        for name in DESCRIPTIONS:
             if (place / name).is_file() and (place != root or not found):
-                found[place / name] = read(place / name)
+                found[place / name] = LabelSpace.from_file(place / name)
                 break
     first = next(iter(found), None)
     for path, space in found.items():
@@ -241,6 +236,6 @@ def need_label_space(root: Path, chosen: Iterable[Part] = ()) -> LabelSpace:
         raise SemsynthError(
             f"{root} has no labels.json, so the meaning of the ids is unknown. "
             f"`semsynth data check {root} --write-labels {root / 'labels.json'}` writes one from what the "
-            f"maps hold; or name a label set."
+            f"maps hold; or name a label set (--labels; in training, --data.label_set)."
         )
     return space

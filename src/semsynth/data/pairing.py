@@ -135,7 +135,7 @@ def pair(
         tuple(path for key, path in instances.items() if key not in used),
         tuple(others),
         tuple(filter(None, (note, other))),
-        _reason(images, maps) if photos and maps else "",
+        reason_of(images, maps) if photos and maps else "",
     )
 
 
@@ -280,8 +280,8 @@ def _start(names: Sequence[str]) -> str:
     return first[:length]
 
 
-def _reason(photos: Collection[str], maps: Sequence[str]) -> str:
-    """Why label maps are left over beside photographs, where their names tell."""
+def reason_of(photos: Collection[str], maps: Sequence[str], kind: str = "label map") -> str:
+    """Why maps, or pictures of another kind, are left over beside photographs, where their names tell."""
     names = {FOLDS["capital and small letters differ"](key) for key in photos}
     added: Counter[str] = Counter()
     for key in maps[:1000]:
@@ -293,8 +293,8 @@ def _reason(photos: Collection[str], maps: Sequence[str]) -> str:
         return ""
     ends = ", ".join(f"{text!r} ({count})" for text, count in added.most_common(5))
     if len(added) == 1:
-        return f"The label maps are called as photographs with {ends} at the end; rename them."
-    return f"The label maps are called as photographs with {ends} at the end; keep one kind of them."
+        return f"The {kind}s are called as photographs with {ends} at the end; rename them."
+    return f"The {kind}s are called as photographs with {ends} at the end; keep one kind of them."
 
 
 def with_prefix(files: Sequence[Files], prefix: str) -> tuple[Files, ...]:

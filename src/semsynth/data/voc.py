@@ -7,6 +7,7 @@ labelmap.txt names the classes and their colours. The lists in ImageSets/Segment
 without any, everything is split "train". Without labelmap.txt, the maps hold ids, and 255 is void.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from semsynth.data import folder
@@ -22,25 +23,20 @@ MAPS = ("SegmentationClassPNG", "SegmentationClass")
 """Where label maps lie; the first is labelme's, beside arrays in the second."""
 
 
-def load(
-    root: Path, split: str, *, label_space: LabelSpace | None = None, palette: str | None = None
-) -> FileDataset:
+def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> FileDataset:
     """Load a data set in the layout of Pascal VOC.
 
     Args:
         root: The folder that holds JPEGImages/.
         split: "train", "val", another list of ImageSets/Segmentation, or "all".
         label_space: The label set; without it, labelmap.txt or labels.json is read.
-        palette: How indexed label files are taken, see `read_label_map`; by default by their colours where
-            labelmap.txt says which they are, else by their indices.
     """
     files, left = _pairs(root)
-    space = label_space or folder.need_label_space(root)
+    space = label_space or _with_void(folder.need_label_space(root))
     lists = read_lists(root)
     if split != "all":
         files, left = _listed(root, split, lists, files, left)
-    by_color = label_space is None and (root / "labelmap.txt").is_file()
-    return FileDataset("voc", files, space, left, palette=palette or ("color" if by_color else "index"))
+    return FileDataset("voc", files, space, left)
 
 
 def looks_like(root: Path) -> bool:
@@ -51,7 +47,15 @@ def looks_like(root: Path) -> bool:
 def own_labels(root: Path) -> tuple[LabelSpace | None, list[Path]]:
     """The label set the folder describes; where it describes none, the label maps it may be guessed from."""
     space = folder.find_label_space(root, ())
-    return space, [] if space is not None else [entry.labels for entry in _pairs(root)[0]]
+    if space is not None:
+        return _with_void(space), []
+    return None, [entry.labels for entry in _pairs(root)[0]]
+
+
+def _with_void(space: LabelSpace) -> LabelSpace:
+    """The label set with 255, which maps of this layout hold where nothing is labelled."""
+    free = space.void_id is None and space.num_classes <= 255 and not space.file_values
+    return replace(space, void_id=255) if free else space
 
 
 def read_lists(root: Path) -> dict[str, list[str]]:
