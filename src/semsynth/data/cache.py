@@ -116,7 +116,9 @@ def fingerprint(dataset: Dataset, geometry: Geometry) -> str:
     for index, key in enumerate(dataset.keys):
         for path in dataset.sources(index):
             stat = path.stat()
-            digest.update(f"{key}|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+            digest.update(
+                os.fsencode(path.resolve()) + f"|{key}|{stat.st_size}|{stat.st_mtime_ns}\n".encode()
+            )
     return digest.hexdigest()[:20]
 
 
