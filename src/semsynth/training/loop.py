@@ -169,7 +169,7 @@ def _train(
                 continue
             choose_part(networks.generator, outer_only)
             geometry = _geometry(recipe, stage)
-            source = cached(dataset, folder / "cache", geometry) if recipe.data.cache else dataset
+            source = cached(dataset, folder / "cache", geometry, say=say) if recipe.data.cache else dataset
             sampler = ShardedSampler(
                 len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
             )
