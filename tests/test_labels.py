@@ -295,8 +295,9 @@ def test_indexed_files_by_index_or_by_colour(tmp_path: Path) -> None:
     image = Image.fromarray(IDS)
     image.putpalette(space.palette()[::-1].tobytes())
     image.save(tmp_path / "a.png")
-    assert np.array_equal(read_label_map(tmp_path / "a.png", space).ids, IDS)
-    assert np.array_equal(read_label_map(tmp_path / "a.png", space, palette="color").ids, 3 - IDS)
+    assert np.array_equal(read_label_map(tmp_path / "a.png", space, palette="index").ids, IDS)
+    for palette in ("color", "auto"):
+        assert np.array_equal(read_label_map(tmp_path / "a.png", space, palette=palette).ids, 3 - IDS)
 
 
 def test_an_indexed_file_in_another_order_is_noted(tmp_path: Path) -> None:

@@ -7,16 +7,15 @@ that reads back as the same integers.
 """
 
 from semsynth.labels.files import (
-    TEXT_KEY,
     LabelReading,
-    RawMap,
     nearest_colors,
-    pack_colors,
     read_label_array,
     read_label_map,
     read_values,
     write_label_map,
 )
+from semsynth.labels.palettes import palette_conflicts
+from semsynth.labels.raw import TEXT_KEY, RawMap, nearest_rows, pack_colors, value_counts
 from semsynth.labels.spaces import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
 
 __all__ = [
@@ -28,10 +27,13 @@ __all__ = [
     "LabelSpace",
     "RawMap",
     "nearest_colors",
+    "nearest_rows",
     "pack_colors",
+    "palette_conflicts",
     "published_palette",
     "read_label_array",
     "read_label_map",
     "read_values",
+    "value_counts",
     "write_label_map",
 ]

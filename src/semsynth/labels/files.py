@@ -12,13 +12,14 @@ from PIL import Image, PngImagePlugin
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.imagefile import MAX_PIXELS, ImageSource, open_image, png_bytes, source_name
+from semsynth.labels.fill import fill_from_nearest
+from semsynth.labels.palettes import look_alike, meaning_of, shown, used_colors
+from semsynth.labels.raw import TEXT_KEY, RawMap, unpack, value_counts
+from semsynth.labels.repair import Drawing, ForeignColors, find_classes
 from semsynth.labels.spaces import LabelSpace
 
-TEXT_KEY = "semsynth:label-set"
-"""PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
-
-FAR = 48.0
-"""RGB distance beyond which a colour is not a distorted class colour but another colour."""
+SPARSE_STEP = 16
+"""Smallest step between the grey values of a label set at which values between them are softened edges."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class LabelReading:
         ids: (H, W) int64.
         mode: Mode of the file as Pillow names it: L, P, RGB, I;16 ...
         by_color: Whether colours were looked up; otherwise the values are the ids.
-        repaired: Pixels whose colour was not exact and was taken for the nearest class colour.
-        largest_distance: The largest RGB distance among those.
+        repaired: Pixels whose colour was not exact and that took the class of a neighbour or a like colour.
+        largest_distance: The largest RGB distance of those from the nearest class colour.
         notes: Sentences worth showing a user.
         stored_size: Height and width in the file, before any resizing.
         drawn: Colour of every index that occurs, red highest in 24 bits, where the file is indexed.
@@ -45,6 +46,10 @@ class LabelReading:
     stored_size: tuple[int, int] = (0, 0)
     drawn: Mapping[int, int] = field(default_factory=dict)
 
+    def counts(self) -> dict[int, int]:
+        """Pixels by id."""
+        return value_counts(self.ids)
+
 
 def read_label_map(
     source: ImageSource | Image.Image,
@@ -57,9 +62,9 @@ def read_label_map(
 ) -> LabelReading:
     """Read a label map.
 
-    Grey, indexed, 1-bit and 16/32-bit files hold ids; colour files are looked up in the palette of the set,
-    inexact colours going to the nearest one. An RGB file that is grey all over and holds only valid ids is
-    taken for ids.
+    Grey, indexed, 1-bit and 16/32-bit files hold ids; colour files are looked up in the palette of the set.
+    An RGB file that is grey all over and holds only valid ids is taken for ids. What is transparent is void,
+    or takes the class of the nearest labelled pixel where the set has none.
 
     Args:
         source: The image file's path, its content, the file opened in binary, or an image.
@@ -76,15 +81,11 @@ def read_label_map(
     called = source_name(source, "The label map") if name is None else name
     if palette not in ("auto", "index", "color"):
         raise SemsynthError(f"palette is 'auto', 'index' or 'color', not {palette!r}.")
-    image = (
-        source if isinstance(source, Image.Image) else open_image(source, name=called, max_pixels=max_pixels)
-    )
-    stored = (image.height, image.width)
-    reading = _interpret(_unpack(image, called, palette == "color"), space, called)
-    ids = reading.ids
-    if size is not None and size != stored:
-        ids = ids[nearest_rows(stored[0], size[0])[:, None], nearest_rows(stored[1], size[1])]
-    return replace(reading, ids=ids, stored_size=stored)
+    raw = read_values(source, name=called, size=size, max_pixels=max_pixels)
+    used, _, colors = used_colors(raw)
+    reading = _interpret(raw, space, called, palette)
+    drawn = dict(zip(used.tolist(), colors.tolist()))
+    return _without_holes(replace(reading, stored_size=raw.stored_size, drawn=drawn), raw, space)
 
 
 def read_label_array(array: NDArray[Any], space: LabelSpace, *, name: str = "The label map") -> LabelReading:
@@ -111,46 +112,13 @@ def read_label_array(array: NDArray[Any], space: LabelSpace, *, name: str = "The
     return LabelReading(ids, "array", stored_size=ids.shape)
 
 
-def nearest_rows(stored: int, wanted: int) -> NDArray[np.int64]:
-    """Which rows (or columns) of `stored` stand for `wanted` ones: those that the centres fall into."""
-    rows: NDArray[np.int64] = (2 * np.arange(wanted, dtype=np.int64) + 1) * stored // (2 * wanted)
-    return rows
-
-
-def _interpret(raw: "RawMap", space: LabelSpace, path: str) -> LabelReading:
-    if raw.values.ndim == 3:
-        return _read_colors(path, raw, space)
-    notes = raw.notes
-    if raw.label_set is None and _is_reordered(raw, space):
-        notes += (f"Its colours are those of label set {space.name!r} in another order; indices were taken.",)
-    if raw.label_set not in (None, space.name):
-        notes += (f"The file says it was written for label set {raw.label_set!r}, not {space.name!r}.",)
-    ids = raw.values if raw.label_set is not None else space.to_ids(raw.values)
-    _check_ids(path, ids, space)
-    return LabelReading(ids, raw.mode, notes=notes)
-
-
-@dataclass(frozen=True)
-class RawMap:
-    """What a map file holds, before any label set is consulted.
-
-    Attributes:
-        values: (H, W) int64, or (H, W, 3) for a colour file.
-        mode: Mode of the file as Pillow names it.
-        notes: Sentences worth showing a user.
-        label_set: The label set the file names, if we wrote it.
-        palette: Colours of an indexed file, (up to 256, 3) int64.
-    """
-
-    values: NDArray[np.int64]
-    mode: str
-    notes: tuple[str, ...] = ()
-    label_set: str | None = None
-    palette: NDArray[np.int64] | None = None
-
-
 def read_values(
-    source: ImageSource | Image.Image, *, by_color: bool = False, name: str | None = None
+    source: ImageSource | Image.Image,
+    *,
+    by_color: bool = False,
+    name: str | None = None,
+    size: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> RawMap:
     """Read the plain values of a map file.
 
@@ -158,120 +126,185 @@ def read_values(
         source: The image file, or an image.
         by_color: Whether indexed files give their colours instead of their indices.
         name: What messages call the map; by default its path, or "The label map".
+        size: Height and width to bring it to, see `read_label_map`.
+        max_pixels: See `open_image`.
     """
     called = source_name(source, "The label map") if name is None else name
-    image = source if isinstance(source, Image.Image) else open_image(source, name=called)
-    return _unpack(image, called, by_color)
+    if not isinstance(source, Image.Image):
+        source = open_image(source, name=called, max_pixels=max_pixels)
+    raw = unpack(source, called, size=size)
+    return colored(raw) if by_color else raw
 
 
-def _unpack(image: Image.Image, path: str, by_color: bool) -> RawMap:
-    mode = image.mode
-    notes: tuple[str, ...] = ()
-    label_set = getattr(image, "text", {}).get(TEXT_KEY)
-    if image.format in ("JPEG", "WEBP"):
-        notes += (f"{image.format} changes values along class borders; keep label maps as PNG.",)
-    if mode in ("RGBA", "RGBa", "LA", "La", "PA"):
-        notes += ("The alpha channel was dropped.",)
-        image = image.convert("L" if mode in ("LA", "La") else "RGB")
-    elif mode == "P" and by_color:
-        image = image.convert("RGB")
-    elif mode not in ("1", "L", "P", "RGB", "F") and not mode.startswith("I"):
-        notes += (f"The file is {mode}; it was converted to RGB.",)
-        image = image.convert("RGB")
-    raw = np.asarray(image)
-    if raw.dtype.kind == "f" and not np.array_equal(raw, np.round(raw)):
-        raise SemsynthError(f"{path} holds fractions (mode {mode}); class ids are whole numbers.")
-    colors = image.getpalette() if image.mode == "P" else None
-    palette = None if colors is None else np.array(colors, dtype=np.int64).reshape(-1, 3)
-    return RawMap(raw.astype(np.int64), mode, notes, label_set, palette)
-
-
-def _is_reordered(raw: RawMap, space: LabelSpace) -> bool:
-    """Whether an indexed file draws its classes in the colours of the set, under other numbers."""
+def colored(raw: RawMap) -> RawMap:
+    """An indexed file as the colours that it shows; others as they are."""
     if raw.palette is None:
-        return False
-    used = np.unique(raw.values)
-    if len(used) < 2 or used[-1] >= len(raw.palette):
-        return False
-    drawn, known = pack_colors(raw.palette[used]), pack_colors(space.palette())
-    return bool(np.isin(drawn, known).all()) and not np.array_equal(drawn, known[used[used < len(known)]])
+        return raw
+    table = np.zeros((256, 3), dtype=np.uint8)
+    table[: len(raw.palette)] = raw.palette
+    return replace(raw, pixels=table[raw.pixels], palette=None, label_set=None)
 
 
-def _read_colors(path: str | Path, raw: RawMap, space: LabelSpace) -> LabelReading:
-    grey = raw.values[..., 0]
-    if np.array_equal(grey, raw.values[..., 1]) and np.array_equal(grey, raw.values[..., 2]):
-        ids = space.to_ids(grey)
-        if not space.unknown(ids).any() and not _is_exact(raw.values, space):
-            return LabelReading(ids, raw.mode, notes=(*raw.notes, "Grey RGB values were taken for ids."))
-    reading = nearest_colors(raw.values, space, path)
-    return replace(reading, mode=raw.mode, notes=(*raw.notes, *reading.notes))
+def _interpret(raw: RawMap, space: LabelSpace, name: str, palette: str) -> LabelReading:
+    notes: tuple[str, ...] = ()
+    if raw.palette is not None:
+        meaning, note = meaning_of(raw, space) if palette == "auto" else (palette, "")
+        notes = (note,) if note else ()
+        if meaning == "grey":
+            raw = replace(raw, pixels=colored(raw).pixels[..., 0], palette=None)
+        elif meaning == "color":
+            raw = colored(raw)
+    if raw.label_set not in (None, space.name):
+        notes += (f"The file says it was written for label set {raw.label_set!r}, not {space.name!r}.",)
+    read = _read_colors if raw.pixels.ndim == 3 else _read_ids
+    reading = read(raw, space, name)
+    return replace(reading, mode=raw.mode, notes=(*raw.notes, *notes, *reading.notes))
 
 
-def _is_exact(values: NDArray[np.int64], space: LabelSpace) -> bool:
-    return bool(np.isin(pack_colors(values), pack_colors(space.palette())).all())
+def _read_ids(raw: RawMap, space: LabelSpace, name: str) -> LabelReading:
+    if raw.label_set is not None:
+        ids = raw.pixels.astype(np.int64)
+        _check_ids(name, ids, space, raw.transparent)
+        return LabelReading(ids, raw.mode)
+    found = list(value_counts(raw.pixels))
+    anchors = _grey_values(space)
+    unknown = space.unknown(space.to_ids(np.array(found)))
+    if len(anchors) and raw.pixels.dtype == np.uint8 and raw.palette is None and (raw.lossy or unknown.any()):
+        return _read_softened_grey(raw, space, name, anchors)
+    ids = space.to_ids(raw.pixels)
+    if unknown.any():
+        _check_ids(name, ids, space, raw.transparent)
+    return LabelReading(ids, raw.mode)
 
 
-def pack_colors(values: ArrayLike) -> NDArray[np.int64]:
-    """Make one number of each colour: (..., 3) → (...), red highest."""
-    colors = np.asarray(values, dtype=np.int64)
-    packed: NDArray[np.int64] = (colors[..., 0] << 16) | (colors[..., 1] << 8) | colors[..., 2]
-    return packed
+def _grey_values(space: LabelSpace) -> dict[int, int]:
+    """The grey value of every id where these are far apart, so that values between them are blends."""
+    if not space.file_values:
+        return {}
+    named = {value: number for value, number in space.file_values.items() if 0 <= value <= 255}
+    rest = {number: number for number in range(space.num_classes) if number not in named.values()}
+    values = dict(sorted({**rest, **named}.items()))
+    steps = np.diff(list(values))
+    return values if len(values) > 1 and steps.min() >= SPARSE_STEP else {}
 
 
-def nearest_colors(colors: ArrayLike, space: LabelSpace, path: str | Path = "The map") -> LabelReading:
-    """Turn a drawn label map into ids: exact class colours, else the nearest one.
+def _read_softened_grey(raw: RawMap, space: LabelSpace, name: str, values: Mapping[int, int]) -> LabelReading:
+    """A grey map of few values far apart, whose edges or compression made others."""
+    palette = np.array(list(values), dtype=np.uint8)[:, None].repeat(3, axis=1)
+    drawn = _draw(np.broadcast_to(raw.pixels[..., None], (*raw.pixels.shape, 3)), palette, raw, space, name)
+    ids = np.array(list(values.values()), dtype=np.int64)[drawn.entries]
+    notes = _repair_notes(drawn, ids.size, "grey value", space)
+    return LabelReading(ids, raw.mode, False, drawn.repaired, drawn.largest_distance, notes)
+
+
+def _read_colors(raw: RawMap, space: LabelSpace, name: str) -> LabelReading:
+    pixels = raw.pixels
+    grey = pixels[..., 0]
+    if np.array_equal(grey, pixels[..., 1]) and np.array_equal(grey, pixels[..., 2]):
+        found = np.array(list(value_counts(grey)))
+        exact = np.isin(found * 0x010101, space.palette().astype(np.int64) @ [1 << 16, 1 << 8, 1]).all()
+        if not exact and not space.unknown(space.to_ids(found)).any():
+            return LabelReading(space.to_ids(grey), raw.mode, notes=("Grey RGB values were taken for ids.",))
+        if not exact and _grey_values(space):
+            return _read_softened_grey(replace(raw, pixels=grey), space, name, _grey_values(space))
+    drawn = _draw(pixels, space.palette(), raw, space, name)
+    notes = _repair_notes(drawn, grey.size, "class colour", space)
+    ids = drawn.entries.astype(np.int64)
+    return LabelReading(ids, raw.mode, True, drawn.repaired, drawn.largest_distance, notes)
+
+
+def _draw(
+    pixels: NDArray[Any], palette: NDArray[np.uint8], raw: RawMap, space: LabelSpace, name: str
+) -> Drawing:
+    try:
+        return find_classes(pixels, palette, lossy=raw.lossy, ignore=raw.transparent)
+    except ForeignColors as error:
+        other = look_alike(np.asarray(pixels), space)
+        whose = f" Its colours are those of label set {other!r}." if other else ""
+        raise SemsynthError(
+            f"{name} is a colour picture that is not drawn in label set {space.name!r}: {error} (the "
+            f"commonest other colour is {shown(error.color)}).{whose} Draw it in the colours of that label "
+            f"set, or save its ids {space.allowed()} themselves as a grey PNG."
+        ) from None
+
+
+def _repair_notes(drawn: Drawing, total: int, what: str, space: LabelSpace) -> tuple[str, ...]:
+    if not drawn.repaired:
+        return ()
+    solid = sum(count for _, _, count in drawn.similar)
+    notes = [
+        f"The {count:,} pixels in {shown(color)} had no exact {what} and were read as "
+        f"{space.names[entry]!r}, whose colour is the nearest."
+        for color, entry, count in drawn.similar
+    ]
+    if drawn.repaired > solid:
+        notes.append(
+            f"{drawn.repaired - solid:,} pixels ({100 * (drawn.repaired - solid) / total:.1f} %) had no "
+            f"exact {what} and took the class of a neighbour or of an all but equal colour (largest distance "
+            f"{drawn.largest_distance:.0f})."
+        )
+    return tuple(notes)
+
+
+def _without_holes(reading: LabelReading, raw: RawMap, space: LabelSpace) -> LabelReading:
+    """Transparent pixels as void, or as the nearest class where the set has no void."""
+    notes = reading.notes
+    if raw.soft:
+        notes += (f"{raw.soft:,} pixels are transparent in part (alpha); their colours count.",)
+    hole = raw.transparent
+    if hole is None:
+        return replace(reading, notes=notes)
+    share = f"{int(hole.sum()):,} transparent pixels ({100 * hole.mean():.1f} %, alpha 0)"
+    ids = reading.ids
+    if space.void_id is not None:
+        ids[hole] = space.void_id
+        notes += (f"{share} were read as void.",)
+    elif reading.by_color or raw.palette is None or space.unknown(ids[hole]).any():
+        ids = fill_from_nearest(ids, hole)
+        notes += (f"{share} took the class of the nearest labelled pixel.",)
+    else:
+        notes += (f"{share} kept their indices.",)
+    return replace(reading, ids=ids, notes=notes)
+
+
+def nearest_colors(
+    colors: ArrayLike, space: LabelSpace, path: str | Path = "The map", *, lossy: bool = True
+) -> LabelReading:
+    """Turn a drawn label map into ids.
 
     Args:
         colors: (H, W, 3) integers 0..255.
         space: The label set; of classes drawn in one colour the first is taken.
         path: The file, for messages.
+        lossy: Whether it was stored in a format that changes values.
 
     Raises:
         SemsynthError: Most pixels are like no class colour at all.
     """
-    values = np.asarray(colors, dtype=np.int64)
-    found, inverse, counts = np.unique(pack_colors(values), return_inverse=True, return_counts=True)
-    palette = space.palette().astype(np.float32)
-    ids = np.empty(len(found), dtype=np.int64)
-    distance = np.empty(len(found), dtype=np.float32)
-    for start in range(0, len(found), 1 << 14):  # a photograph has a million colours: bound the memory
-        part = found[start : start + (1 << 14)]
-        rgb = np.stack([part >> 16, part >> 8 & 255, part & 255], axis=1).astype(np.float32)
-        squared = ((rgb[:, None] - palette[None]) ** 2).sum(axis=2)
-        ids[start : start + len(part)] = squared.argmin(axis=1)  # the first of equal colours
-        distance[start : start + len(part)] = np.sqrt(squared.min(axis=1))
-    far = int(counts[distance > FAR].sum())
-    if far > counts.sum() / 2:
-        color = int(found[counts.argmax()])
-        raise SemsynthError(
-            f"{path} is a colour picture, and {far:,} of its {counts.sum():,} pixels are like no colour of "
-            f"label set {space.name!r} (the commonest is {color >> 16}, {color >> 8 & 255}, {color & 255}). "
-            f"Give the label set it was drawn with; `semsynth data check FOLDER --write-labels labels.json` "
-            f"suggests one."
-        )
-    repaired, largest = int(counts[distance > 0].sum()), float(distance.max())
-    notes = (
-        f"{repaired:,} pixels ({100 * repaired / counts.sum():.1f} %) had no exact class colour and took the "
-        f"nearest one (largest distance {largest:.0f}).",
-    )
-    located = ids[inverse].reshape(values.shape[:2])
-    return LabelReading(located, "RGB", True, repaired, largest, notes if repaired else ())
+    pixels = np.asarray(colors, dtype=np.uint8)
+    raw = RawMap(pixels, "RGB", lossy=lossy, stored_size=(pixels.shape[0], pixels.shape[1]))
+    return replace(_read_colors(raw, space, str(path)), stored_size=raw.stored_size)
 
 
-def _check_ids(path: str | Path, ids: NDArray[np.int64], space: LabelSpace) -> None:
+def _check_ids(
+    name: str | Path, ids: NDArray[np.int64], space: LabelSpace, holes: NDArray[np.bool_] | None = None
+) -> None:
     outside = space.unknown(ids)
+    if holes is not None:
+        outside &= ~holes
     if not outside.any():
         return
-    found, counts = np.unique(ids[outside], return_counts=True)
-    listed = ", ".join(f"{value} ({count:,} pixels)" for value, count in zip(found[:8], counts[:8]))
+    unknown = value_counts(ids[outside])
+    found = sorted(unknown)
+    listed = ", ".join(f"{value} ({unknown[value]:,} pixels)" for value in found[:8])
     more = f" and {len(found) - 8} others" if len(found) > 8 else ""
     hint = ""
-    if 255 in found and set(np.unique(ids)) <= {0, 255} and space.num_classes >= 2:
+    if 255 in found and set(value_counts(ids)) <= {0, 255} and space.num_classes >= 2:
         hint = ' This is a 0/255 mask: "file_values": {"255": 1} in the label set reads it.'
     elif 255 in found and len(found) == 1 and space.void_id is not None:
         hint = f' If 255 is void here, "file_values": {{"255": {space.void_id}}} in the label set says so.'
     raise SemsynthError(
-        f"{path} holds the ids {listed}{more}; label set {space.name!r} has {space.allowed()}.{hint}"
+        f"{name} holds the ids {listed}{more}; label set {space.name!r} has {space.allowed()}.{hint}"
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing, read_bytes, read_json
 from semsynth.files.writing import write_atomically
+from semsynth.labels.fill import fill_from_nearest
 from semsynth.labels.forms import (
     SETTINGS,
     checked_name,
@@ -171,7 +172,7 @@ class LabelSpace:
         void = ids == self.void_id
         if void.all(axis=(-2, -1)).any():
             raise SemsynthError("the label map holds nothing but void; there is nothing to draw")
-        return _grow(ids, void) if void.any() else ids
+        return fill_from_nearest(ids, void) if void.any() else ids
 
     @classmethod
     def named(cls, name: str) -> "LabelSpace":
@@ -285,26 +286,6 @@ def _text(path: str | Path) -> str:
 
 def _group(number: int, void: int | None) -> str:
     return "void" if number == void else "things"
-
-
-def _grow(ids: NDArray[np.int64], void: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Let the labels of (..., H, W) grow into void, one step at a time, until it is gone."""
-    rim = [(0, 0)] * (ids.ndim - 2) + [(1, 1)] * 2  # neither known nor missing, so that no step needs a check
-    values, known, missing = (np.pad(part, rim) for part in (ids, ~void, void))
-    shape, row = values.shape, values.shape[-1]
-    values, known, missing = values.ravel(), known.ravel(), missing.ravel()
-    steps = np.array([-row, row, -1, 1])
-    edge = np.flatnonzero(missing)
-    while edge.size:
-        around = edge[:, None] + steps  # (n, 4)
-        labelled = known[around]
-        reached = labelled.any(axis=1)
-        edge, source = edge[reached], around[reached, labelled[reached].argmax(axis=1)]
-        values[edge] = values[source]
-        known[edge], missing[edge] = True, False
-        near = np.unique(edge[:, None] + steps)
-        edge = near[missing[near]]
-    return np.ascontiguousarray(values.reshape(shape)[..., 1:-1, 1:-1])
 
 
 def published_palette(count: int) -> NDArray[np.uint8]:

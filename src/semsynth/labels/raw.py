@@ -1,0 +1,201 @@
+"""What a label map file holds, before any label set is consulted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from semsynth.errors import SemsynthError
+
+TEXT_KEY = "semsynth:label-set"
+"""PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
+
+LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000", "AVIF")
+"""Formats that may have changed the values they were given."""
+
+BAND = 1 << 20
+"""Pixels that are looked at at a time, which bounds the memory for intermediate results."""
+
+
+@dataclass(frozen=True)
+class RawMap:
+    """What a map file holds, before any label set is consulted.
+
+    Attributes:
+        pixels: (H, W) of an integer type, or (H, W, 3) uint8 for a colour file.
+        mode: Mode of the file as Pillow names it.
+        notes: Sentences worth showing a user.
+        label_set: The label set the file names, if we wrote it.
+        palette: Colours of an indexed file, (up to 256, 3) uint8.
+        transparent: (H, W), where the file is wholly transparent; None where it is nowhere.
+        lossy: Whether the format may have changed values.
+        stored_size: Height and width in the file.
+        soft: Pixels that are transparent in part.
+    """
+
+    pixels: NDArray[np.integer[Any]]
+    mode: str
+    notes: tuple[str, ...] = ()
+    label_set: str | None = None
+    palette: NDArray[np.uint8] | None = None
+    transparent: NDArray[np.bool_] | None = None
+    lossy: bool = False
+    stored_size: tuple[int, int] = (0, 0)
+    soft: int = 0
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """The pixels as int64."""
+        return self.pixels.astype(np.int64)
+
+
+def unpack(image: Image.Image, name: str, *, size: tuple[int, int] | None = None) -> RawMap:
+    """Take the values out of an image.
+
+    Args:
+        image: The image, loaded.
+        name: What messages call it.
+        size: Height and width to bring it to, by taking the pixels nearest to the centres.
+
+    Raises:
+        SemsynthError: It holds fractions, or is transparent all over.
+    """
+    mode, notes = image.mode, []
+    stored = (image.height, image.width)
+    lossy = image.format in LOSSY
+    if lossy:
+        notes.append(f"{image.format} changes values along class borders; keep label maps as PNG.")
+    if mode in ("RGBa", "La"):
+        image = image.convert({"RGBa": "RGBA", "La": "LA"}[mode])
+    elif mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "F") and not mode.startswith("I"):
+        notes.append(f"The file is {mode}; it was converted to RGB.")
+        image = image.convert("RGB")
+    found = _array(image, size)
+    pixels, opacity = _split(found, image)
+    if pixels.dtype.kind == "f":
+        if not (np.isfinite(pixels).all() and np.array_equal(pixels, np.round(pixels))):
+            raise SemsynthError(f"{name} holds fractions (mode {mode}); class ids are whole numbers.")
+        if np.abs(pixels).max() > 2**53:
+            raise SemsynthError(
+                f"{name} holds values up to {np.abs(pixels).max():.3g}, which are no class ids."
+            )
+        pixels = pixels.astype(np.int64)
+    transparent, soft = None, 0
+    if opacity is not None:
+        transparent = opacity == 0
+        if transparent.all():
+            raise SemsynthError(
+                f"{name} is transparent all over: it has no labels. Save it without transparency."
+            )
+        soft = int(((opacity > 0) & (opacity < 255)).sum())
+        transparent = transparent if transparent.any() else None
+    label_set = getattr(image, "text", {}).get(TEXT_KEY) if mode == "P" or mode[0] == "I" else None
+    return RawMap(pixels, mode, tuple(notes), label_set, _palette(image), transparent, lossy, stored, soft)
+
+
+def _array(image: Image.Image, size: tuple[int, int] | None) -> NDArray[Any]:
+    """The pixels (H, W) or (H, W, bands), taken out in bands: Pillow's own way holds them three times."""
+    height, width = image.height, image.width
+    wanted = size or (height, width)
+    if wanted == (height, width) or wanted[0] > height:
+        step = max(1, BAND // width)
+        starts = range(0, height, step)
+        parts = [np.asarray(image.crop((0, y, width, min(y + step, height)))) for y in starts]
+        whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        if wanted == (height, width):
+            return whole
+        return whole[nearest_rows(height, wanted[0])[:, None], nearest_rows(width, wanted[1])]
+    columns = nearest_rows(width, wanted[1])
+    rows = nearest_rows(height, wanted[0])
+    return np.stack([np.asarray(image.crop((0, y, width, y + 1)))[0, columns] for y in rows.tolist()])
+
+
+def nearest_rows(stored: int, wanted: int) -> NDArray[np.int64]:
+    """Which rows (or columns) of `stored` stand for `wanted` ones: those that the centres fall into."""
+    rows: NDArray[np.int64] = (2 * np.arange(wanted, dtype=np.int64) + 1) * stored // (2 * wanted)
+    return rows
+
+
+def _split(found: NDArray[Any], image: Image.Image) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+    """Values and opacity (None where all is opaque) of an array taken from an image."""
+    opacity = None
+    key = image.info.get("transparency")
+    if image.mode in ("LA", "PA"):
+        found, opacity = found[..., 0], found[..., 1]
+    elif image.mode == "RGBA":
+        found, opacity = found[..., :3], found[..., 3]
+    elif isinstance(key, bytes) and image.mode == "P":
+        table = np.full(256, 255, dtype=np.uint8)
+        table[: len(key)] = np.frombuffer(key[:256], dtype=np.uint8)
+        opacity = table[found]
+    elif isinstance(key, int) and found.ndim == 2 and found.dtype.kind in "iub":
+        opacity = np.where(found == key, 0, 255).astype(np.uint8)
+    elif isinstance(key, tuple) and len(key) == 3 and found.ndim == 3:
+        hidden = np.logical_and.reduce([found[..., i] == key[i] for i in range(3)])
+        opacity = np.where(hidden, 0, 255).astype(np.uint8)
+    if opacity is not None and opacity.size and opacity.min() == 255:
+        opacity = None
+    if found.dtype.kind == "u" and found.dtype.itemsize == 2:
+        found = found.astype(np.uint16, copy=False)  # in this machine's order of bytes
+    return (found.astype(np.uint8) if found.dtype.kind == "b" else found), opacity
+
+
+def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
+    colors = image.getpalette("RGB") if image.mode in ("P", "PA") else None
+    return np.array(colors, dtype=np.uint8).reshape(-1, 3) if colors else None
+
+
+def value_counts(values: NDArray[np.integer[Any]]) -> dict[int, int]:
+    """How often every value occurs."""
+    flat = values.reshape(-1)
+    if flat.size and int(flat.min()) >= 0 and int(flat.max()) <= 65_535:
+        counts = np.zeros(int(flat.max()) + 1, dtype=np.int64)
+        for start in range(0, flat.size, BAND):
+            counts += np.bincount(flat[start : start + BAND], minlength=len(counts))
+        used = np.flatnonzero(counts)
+        return dict(zip(used.tolist(), counts[used].tolist()))
+    found, number = np.unique(flat, return_counts=True)
+    return dict(zip(found.tolist(), number.tolist()))
+
+
+def pack_colors(values: ArrayLike) -> NDArray[np.int64]:
+    """Make one number of each colour: (..., 3) → (...), red highest."""
+    colors = np.asarray(values)
+    packed: NDArray[np.int64] = colors[..., 0].astype(np.int64) << 16
+    packed |= colors[..., 1].astype(np.int64) << 8
+    packed |= colors[..., 2].astype(np.int64)
+    return packed
+
+
+def unpack_colors(packed: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+    """The colours (..., 3) of numbers made by `pack_colors`."""
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)
+
+
+def packed_counts(packed: NDArray[np.integer[Any]]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The colours that occur among packed ones, and how often each does."""
+    flat = packed.reshape(-1)
+    found, counts = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
+    for start in range(0, flat.size, BAND):
+        here, number = np.unique(flat[start : start + BAND], return_counts=True)
+        both, place = np.unique(np.concatenate([found, here.astype(np.uint32)]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([counts, number])).astype(np.int64)
+        found = both
+    return found, counts
+
+
+def color_counts(pixels: NDArray[np.uint8]) -> dict[int, int]:
+    """How often every colour of (H, W, 3) occurs, the colours packed."""
+    found, counts = packed_counts(packed_colors(pixels))
+    return dict(zip(found.tolist(), counts.tolist()))
+
+
+def packed_colors(colors: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """As `pack_colors`, in half of the memory."""
+    packed = colors[..., 0].astype(np.uint32)
+    for channel in (1, 2):
+        packed <<= 8
+        packed |= colors[..., channel]
+    return packed
