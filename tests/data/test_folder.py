@@ -173,9 +173,10 @@ def test_indexed_maps_can_be_read_by_colour(tmp_path: Path) -> None:
     image = Image.fromarray(np.full(trees.SIZE, 3, np.uint8))
     image.putpalette(space.palette()[::-1].tobytes())
     image.save(path)
-    assert load_dataset(tmp_path).read(0).labels.max() == 3
+    assert load_dataset(tmp_path, palette="index").read(0).labels.max() == 3
+    assert load_dataset(tmp_path).read(0).labels.max() == 0  # the colours are exactly those of the set
     assert load_dataset(tmp_path, palette="color").read(0).labels.max() == 0
-    with pytest.raises(SemsynthError, match="'index' or 'color'"):
+    with pytest.raises(SemsynthError, match="'auto' or 'index' or 'color'"):
         load_dataset(tmp_path, palette="rgb")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from semsynth.cli import main
 from semsynth.data import load_dataset, recognise
@@ -151,6 +152,75 @@ def test_voc_without_a_useful_list_is_training_data(tmp_path: Path) -> None:
     assert found.label_space.num_classes == 3
     with pytest.raises(SemsynthError, match="not divided"):
         load_dataset(root, split="val", label_space=found.label_space)
+
+
+def test_a_labelmap_names_the_classes_of_voc(tmp_path: Path) -> None:
+    root = voc(tmp_path, 3)
+    rows = [
+        f"{name}:{r},{g},{b}::" for name, (r, g, b) in zip(("background", "sky", "tree"), COLORS.tolist())
+    ]
+    (root / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(rows))
+    ids = np.random.default_rng(0).integers(0, 3, trees.SIZE)
+    image = Image.fromarray(np.array([2, 0, 1], np.uint8)[ids])  # indices in an order of their own
+    image.putpalette(COLORS[[1, 2, 0]].tobytes())
+    image.save(root / "SegmentationClass" / "f0.png")
+    data = load_dataset(root)
+    assert data.label_space.names == ("background", "sky", "tree")
+    assert np.array_equal(data.read(0).labels, ids)
+    assert not check(root).guessed
+
+
+def test_names_of_labelme_and_its_void(tmp_path: Path) -> None:
+    trees.photo(tmp_path / "JPEGImages" / "a.jpg")
+    ids = np.random.default_rng(0).integers(0, 2, trees.SIZE).astype(np.uint8)
+    ids[0] = 255
+    trees.write(tmp_path / "SegmentationClassPNG" / "a.png", ids)
+    (tmp_path / "SegmentationClass").mkdir()
+    (tmp_path / "class_names.txt").write_text("_background_\nsky\n")
+    data = load_dataset(tmp_path)
+    assert (data.label_space.names, data.label_space.void_id) == (("_background_", "sky"), 255)
+    assert check(tmp_path).usable
+
+
+# ---- Roboflow
+
+
+def roboflow(root: Path, csv: str = "Pixel Value, Class\n0, background\n1, sky\n2, tree\n") -> Path:
+    for split, count in (("train", 3), ("valid", 2)):
+        for i in range(count):
+            trees.photo(root / split / f"p{i}_jpg.rf.0a{i}.jpg", i)
+            trees.ids(root / split / f"p{i}_jpg.rf.0a{i}_mask.png", i, high=3)
+        (root / split / "_classes.csv").write_text(csv)
+    return root
+
+
+def test_masks_of_roboflow(tmp_path: Path) -> None:
+    root = roboflow(tmp_path)
+    (root / "README.roboflow.txt").touch()
+    assert recognise(root) == "roboflow"
+    found = check(root)
+    assert [(part.split, part.samples, part.usage) for part in found.splits] == [
+        ("train", 3, []),
+        ("val", 2, []),
+    ]
+    assert found.label_space.names == ("background", "sky", "tree")
+    assert len(load_dataset(root, split="all")) == 5
+    assert recognise(root / "train") == "roboflow"
+    with pytest.raises(SemsynthError, match="no split 'test'"):
+        load_dataset(root, split="test")
+
+
+def test_exports_of_roboflow_whose_classes_differ_are_refused(tmp_path: Path) -> None:
+    root = roboflow(tmp_path)
+    (root / "valid" / "_classes.csv").write_text("Pixel Value, Class\n0, sky\n1, tree\n2, sea\n")
+    with pytest.raises(SemsynthError, match="different label sets"):
+        load_dataset(root)
+
+
+def test_the_csv_of_a_classification_export_is_another(tmp_path: Path) -> None:
+    roboflow(tmp_path, "filename, sky, tree\na.jpg, 0, 1\n")
+    with pytest.raises(SemsynthError, match="no layout known"):
+        recognise(tmp_path)
 
 
 # ---- Annotations that are no label maps

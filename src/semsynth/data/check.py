@@ -1,5 +1,6 @@
 """Look through a data set before training on it, and say what was found in words."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from semsynth.data import FileDataset, format_named, load_dataset, recognise
@@ -42,13 +41,14 @@ class SplitReport:
         photo_modes: The same of photographs.
         repaired: Pixels whose colour had to be repaired.
         problems: Sentences about files that cannot be used.
-        notes: Sentences about maps that can, with how many files each concerns.
+        notes: Sentences about maps that can, as they are of one map, with how many files each concerns.
         usage: Sentences: what of the files is used and what is not.
         unmatched: Pictures that belong to no sample.
         left_out: Keys of samples the format leaves out of this split, because they are mostly void.
         mostly_void: Keys of samples more than half of which is void.
         turned: Photographs with a camera's orientation tag of which nothing tells whether the map follows it.
         drawn: By index and colour, the first indexed label file that draws the index so.
+        kinds: The note that stands for all that are alike but for what they count, by what they share.
     """
 
     split: str
@@ -67,6 +67,7 @@ class SplitReport:
     mostly_void: list[str] = field(default_factory=list)
     turned: list[str] = field(default_factory=list)
     drawn: dict[int, dict[int, str]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -170,7 +171,7 @@ class CheckReport:
                 {
                     name: dict(value) if isinstance(value, Counter) else value
                     for name, value in vars(part).items()
-                    if name != "drawn"
+                    if name not in ("drawn", "kinds")
                 }
                 for part in self.splits
             ],
@@ -340,7 +341,7 @@ def _look(data: FileDataset, index: int) -> Look | str:
         return f"{entry.labels}: {type(error).__name__}: {error}"
     reading, photo = found.labels, found.photo
     return Look(
-        _tally(reading.ids),
+        reading.counts(),
         reading.ids.shape,
         reading.mode,
         photo.mode,
@@ -349,14 +350,6 @@ def _look(data: FileDataset, index: int) -> Look | str:
         {} if reading.by_color else dict(reading.drawn),
         photo.orientation if photo.undecided else 1,
     )
-
-
-def _tally(ids: NDArray[np.int64]) -> dict[int, int]:
-    """Pixels by class id; void without a channel may have any number."""
-    if ids.min() >= 0 and ids.max() < 1 << 16:  # without sorting, which takes copies of the map
-        return {number: count for number, count in enumerate(np.bincount(ids.ravel()).tolist()) if count}
-    found, counts = np.unique(ids, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist()))
 
 
 def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -> None:
@@ -374,10 +367,10 @@ def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -
         out.drawn.setdefault(number, {}).setdefault(color, str(entry.labels))
     if found.turn != 1:
         out.turned.append(f"{entry.image} (tag {found.turn})")
-    # Sentences that count pixels differ from file to file; what they have in common is counted instead.
-    out.notes.update(
-        "Some pixels had no exact class colour." if "exact" in note else note for note in found.notes
-    )
+    for note in found.notes:
+        # Sentences that count pixels differ from file to file: the first of a kind stands for all.
+        kind = re.sub(r"\d[\d,.]*|'.*?'|#\w+", "", note.replace(str(entry.labels), ""))
+        out.notes[out.kinds.setdefault(kind, note)] += 1
     void = data.label_space.void_id
     if void is not None and found.counts.get(void, 0) > MOSTLY_VOID * sum(found.counts.values()):
         out.mostly_void.append(entry.key)
