@@ -96,6 +96,8 @@ def build(args: argparse.Namespace) -> "Evaluation":
     if args.protocol:
         protocol = load_protocol(args.protocol)
         where = {"root": args.data} if protocol.dataset else {}
+        if space is None and not protocol.dataset:
+            _need_labels(args.data, protocol)
         data = load_dataset(protocol.dataset or args.data, split=protocol.split, label_space=space, **where)
     else:
         data = load_dataset(args.data, split="val", label_space=space)
@@ -120,6 +122,18 @@ def build(args: argparse.Namespace) -> "Evaluation":
         stages=lite2_stages(),
         reference=Statistics.load(args.reference) if args.reference else None,
     )
+
+
+def _need_labels(root: Path, protocol: "Protocol") -> None:
+    """Refuse a folder that does not say what its maps hold, and name the flag that does."""
+    from semsynth.data import format_named, recognise
+
+    own_labels = format_named(recognise(root)).own_labels
+    if own_labels is not None and own_labels(root)[0] is None:
+        raise SemsynthError(
+            f"{root} does not say what its label maps hold: give the label set with --labels, such as "
+            f"--labels {protocol.label_set}, which protocol {protocol.name!r} judges."
+        )
 
 
 def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -> "Method":
