@@ -34,7 +34,7 @@ TINY_TRAINING = (
     "--run.checkpoint_images 2 --run.log_images 2 --run.workers 1"
 )
 MADE_TINY = {
-    "semsynth synthesize": "--size 32x32",
+    "semsynth synthesize": "--size 32x32 --overwrite",  # `furnish` has drawn some of them
     "semsynth data check": "",
     "semsynth data preview": "",
     "semsynth train": TINY_TRAINING,

@@ -116,7 +116,7 @@ def test_a_prior_is_fitted_where_one_is_asked_for(source: Path, capsys: pytest.C
     for i in range(4):
         Image.new("RGB", (64, 64), (60 * i, 9, 9)).save(source.parent / "photos" / f"more{i}.png")
     for more, whitened in (([], False), (prior, True)):
-        assert pack(source, *styled(source), *more) == 0
+        assert pack(source, *styled(source), *more, "--overwrite") == 0
         packed = load_model(source.parent / "packed")
         assert packed.style_encoder is not None
         assert packed.style_encoder.config["whitened"] == whitened

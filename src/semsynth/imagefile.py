@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import open_regular
@@ -27,7 +27,10 @@ MAX_PIXELS = 1 << 26
 MAX_BYTES = 1 << 30
 """Most bytes of an encoded picture that come from a stream: 1 GiB."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"),
+    *((".avif",) if features.check("avif") else ()),
+)
 """File name endings taken for pictures, in lower case."""
 
 TURNS = {

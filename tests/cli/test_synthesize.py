@@ -14,9 +14,10 @@ from PIL import Image
 
 from semsynth.cli import main
 from semsynth.cli.jobs import plan
+from semsynth.cli.maps import Reader
 from semsynth.cli.synthesize import TEXT_KEY
 from semsynth.errors import SemsynthError
-from semsynth.labels import write_label_map
+from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import Synthesizer
 from tests.small import SPACE, small_folder
 
@@ -273,3 +274,123 @@ def test_an_unreadable_folder(
     finally:
         masks.chmod(0o755)
     assert "Permission denied" in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf_8_are_drawn(
+    masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = Path(os.fsdecode(os.fsencode(masks) + b"/caf\xe9.png"))
+    (masks / "a.png").rename(odd)
+    assert run(masks, "-o", tmp_path / "out", "--model", model, "--seed", 1) == 0
+    assert [os.fsencode(name) for name in files(tmp_path / "out")] == [b"b.png", b"caf\xe9.png"]
+    with Image.open(tmp_path / "out" / odd.name) as picture:
+        assert json.loads(picture.text[TEXT_KEY])["labels"] == r"caf\xe9.png"  # type: ignore[attr-defined]
+    odd.write_bytes(b"broken")
+    assert run(odd, "-o", tmp_path / "other", "--model", model) == 2
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_name_can_be_printed_under_any_encoding(masks: Path, tmp_path: Path, encoding: str) -> None:
+    (masks / "a.png").rename(Path(os.fsdecode(os.fsencode(masks) + b"/\xff \xe6\xbc\xa2 [b]%s.png")))
+    command = [sys.executable, "-m", "semsynth", "data", "check", str(tmp_path)]
+    (masks / "b.png").unlink()
+    (tmp_path / "images").mkdir()
+    masks.rename(tmp_path / "labels")
+    surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=surroundings, check=False)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"do not pair" in done.stderr or b"label map" in done.stderr
+
+
+def test_an_error_of_any_kind_stops_no_other_map(
+    masks: Path,
+    tmp_path: Path,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = Reader.read
+
+    def read(reader: Reader, path: Path) -> object:
+        if path.name == "a.png":
+            raise ZeroDivisionError("by nought")
+        return whole(reader, path)
+
+    monkeypatch.setattr(Reader, "read", read)
+    assert run(masks, "-o", tmp_path / "out", "--model", model) == 2
+    assert files(tmp_path / "out") == ["b.png"]
+    assert "a.png: ZeroDivisionError: by nought" in capsys.readouterr().err
+
+    def interrupt(reader: Reader, path: Path) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "read", interrupt)
+    assert run(masks, "-o", tmp_path / "more", "--model", model) == 130
+
+
+def test_pictures_are_not_overwritten_unasked(
+    masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(masks / "a.png", "-o", out, "--model", model, "--seed", 1) == 0
+    before = (out / "a.png").read_bytes()
+    assert run(masks, "-o", out, "--model", model, "--seed", 2) == 2
+    said = capsys.readouterr().err
+    assert f"1 of the 2 files to be written exist already, such as {out / 'a.png'}" in said
+    assert "--overwrite" in said
+    assert files(out) == ["a.png"]
+    assert run(masks, "-o", out, "--model", model, "--seed", 2, "--skip-existing") == 0
+    assert "1 label map skipped" in capsys.readouterr().out
+    assert ((out / "a.png").read_bytes(), files(out)) == (before, ["a.png", "b.png"])
+    assert run(masks, "-o", out, "--model", model, "--seed", 2, "--overwrite") == 0
+    assert (out / "a.png").read_bytes() != before
+    assert run(masks, "-o", out, "--model", model, "--skip-existing", "--grid") == 2
+
+
+def test_hidden_folders_and_links(masks: Path, tmp_path: Path, model: str) -> None:
+    (masks / ".ipynb_checkpoints").mkdir()
+    (masks / ".ipynb_checkpoints" / "a-checkpoint.png").write_bytes((masks / "a.png").read_bytes())
+    (masks / "linked").symlink_to(masks / "more")
+    jobs = plan([masks], tmp_path / "out", recursive=True)
+    assert [job.mask.relative_to(masks).as_posix() for job in jobs] == [
+        "a.png",
+        "b.png",
+        "linked/a.png",
+        "more/a.png",
+    ]
+    (masks / "only").mkdir()
+    (masks / "only" / "n.txt").touch()
+    with pytest.raises(SemsynthError, match=r"no image files.*it holds files: \.txt \(1\)"):
+        plan([masks / "only"], tmp_path / "out")
+
+
+def test_two_instance_maps_of_one_name_are_refused(masks: Path, tmp_path: Path) -> None:
+    for ending in ("png", "tif"):
+        (tmp_path / f"a.{ending}").touch()
+    with pytest.raises(SemsynthError, match="have one name"):
+        plan([masks / "a.png"], tmp_path / "out", instances=tmp_path)
+
+
+def test_maps_of_another_label_set_are_read_by_the_names_of_classes(
+    masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = [2, 0, 1, *range(3, SPACE.num_classes)]
+    classes = [{"name": SPACE.names[i], "color": [10 * n + 1, 200, n]} for n, i in enumerate(order)]
+    (tmp_path / "other.json").write_text(json.dumps({"name": "other", "classes": classes}))
+    other = LabelSpace.from_file(tmp_path / "other.json")
+    ids = scene()
+    write_label_map(tmp_path / "drawn.png", np.argsort(order)[ids], other)
+    Image.fromarray(other.colorize(np.argsort(order)[ids])).save(tmp_path / "drawn.png")
+    own = ("--model", model, "--seed", 1)
+    assert run(tmp_path / "drawn.png", "-o", tmp_path / "one", *own, "--labels", tmp_path / "other.json") == 0
+    assert "by name" in capsys.readouterr().err
+    assert run(masks / "a.png", "-o", tmp_path / "two", *own) == 0
+    pictures = [np.asarray(Image.open(tmp_path / p)) for p in ("one/drawn.png", "two/a.png")]
+    assert np.array_equal(*pictures)
+    classes[0]["name"] = "lava"
+    (tmp_path / "other.json").write_text(json.dumps({"name": "other", "classes": classes}))
+    assert (
+        run(tmp_path / "drawn.png", "-o", tmp_path / "three", *own, "--labels", tmp_path / "other.json") == 2
+    )
+    assert "holds lava of label set 'other', which the model cannot draw" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,57 @@ def test_two_processes_share_one_cache(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(sums) == 1
     assert len([path for path in (tmp_path / "cache").iterdir() if path.is_dir()]) == 1
+
+
+def _damage_meta(place: Path) -> None:
+    (place / "meta.json").write_bytes((place / "meta.json").read_bytes()[:20])
+
+
+def _other_meta(place: Path) -> None:
+    (place / "meta.json").write_text('{"sizes": [[-1, 4]], "originals": [], "keys": 5, "types": {}}')
+
+
+def _cut(place: Path) -> None:
+    os.truncate(place / "images.bin", 7)
+
+
+def _lose(place: Path) -> None:
+    (place / "labels.bin").unlink()
+
+
+def _lose_all(place: Path) -> None:
+    for path in place.iterdir():
+        path.unlink()
+
+
+def _not_json(place: Path) -> None:
+    (place / "meta.json").write_bytes(b"\xff\x00" * 50)
+
+
+@pytest.mark.parametrize("damage", [_damage_meta, _other_meta, _cut, _lose, _lose_all, _not_json])
+def test_a_damaged_cache_is_built_anew_and_said(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    data = load_dataset(trees.plain(tmp_path / "set", 3, sizes=True))
+    geometry, said = Geometry("none"), list[str]()
+    whole = cached(data, tmp_path / "cache", geometry)
+    images = [np.array(whole.read(index).image) for index in range(3)]
+    damage(whole.folder)
+    store = cached(data, tmp_path / "cache", geometry, say=said.append)
+    assert len(said) == 1
+    assert "built anew" in said[0]
+    assert str(whole.folder) in said[0]
+    assert all(np.array_equal(store.read(index).image, images[index]) for index in range(3))
+    cached(data, tmp_path / "cache", geometry, say=said.append)
+    assert len(said) == 1
+
+
+def test_replaced_files_are_noticed(tmp_path: Path) -> None:
+    root, said = trees.plain(tmp_path / "set", 3), list[str]()
+    cached(load_dataset(root), tmp_path / "cache", Geometry(), say=said.append)
+    cached(load_dataset(root), tmp_path / "cache", Geometry(load_size=300), say=said.append)
+    assert not said
+    trees.ids(root / "labels" / "1.png", seed=9)
+    store = cached(load_dataset(root), tmp_path / "cache", Geometry(), say=said.append)
+    assert said == ["Files of the data set have changed since they were cached: they are decoded anew."]
+    geometry = Geometry(training=False)
+    fresh = geometry(load_dataset(root).read(1), np.random.default_rng(0)).labels
+    assert torch.equal(geometry(store.read(1), np.random.default_rng(0)).labels, fresh)

@@ -2,6 +2,10 @@
 
 import argparse
 import json
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +13,8 @@ import pytest
 from PIL import Image
 
 from semsynth.cli import data as cli
-from semsynth.data import load_dataset
-from semsynth.data.check import check
+from semsynth.data import FileDataset, load_dataset
+from semsynth.data.check import Room, check
 from semsynth.data.guess import guess_label_space
 from semsynth.data.preview import write_preview
 from semsynth.errors import SemsynthError
@@ -205,3 +209,106 @@ def test_a_missing_split_names_the_one_there(tmp_path: Path) -> None:
     trees.ids(tmp_path / "annotations" / "validation" / "ADE_val_00000001.png")
     with pytest.raises(SemsynthError, match=r"There is a split 'val'\."):
         load_dataset(tmp_path)
+
+
+ORDERS = ([0, 1, 2, 3], [2, 0, 3, 1], [3, 2, 1, 0])
+
+
+def indexed(root: Path, orders: Sequence[Sequence[int]], colors: np.ndarray) -> Path:
+    """Maps that mean the same by their colours, whose indices stand in orders of their own."""
+    ids = np.repeat(np.arange(4), 4)[:, None].repeat(16, 1)
+    for number, order in enumerate(orders):
+        trees.photo(root / "images" / f"{number}.png", number, (16, 16))
+        (root / "labels").mkdir(exist_ok=True)
+        image = Image.fromarray(np.argsort(order)[ids].astype(np.uint8))
+        image.putpalette(colors[list(order)].astype(np.uint8).tobytes())
+        image.save(root / "labels" / f"{number}.png")
+    return root
+
+
+def test_indexed_files_with_palettes_of_their_own_are_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colors = np.array([[10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200]])
+    root = indexed(tmp_path, ORDERS, colors)
+    (root / "labels.json").write_text(json.dumps({"classes": ["a", "b", "c", "d"]}))
+    assert run("check", root, "--palette", "index") == 1
+    assert "Index 0 is #0a141e" in capsys.readouterr().out.replace("\n", " ")
+    json.dumps(check(root, palette="index").to_dict())
+    named = [{"name": name, "color": color} for name, color in zip("abcd", colors.tolist())]
+    (root / "labels.json").write_text(json.dumps({"classes": named}))
+    for palette in ((), ("--palette", "color")):
+        assert run("check", root, *palette) == 0
+    assert check(root).splits[0].pixels == dict.fromkeys(range(4), 3 * 64)
+
+
+def test_indexed_files_that_only_colour_otherwise_are_fine(tmp_path: Path) -> None:
+    colors = np.array([[10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200]])
+    root = indexed(tmp_path, ORDERS[:1], colors)
+    for path in (root / "labels").iterdir():
+        path.rename(path.with_name("5.png"))
+    (root / "images" / "0.png").rename(root / "images" / "5.png")
+    indexed(root, ORDERS[:1], colors + 7)
+    (root / "labels.json").write_text(json.dumps({"classes": ["a", "b", "c", "d"]}))
+    assert check(root).usable
+
+
+@pytest.mark.parametrize("tag", [2, 3, 6, 8])
+def test_photographs_that_may_lie_turned_are_listed(
+    tmp_path: Path, tag: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trees.ids(tmp_path / "labels" / "p.png", size=(16, 16))
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:3, :8] = 250
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    (tmp_path / "images").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "images" / "p.png", exif=exif)
+    part = check(tmp_path).splits[0]
+    assert part.turned == [f"{tmp_path / 'images' / 'p.png'} (tag {tag})"]
+    assert run("check", tmp_path) == 0
+    assert "--data.options.orient true" in capsys.readouterr().out.replace("\n", " ")
+    assert check(tmp_path, orient=True).splits[0].turned == []
+    space = LabelSpace.named("siftflow")
+    stored, turned = (
+        load_dataset(tmp_path, label_space=space, orient=orient).read(0).image for orient in (False, True)
+    )
+    assert np.array_equal(stored, pixels)
+    assert not np.array_equal(turned, pixels)
+
+
+def test_threads_share_the_room_for_pixels() -> None:
+    room, most, seen = Room(100), [0], list[int]()
+    inside, lock = [0], threading.Lock()
+
+    def work(pixels: int) -> None:
+        with room.for_pixels(pixels):
+            with lock:
+                inside[0] += min(pixels, 100)
+                most[0] = max(most[0], inside[0])
+            time.sleep(0.002)
+            with lock:
+                inside[0] -= min(pixels, 100)
+                seen.append(pixels)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, [60, 30, 500, 0, 60, 30, 10, 100, 70]))
+    assert len(seen) == 9
+    assert most[0] <= 100
+
+
+def test_one_file_that_breaks_the_reader_is_a_problem_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = FileDataset.examine
+
+    def examine(data: FileDataset, index: int) -> object:
+        if index == 1:
+            raise ZeroDivisionError("by nought")
+        return whole(data, index)
+
+    monkeypatch.setattr(FileDataset, "examine", examine)
+    part = check(trees.plain(tmp_path, 3)).splits[0]
+    assert len(part.problems) == 1
+    assert "1.png: ZeroDivisionError: by nought" in part.problems[0]
+    assert part.sizes.total() == 2

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semsynth.data import load_dataset, recognise
-from semsynth.data.folder import list_images, natural_key, pair, read_instance_map
+from semsynth.data.filedataset import read_instance_map
+from semsynth.data.finding import list_images, natural_key
+from semsynth.data.pairing import pair
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from tests.data import trees
@@ -52,17 +54,17 @@ def test_unmatched_files_are_listed(tmp_path: Path) -> None:
     trees.plain(tmp_path, 2)
     lonely = {trees.photo(tmp_path / "images" / "a.jpg"), trees.ids(tmp_path / "labels" / "b.png")}
     data = load_dataset(tmp_path)
-    assert set(data.unmatched) == lonely
+    assert set(data.left.unmatched) == lonely
     assert len(data) == 2
 
 
 @given(images=st.sets(st.integers(0, 9)), labels=st.sets(st.integers(0, 9)), extra=st.sets(st.integers(0, 9)))
 def test_pairing_loses_nothing(images: set[int], labels: set[int], extra: set[int]) -> None:
     kinds = [{str(i): Path(kind, str(i)) for i in have} for kind, have in zip("ilx", (images, labels, extra))]
-    files, unmatched = pair(*kinds)
+    files, left = pair(*kinds)
     assert {entry.key for entry in files} == {str(i) for i in images & labels}
     used = [p for e in files for p in (e.image, e.labels, e.instances) if p is not None]
-    assert sorted([*used, *unmatched]) == sorted(p for kind in kinds for p in kind.values())
+    assert sorted([*used, *left.unmatched]) == sorted(p for kind in kinds for p in kind.values())
 
 
 def test_sub_folders_and_hidden_files(tmp_path: Path) -> None:
@@ -151,14 +153,17 @@ def test_missing_pieces_are_named(tmp_path: Path) -> None:
     with pytest.raises(SemsynthError, match="found nothing"):
         load_dataset(tmp_path)
     trees.photo(tmp_path / "images" / "a.png")
-    with pytest.raises(SemsynthError, match="found images"):
+    with pytest.raises(SemsynthError, match="found folders: images"):
         recognise(tmp_path)
     with pytest.raises(SemsynthError, match="expected images/ and labels/"):
         load_dataset("folder", root=tmp_path)
     trees.ids(tmp_path / "labels" / "b.png")
     with pytest.raises(SemsynthError, match=r"labels\.json.*--write-labels"):
         load_dataset(tmp_path)
-    with pytest.raises(SemsynthError, match=r"2 files that do not pair up, such as images/a\.png"):
+    with pytest.raises(
+        SemsynthError,
+        match=r"1 photograph, such as images/a\.png, and 1 label map, such as labels/b\.png, do not pair up",
+    ):
         load_dataset(tmp_path, label_space=LabelSpace.named("siftflow"))
 
 
@@ -168,16 +173,17 @@ def test_indexed_maps_can_be_read_by_colour(tmp_path: Path) -> None:
     image = Image.fromarray(np.full(trees.SIZE, 3, np.uint8))
     image.putpalette(space.palette()[::-1].tobytes())
     image.save(path)
-    assert load_dataset(tmp_path).read(0).labels.max() == 3
+    assert load_dataset(tmp_path, palette="index").read(0).labels.max() == 3
+    assert load_dataset(tmp_path).read(0).labels.max() == 0  # the colours are exactly those of the set
     assert load_dataset(tmp_path, palette="color").read(0).labels.max() == 0
-    with pytest.raises(SemsynthError, match="'index' or 'color'"):
+    with pytest.raises(SemsynthError, match="'auto' or 'index' or 'color'"):
         load_dataset(tmp_path, palette="rgb")
 
 
 def test_names_and_options_nobody_knows_are_named(tmp_path: Path) -> None:
     trees.plain(tmp_path, 1)
-    with pytest.raises(SemsynthError, match="no data set format 'voc'"):
-        load_dataset("voc", root=tmp_path)
+    with pytest.raises(SemsynthError, match="no data set format 'lsun'"):
+        load_dataset("lsun", root=tmp_path)
     with pytest.raises(SemsynthError, match=r"'folder' has no option 'shifted'"):
         load_dataset(tmp_path, shifted=True)
 

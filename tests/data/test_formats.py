@@ -84,7 +84,7 @@ def test_ade20k_in_one_tree_leaves_out_the_parts(tmp_path: Path) -> None:
         trees.ids(tmp_path / folder / f"{name}.png")
         trees.ids(tmp_path / folder / f"{name}_parts_1.png")
     data = load_dataset("ade20k", root=tmp_path)
-    assert (len(data), data.unmatched) == (2, ())
+    assert (len(data), data.left.unmatched) == (2, ())
 
 
 def test_the_full_ade20k_release_is_told_apart(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_cityscapes(tmp_path: Path) -> None:
     assert recognise(tmp_path) == "cityscapes"
     data = load_dataset(tmp_path)
     assert data.keys[0] == "aachen_000000_000019"
-    assert (len(data), data.has_instances, data.unmatched) == (4, True, ())
+    assert (len(data), data.has_instances, data.left.unmatched) == (4, True, ())
     assert data.read(0).instances.max() == 26001
     nineteen = load_dataset(tmp_path, classes=19)
     assert np.array_equal(nineteen.read(0).labels, nineteen.label_space.to_ids(data.read(0).labels))
@@ -222,7 +222,7 @@ def test_real_samples(shared: Path, folder: str, split: str, name: str, count: i
     if not root.is_dir():
         pytest.skip(f"{folder} is not among the real samples beside this checkout")
     data = load_dataset(root, split=split)
-    assert (data.name, len(data), data.has_instances, data.unmatched) == (name, count, instances, ())
+    assert (data.name, len(data), data.has_instances, data.left.unmatched) == (name, count, instances, ())
     for index in range(min(2, count)):
         raw = data.read(index)
         assert raw.image.shape[:2] == raw.labels.shape

@@ -113,6 +113,82 @@ def test_bad_input_is_one_sentence_and_exit_code_two(
     assert "no report.json" in _compare_error(tmp_path / "empty", tmp_path / "both", capsys)
 
 
+def _flat(scenes: Path, folder: Path, suffix: str = "") -> Path:
+    folder.mkdir()
+    for path in (scenes / "val" / "images").iterdir():
+        shutil.copy(path, folder / f"{path.stem}{suffix}{path.suffix}")
+    return folder
+
+
+def test_two_pictures_of_one_name_are_refused(
+    scenes: Path, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = _flat(scenes, tmp_path / "made")
+    Image.new("RGB", (64, 64)).save(pictures / "scene_003.webp")
+    assert evaluate(scenes, judge, pictures, tmp_path / "out") == 2
+    assert "scene_003.webp have one name" in capsys.readouterr().err
+    (pictures / "scene_003.webp").rename(pictures / ".scene_003.webp")
+    (pictures / ".ipynb_checkpoints").mkdir()
+    Image.new("RGB", (64, 64)).save(pictures / ".ipynb_checkpoints" / "scene_003.png")
+    assert evaluate(scenes, judge, pictures, tmp_path / "out", "--limit", "3") == 0
+
+
+def test_pictures_named_with_a_suffix_are_found_and_said(
+    scenes: Path, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = _flat(scenes, tmp_path / "made", "_fake_B")
+    assert evaluate(scenes, judge, pictures, tmp_path / "out", "--limit", "3") == 0
+    assert "pictures end in '_fake_B'" in capsys.readouterr().err
+    for path in list(pictures.iterdir()):
+        shutil.copy(path, path.with_name(path.name.replace("_fake_B", "_real_A")))
+    assert evaluate(scenes, judge, pictures, tmp_path / "other") == 2
+    said = capsys.readouterr().err
+    assert "found scene_000_fake_B.png instead" in said
+    assert "'_fake_B' (34), '_real_A' (34) at the end; keep one kind" in said
+
+
+def test_data_without_a_label_set_are_told_the_flag(
+    scenes: Path, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain"
+    shutil.copytree(scenes / "val", plain / "val")
+    command = ["evaluate", "landscape", str(plain), "--protocol", "siftflow", "-o", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "--labels siftflow" in capsys.readouterr().err
+
+
+def test_reports_are_not_overwritten_unasked_but_gone_on_with(
+    scenes: Path, judge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = scenes / "val" / "images", tmp_path / "out"
+    out.mkdir()
+    (out / "table.md").write_text("mine")
+    assert evaluate(scenes, judge, photos, out, "--limit", "3") == 2
+    assert "table.md" in capsys.readouterr().err
+    assert (out / "table.md").read_text() == "mine"
+    assert evaluate(scenes, judge, photos, out, "--limit", "3", "--overwrite") == 0
+    (out / "report.json").unlink()
+    assert evaluate(scenes, judge, photos, out, "--limit", "3") == 0
+    both = tmp_path / "both"
+    assert main(["compare", str(out), "-o", str(both)]) == 0
+    assert main(["compare", str(out), "-o", str(both)]) == 2
+    assert "3 of the 3 files to be written exist already" in capsys.readouterr().err
+    assert main(["compare", str(out), "-o", str(both), "--overwrite"]) == 0
+
+
+def test_a_replaced_picture_is_drawn_and_judged_again(scenes: Path, judge: Path, tmp_path: Path) -> None:
+    photos, out = scenes / "val" / "images", tmp_path / "out"
+    assert evaluate(scenes, judge, photos, out, "--limit", "3") == 0
+    before, first = Report.load(out), sorted((out / "pictures").iterdir())[0]
+    drawn = first.read_bytes()
+    Image.new("RGB", (64, 64)).save(first)
+    assert evaluate(scenes, judge, photos, out, "--limit", "3") == 0
+    assert first.read_bytes() == drawn
+    after = Report.load(out)
+    assert after.methods == before.methods
+    assert any("had been changed since they were drawn" in line for line in after.warnings)
+
+
 def _compare_error(report: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> str:
     assert main(["compare", str(report), "-o", str(output)]) == 2
     return capsys.readouterr().err

@@ -6,6 +6,8 @@ imported when their verb is used, and torch inside the functions, so that `--hel
 
 import argparse
 import importlib
+import io
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -42,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 for success, 2 where something given cannot be used, 130 where the user interrupted.
     """
+    _print_anything()
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     try:
@@ -86,6 +89,23 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
         else:
             subparsers.add_parser(name, help=line)
     return parser
+
+
+def _print_anything() -> None:
+    r"""Let the process's streams show what their encoding lacks, such as names not in UTF-8, as \xNN."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_json(value: object) -> None:
+    """Print JSON, with escapes where the encoding of the output lacks a character."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 def _refuse(sentence: str) -> int:

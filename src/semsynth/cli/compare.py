@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb ``compare``."""
@@ -14,6 +16,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="folders that evaluate wrote")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write")
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
@@ -26,13 +29,16 @@ def run(args: argparse.Namespace) -> int:
 
     reports = [Report.load(folder) for folder in args.reports]
     text = table(reports)
-    args.output.mkdir(parents=True, exist_ok=True)
-    write_atomically(args.output / "table.md", text.encode())
     groups: dict[str, list[int]] = {}
     for place, report in enumerate(reports):
         groups.setdefault(report.protocol["name"], []).append(place)
+    folders = {name: args.output / name if len(groups) > 1 else args.output for name in groups}
+    sheets = [folder / name for folder in folders.values() for name in ("sheet.png", "sheet.html")]
+    refuse_existing([args.output / "table.md", *sheets], args)
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_atomically(args.output / "table.md", text.encode())
     for name, places in groups.items():
-        folder = args.output / name if len(groups) > 1 else args.output
+        folder = folders[name]
         folder.mkdir(exist_ok=True)
         sheet = sheet_of([args.reports[i] for i in places], [reports[i] for i in places])
         sheet.save(folder, f"Comparison on {name}", text)

@@ -1,18 +1,19 @@
 """`semsynth data`: check a data set, look at it, and prepare what it lacks."""
 
 import argparse
-import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semsynth.data import FORMATS, FileDataset, load_dataset, recognise
+from semsynth.cli import print_json
+from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.data import FORMATS, PALETTES, FileDataset, load_dataset, recognise
 from semsynth.data.ade20k import write_outdoor_list
 from semsynth.data.check import CheckReport, SplitReport, check, own_label_space
 from semsynth.data.coco_instances import draw_instance_maps
@@ -36,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     checker.add_argument(
         "--write-labels", type=Path, metavar="FILE", help="write the label set (guessed if need be) to FILE"
     )
+    add_overwrite(checker)
     checker.set_defaults(func=run_check)
 
     previewer = verbs.add_parser("preview", help="write a contact sheet of photographs with their maps")
@@ -44,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_reading(previewer)
     previewer.add_argument("--count", type=int, default=12, help="how many samples (default 12)")
     previewer.add_argument("--seed", type=int, default=0, help="which samples are drawn (default 0)")
+    add_overwrite(previewer)
     previewer.set_defaults(func=run_preview)
 
     drawer = verbs.add_parser("instances", help="draw COCO's instance maps from its annotations")
@@ -54,6 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     lister = verbs.add_parser("outdoor-list", help="write the names of ADE20K's outdoor photographs")
     lister.add_argument("root", type=Path, help="folder that holds sceneCategories.txt")
     lister.add_argument("-o", "--output", type=Path, required=True, help="text file to write")
+    add_overwrite(lister)
     lister.set_defaults(func=run_outdoor_list)
 
 
@@ -61,6 +65,17 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), help="layout of the folder (default: recognised)")
     parser.add_argument("--split", help="one split only, such as train or val")
     parser.add_argument("--labels", metavar="SET", help=f"label set: {', '.join(NAMED)}, or a labels.json")
+    parser.add_argument(
+        "--palette",
+        choices=PALETTES,
+        help="take indexed label maps for their indices or their colours (default: auto, colours where these "
+        "are the label set's and the indices are not)",
+    )
+    parser.add_argument(
+        "--orient",
+        action=argparse.BooleanOptionalAction,
+        help="turn photographs as their cameras were held (default: where the size of the label map says so)",
+    )
 
 
 def label_space_of(name: str | None) -> LabelSpace | None:
@@ -70,6 +85,11 @@ def label_space_of(name: str | None) -> LabelSpace | None:
     return LabelSpace.named(name) if name in NAMED else LabelSpace.from_file(name)
 
 
+def _reading(args: argparse.Namespace) -> dict[str, Any]:
+    """How the files are read, as `load_dataset` takes it."""
+    return {"palette": args.palette, "orient": args.orient}
+
+
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
@@ -77,6 +97,8 @@ def _progress() -> Progress:
 
 def run_check(args: argparse.Namespace) -> int:
     """Check a data set; exit code 0 where every file can be used, else 1."""
+    if args.write_labels is not None:
+        refuse_existing([args.write_labels], args)
     with _progress() as progress:
         tasks = {}
 
@@ -87,12 +109,17 @@ def run_check(args: argparse.Namespace) -> int:
 
         splits = (args.split,) if args.split else None
         result = check(
-            args.root, format=args.format, splits=splits, label_space=label_space_of(args.labels), report=show
+            args.root,
+            format=args.format,
+            splits=splits,
+            label_space=label_space_of(args.labels),
+            report=show,
+            **_reading(args),
         )
     if args.write_labels is not None:
         result.label_space.save(args.write_labels)
     if args.json:
-        sys.stdout.write(json.dumps(result.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        print_json(result.to_dict())
     else:
         _print(result, Console(highlight=False, emoji=False))
         if args.write_labels is not None:
@@ -107,10 +134,18 @@ def _print(result: CheckReport, console: Console) -> None:
     for part in result.splits:
         console.print(f"\n[bold]{escape(part.split)}[/]: {part.samples} samples, {_tally(part.sizes)}")
         console.print(f"maps {_tally(part.map_modes)}; photographs {_tally(part.photo_modes)}")
+        for line in part.usage:
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
         for note, files in part.notes.items():
             console.print(f"{note} ({files} files)", style="yellow", markup=False)
         _list(console, f"{len(part.problems)} files cannot be used:", part.problems, "red")
-        _list(console, f"{len(part.unmatched)} files belong to no sample:", part.unmatched, "yellow")
+        _list(console, f"{len(part.unmatched)} pictures belong to no sample:", part.unmatched, "yellow")
+        _list(
+            console,
+            f"{len(part.turned)} photographs may lie turned against their maps:",
+            part.turned,
+            "yellow",
+        )
         _list(console, f"{len(part.left_out)} samples are left out as mostly void:", part.left_out, "yellow")
         _list(console, f"{len(part.mostly_void)} samples are mostly void:", part.mostly_void, "yellow")
     console.print(_class_table(result.label_space, result.splits))
@@ -155,11 +190,15 @@ def _class_table(space: LabelSpace, splits: list[SplitReport]) -> Table:
 
 def run_preview(args: argparse.Namespace) -> int:
     """Write a contact sheet."""
+    if args.count < 1 or args.seed < 0:
+        raise SemsynthError(f"--count is {args.count} and --seed {args.seed}; from 1 and 0 up are possible.")
+    refuse_existing([args.output], args)
     name = args.format or recognise(args.root)
     space = label_space_of(args.labels)
-    if space is None and name == "folder":
-        space, _ = own_label_space(args.root)
-    data = _first_split(name, args.root, space, (args.split,) if args.split else ("train", "val", "all"))
+    if space is None:
+        space, _ = own_label_space(args.root, name)
+    splits = (args.split,) if args.split else ("train", "val", "all")
+    data = _first_split(name, args.root, splits, label_space=space, **_reading(args))
     problems = write_preview(data, args.output, count=args.count, seed=args.seed)
     errors = Console(stderr=True, highlight=False, emoji=False)
     for line in problems:
@@ -168,12 +207,12 @@ def run_preview(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _first_split(name: str, root: Path, space: LabelSpace | None, splits: Sequence[str]) -> FileDataset:
+def _first_split(name: str, root: Path, splits: Sequence[str], **options: Any) -> FileDataset:
     """The first of these splits that is there."""
     errors = []
     for split in splits:
         try:
-            return load_dataset(name, root=root, split=split, label_space=space)
+            return load_dataset(name, root=root, split=split, **options)
         except SemsynthError as error:
             errors.append(error)
     raise errors[0]
@@ -194,6 +233,7 @@ def run_instances(args: argparse.Namespace) -> int:
 
 def run_outdoor_list(args: argparse.Namespace) -> int:
     """Write ADE20K's outdoor list."""
+    refuse_existing([args.output], args)
     count = write_outdoor_list(args.root, args.output)
     Console(highlight=False, emoji=False).print(
         f"Wrote {count} names to {args.output}. The choice of scenes is ours; no paper published its list.",

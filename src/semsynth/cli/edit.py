@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 
@@ -27,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--style", help="a style of the model (default: the photograph's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
     parser.add_argument("--everywhere", action="store_true", help="paint the whole photograph anew")
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
@@ -38,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         )
     if not 0 <= args.feather <= 64:
         raise SemsynthError(f"--feather is {args.feather}; 0 to 64 pixels are possible.")
+    refuse_existing([args.output], args)
     from PIL import Image
 
     from semsynth.app.look import NamedLook

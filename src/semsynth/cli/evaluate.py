@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N pictures, evenly spread")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda")
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
@@ -60,6 +62,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.limit < 0:
         raise SemsynthError(f"--limit is {args.limit}; give a number of pictures, or leave it out for all.")
+    reference = [args.save_reference] if args.save_reference else []
+    written = ("report.json", "table.md", "sheet.png", "sheet.html")
+    begun = (args.output / "run.json").is_file()  # an evaluation that goes on replaces what is its own
+    refuse_existing([*([] if begun else [args.output / name for name in written]), *reference], args)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         evaluation = build(args)
         evaluation.progress = progress
@@ -91,6 +97,8 @@ def build(args: argparse.Namespace) -> "Evaluation":
     if args.protocol:
         protocol = load_protocol(args.protocol)
         where = {"root": args.data} if protocol.dataset else {}
+        if space is None and not protocol.dataset:
+            _need_labels(args.data, protocol)
         data = load_dataset(protocol.dataset or args.data, split=protocol.split, label_space=space, **where)
     else:
         data = load_dataset(args.data, split="val", label_space=space)
@@ -115,6 +123,18 @@ def build(args: argparse.Namespace) -> "Evaluation":
         stages=lite2_stages(),
         reference=Statistics.load(args.reference) if args.reference else None,
     )
+
+
+def _need_labels(root: Path, protocol: "Protocol") -> None:
+    """Refuse a folder that does not say what its maps hold, and name the flag that does."""
+    from semsynth.data import format_named, recognise
+
+    own_labels = format_named(recognise(root)).own_labels
+    if own_labels is not None and own_labels(root)[0] is None:
+        raise SemsynthError(
+            f"{root} does not say what its label maps hold: give the label set with --labels, such as "
+            f"--labels {protocol.label_set}, which protocol {protocol.name!r} judges."
+        )
 
 
 def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -> "Method":
@@ -164,27 +184,37 @@ def model_method(
 
 def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
     """Take pictures from a folder, by the names of the photographs."""
+    import sys
     import zlib
 
+    from semsynth.data.finding import list_images
+    from semsynth.data.pairing import match, reason_of
     from semsynth.evaluation.subjects import Method
+    from semsynth.files.walking import contents
     from semsynth.imagefile import IMAGE_SUFFIXES, read_photo
 
-    found = {
-        path.relative_to(folder).with_suffix("").as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    }
+    found = list_images(folder)
     if not found:
         raise SemsynthError(
-            f"{folder} holds neither a model (config.json) nor pictures ({', '.join(IMAGE_SUFFIXES)}); "
-            "give a model folder, or pictures called like the photographs of the data set."
+            f"{folder} holds neither a model (config.json) nor pictures ({', '.join(IMAGE_SUFFIXES)}), but "
+            f"{contents(folder)}; give a model folder, or pictures called like the photographs of the data "
+            "set."
         )
-    if missing := sorted(set(data.keys) - found.keys()):
+    named, note = match(data.keys, found, "picture")
+    if missing := sorted(set(data.keys) - named.keys()):
+        spare = [key for key in found if key not in named.values()]
+        other = f"; found {found[spare[0]].name} instead" if spare else ""
+        reason = reason_of(data.keys, spare, "picture")
         raise SemsynthError(
             f"{folder} has pictures for {len(data.keys) - len(missing)} of {len(data.keys)} label maps; "
-            f"{missing[0]} is the first that is missing."
+            f"{missing[0]} is the first that is missing{other}. {reason}".rstrip()
         )
+    if note:
+        print(f"{folder}: {note}", file=sys.stderr)
+    pictures = {key: found[name] for key, name in named.items()}
     content = 0
     for key in sorted(data.keys):
-        content = zlib.crc32(found[key].read_bytes(), content)
-    return Method(name, f"{content:08x}", lambda key, labels, instances, photo, seed: read_photo(found[key]))
+        content = zlib.crc32(pictures[key].read_bytes(), content)
+    return Method(
+        name, f"{content:08x}", lambda key, labels, instances, photo, seed: read_photo(pictures[key])
+    )

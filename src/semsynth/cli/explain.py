@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb."""
@@ -20,6 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     norm.add_argument(
         "--classes", nargs="+", default=(), metavar="CLASS", help="names of classes (default: all but void)"
     )
+    add_overwrite(norm)
     norm.set_defaults(func=run_normalization)
 
 
@@ -30,6 +33,8 @@ def run_normalization(args: argparse.Namespace) -> int:
 
     from semsynth.explain import explain_normalization, save
     from semsynth.hub import load_model
+
+    refuse_existing([args.output / name for name in ("normalization.png", "normalization.json")], args)
 
     found = []
     for name in track(args.models, "looking inside", console=Console(stderr=True), transient=True):

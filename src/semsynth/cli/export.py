@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.cli.synthesize import read_size
 from semsynth.errors import SemsynthError
 
@@ -24,7 +25,7 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="HxW",
         help="draw only this size, one picture at a time (default: any)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a file of that name")
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
@@ -32,8 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
     if args.output.suffix not in (".onnx", ".pt2"):
         raise SemsynthError(f"{args.output} must end in .onnx (ONNX) or .pt2 (torch.export)")
-    if args.output.exists() and not args.overwrite:
-        raise SemsynthError(f"{args.output} exists already; choose another name, or add --overwrite")
+    refuse_existing([args.output], args)
 
     from semsynth.export import export_onnx, export_pt2
     from semsynth.hub import load_model

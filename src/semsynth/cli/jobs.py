@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semsynth.errors import SemsynthError
-
-MASK_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".gif")
+from semsynth.files.walking import contents, walk
+from semsynth.imagefile import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,11 @@ def _find(masks: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
         if not given.exists():
             raise SemsynthError(f"{given} does not exist")
         if given.is_dir():
-            entries = given.rglob("*") if recursive else given.iterdir()
-            inside = sorted(p for p in entries if p.suffix.lower() in MASK_SUFFIXES and p.is_file())
-            visible = [p for p in inside if not p.name.startswith(".")]
-            if not visible:
+            inside = [p for p in walk(given, recursive=recursive) if p.suffix.lower() in IMAGE_SUFFIXES]
+            if not inside:
                 more = "" if recursive else " (--recursive looks into sub-folders too)"
-                raise SemsynthError(f"{given} holds no image files{more}")
-            found.update((p, p.relative_to(given)) for p in visible)
+                raise SemsynthError(f"{given} holds no image files{more}; it holds {contents(given)}.")
+            found.update((p, p.relative_to(given)) for p in inside)
         else:
             found[given] = Path(given.name)
     return list(found.items())
@@ -87,10 +85,12 @@ def _partner(folder: Path, place: Path) -> Path:
     """The instance map of a label map: the same place and stem below `folder`.
 
     Raises:
-        SemsynthError: there is none.
+        SemsynthError: there is none, or more than one.
     """
-    for suffix in MASK_SUFFIXES:
-        candidate = folder / place.with_suffix(suffix)
-        if candidate.is_file():
-            return candidate
-    raise SemsynthError(f"{folder} holds no instance map named {place.with_suffix('.png')}")
+    named = (folder / place.with_suffix(suffix) for suffix in IMAGE_SUFFIXES)
+    there = [path for path in named if path.is_file()]
+    if not there:
+        raise SemsynthError(f"{folder} holds no instance map named {place.with_suffix('.png')}")
+    if len(there) > 1:
+        raise SemsynthError(f"{there[0]} and {there[1]} have one name; remove one of them.")
+    return there[0]

@@ -1,11 +1,11 @@
 """`semsynth model`: import published checkpoints, describe model folders; more verbs in their own files."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from semsynth.cli import export, pack
+from semsynth.cli import export, pack, print_json
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
@@ -51,7 +51,7 @@ def _add_import(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--aspect-ratio", type=_ratio, help="width / height, for a network drawn from a style"
     )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="as stored")
-    parser.add_argument("--overwrite", action="store_true", help="replace a model folder of that name")
+    add_overwrite(parser)
     parser.set_defaults(func=run_import)
 
 
@@ -67,8 +67,7 @@ def run_import(args: argparse.Namespace) -> int:
     from semsynth.hub import save_model
     from semsynth.importing import import_model
 
-    if args.output.exists() and not args.overwrite:
-        raise SemsynthError(f"{args.output} exists already; choose another name, or add --overwrite")
+    refuse_existing([args.output], args)
     labels = args.labels
     if args.ids is not None:
         if labels not in (None, "ade20k"):
@@ -94,7 +93,7 @@ def run_info(args: argparse.Namespace) -> int:
 
     folder = find_model(args.model)
     if args.json:
-        print(json.dumps(describe(folder), indent=2, ensure_ascii=False))
+        print_json(describe(folder))
         return 0
     return show(folder)
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 
@@ -31,15 +32,17 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "drawn better (default: 1)",
     )
     parser.add_argument("--card", type=Path, metavar="FILE", help="README.md of the model")
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
     from semsynth.cli.model import show
-    from semsynth.data.folder import list_images
+    from semsynth.data.finding import list_images
     from semsynth.packing import pack, read_style_list
 
+    refuse_existing([args.output], args)
     styles = None
     if args.styles is not None:
         if args.photos is None or args.thumbnail is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.recipes import recipe_path
 
 if TYPE_CHECKING:
     from semsynth.evaluation.segmentation import SegmentationScores
@@ -118,7 +119,7 @@ def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":
     values: dict[str, Any] = {}
     if args.recipe is not None:
         try:
-            values = tomllib.loads(args.recipe.read_text(encoding="utf-8"))
+            values = tomllib.loads(recipe_path(args.recipe).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SemsynthError(f"{args.recipe} cannot be read as a recipe: {error}.") from error
     for name, value in values.items():

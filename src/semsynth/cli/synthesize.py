@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from semsynth import __version__
 from semsynth.cli.jobs import Job, plan
+from semsynth.cli.maps import Reader
+from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
@@ -42,6 +44,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--num", type=_natural, default=1, help="pictures per label map (default: 1)")
     parser.add_argument("--size", type=read_size, metavar="HxW", help="height x width (default: the map's)")
     parser.add_argument("--instances", type=Path, help="folder of instance maps named as the label maps")
+    parser.add_argument(
+        "--labels",
+        metavar="SET",
+        help="label set that the maps are drawn with, where it is not the model's; their classes are taken "
+        "for those of the model that are called the same",
+    )
+    parser.add_argument(
+        "--palette",
+        choices=("auto", "index", "color"),
+        default="auto",
+        help="take indexed label maps for their indices or their colours (default: auto, colours where these "
+        "are the label set's and the indices are not)",
+    )
     parser.add_argument("--recursive", action="store_true", help="look into sub-folders too")
     parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its pictures")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
@@ -51,6 +66,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=("auto", "float32", "bfloat16"),
         help="float32 draws exactly what the network was trained to; bfloat16 nearly that, several times as "
         "fast on recent processors; auto is bfloat16 there (default: float32)",
+    )
+    add_overwrite(parser)
+    parser.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="draw only the label maps whose pictures are not all there",
     )
     parser.set_defaults(func=run)
 
@@ -70,14 +91,23 @@ def run(args: argparse.Namespace) -> int:
         instances=args.instances,
         sheet=args.output / SHEET if args.grid else None,
     )
+    skipped = len(jobs)
+    if args.skip_existing:
+        jobs = _lacking(jobs, args)
+    else:
+        sheets = [args.output / SHEET] if args.grid else []
+        refuse_existing([*(path for job in jobs for path in job.outputs), *sheets], args)
+    skipped -= len(jobs)
     seed = args.seed
     if seed is None:
         seed = 0 if args.style else secrets.randbits(31)
 
+    from semsynth.cli.data import label_space_of
     from semsynth.pipeline import Synthesizer
 
     synthesizer = Synthesizer.from_pretrained(args.model, device=args.device, precision=args.precision)
     style = _check_style(synthesizer, args.style)
+    reader = Reader(synthesizer.label_space, label_space_of(args.labels), args.palette)
     args.output.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
     rows: list[list[Image.Image]] = []
@@ -85,9 +115,14 @@ def run(args: argparse.Namespace) -> int:
     with Progress(console=console, transient=True) as progress:
         for job in progress.track(jobs, description="drawing"):
             try:
-                row, notes = draw(synthesizer, job, style=style, seed=seed, size=args.size, model=args.model)
+                row, notes = draw(
+                    synthesizer, job, style=style, seed=seed, size=args.size, model=args.model, reader=reader
+                )
             except SemsynthError as error:
                 failures.append(_naming(job.mask, str(error)))
+                continue
+            except Exception as error:  # whatever it is, the other maps can be drawn
+                failures.append(_naming(job.mask, f"{type(error).__name__}: {error}"))
                 continue
             for note in notes:
                 console.print(_naming(job.mask, note), markup=False)
@@ -96,6 +131,8 @@ def run(args: argparse.Namespace) -> int:
     if rows:
         write_sheet(args.output / SHEET, rows)
     drawn = len(jobs) - len(failures)
+    if skipped:
+        print(f"{_count(skipped, 'label map')} skipped, whose pictures are there")
     pictures, maps = _count(drawn * args.num, "picture"), _count(drawn, "label map")
     print(f"{pictures} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {seed})")
     if failures:
@@ -113,6 +150,7 @@ def draw(
     seed: int,
     size: tuple[int, int] | None,
     model: str,
+    reader: Reader | None = None,
 ) -> tuple[list["Image.Image"], tuple[str, ...]]:
     """Draw the pictures of one label map and write them.
 
@@ -123,18 +161,19 @@ def draw(
         seed: see `Synthesizer`.
         size: (H, W), None for the map's own.
         model: its name, for the text chunk.
+        reader: reads the map; by default with the label set of the model.
 
     Returns:
         the map in its colours, then its pictures; and sentences worth showing.
     """
     from PIL import Image, PngImagePlugin
 
+    from semsynth.files.walking import printable
     from semsynth.files.writing import write_atomically
     from semsynth.imagefile import png_bytes
-    from semsynth.labels import read_label_map
 
     space = synthesizer.label_space
-    reading = read_label_map(job.mask, space)
+    reading = (reader or Reader(space)).read(job.mask)
     result = synthesizer(
         reading.ids,
         style,  # type: ignore[arg-type]
@@ -146,10 +185,10 @@ def draw(
     pictures = result.pictures()
     for index, (picture, path) in enumerate(zip(pictures, job.outputs)):
         settings = {
-            "model": model,
+            "model": printable(model),
             "label_set": space.name,
-            "labels": job.mask.name,
-            "instances": job.instances.name if job.instances else None,
+            "labels": printable(job.mask.name),
+            "instances": printable(job.instances.name) if job.instances else None,
             "style": style if isinstance(style, str) else None if style is None else "photograph",
             "vector": None if result.styles is None else result.styles[index].tolist(),
             "shift": None if result.shifts is None else result.shifts[index].tolist(),
@@ -190,6 +229,14 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
             sheet.paste(picture, (x, i * (height + gap)))
             x += picture.width + gap
     write_atomically(path, png_bytes(sheet))
+
+
+def _lacking(jobs: Sequence[Job], args: argparse.Namespace) -> list[Job]:
+    """The jobs whose pictures are not all there."""
+    if args.overwrite or args.grid:
+        other = "--overwrite" if args.overwrite else "--grid"
+        raise SemsynthError(f"--skip-existing and {other} contradict each other; give one of them.")
+    return [job for job in jobs if not all(path.exists() for path in job.outputs)]
 
 
 def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:

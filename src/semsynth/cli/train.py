@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.recipes import recipe_names
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,14 +18,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="train a model from a recipe, or go on training it",
         description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
         "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
+        epilog=f"shipped recipes: {', '.join(recipe_names())}",
     )
     parser.add_argument(  # one argument: an empty second one would be filled with the value of a setting
         "recipes",
         nargs="+",
         type=Path,
         metavar="RECIPE",
-        help="TOML file; further ones are variants, which give only what they change, such as those in "
-        "recipes/ablations",
+        help="TOML file, or name of a shipped recipe (listed below); further ones are variants, which give "
+        "only what they change, such as ablations/kernel-1",
     )
     parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<names of the files>)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")

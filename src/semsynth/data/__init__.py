@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semsynth.data import ade20k, camvid, cityscapes, coco_stuff, facades, folder, siftflow
-from semsynth.data.folder import FileDataset, Files
+from semsynth.data import ade20k, camvid, cityscapes, coco_stuff, facades, folder, roboflow, siftflow, voc
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.foreign import describe_foreign
 from semsynth.data.loader import ShardedSampler, batches, in_order
+from semsynth.data.pairing import Files
 from semsynth.data.sample import Batch, Dataset, RawSample, Sample, collate
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import contents, folders
 from semsynth.labels import LabelSpace
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "ShardedSampler",
     "batches",
     "collate",
+    "format_named",
     "in_order",
     "load_dataset",
     "recognise",
@@ -46,11 +50,14 @@ class Format:
         load: `load(root, split, **options)` gives the data set.
         looks_like: Whether a folder has this layout; None where a folder alone cannot tell.
         layout: What is expected, in words.
+        own_labels: Where the data set brings its own label set, what gives it; or, where it describes none,
+            the label maps that one may be guessed from. None where the format itself has one.
     """
 
     load: Callable[..., FileDataset]
     looks_like: Callable[[Path], bool] | None
     layout: str
+    own_labels: Callable[[Path], tuple[LabelSpace | None, list[Path]]] | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -69,11 +76,30 @@ FORMATS: dict[str, Format] = {
         facades.load, facades.looks_like, "{train,val}/ with pairs side by side, or CMP's base/"
     ),
     "siftflow": Format(siftflow.load, siftflow.looks_like, "{train,val}/{images,labels}/, ids 0..33"),
+    "voc": Format(
+        voc.load,
+        voc.looks_like,
+        "JPEGImages/, SegmentationClass/, [labelmap.txt], [ImageSets/Segmentation/{train,val}.txt]",
+        voc.own_labels,
+    ),
+    "roboflow": Format(
+        roboflow.load,
+        roboflow.looks_like,
+        "{train,valid}/ with a.jpg, a_mask.png and _classes.csv",
+        roboflow.own_labels,
+    ),
     "folder": Format(
-        folder.load, folder.looks_like, "[{train,val}/]{images,labels,[instances]}/, labels.json"
+        folder.load,
+        folder.looks_like,
+        "{images,labels,[instances]}/, also below {train,val}/ or with {train,val}/ below them; labels.json",
+        folder.own_labels,
     ),
 }
 """Every layout that can be read; a folder is taken for the first it looks like."""
+
+
+PALETTES = ("auto", "index", "color")
+"""Ways to take indexed label files."""
 
 
 def load_dataset(
@@ -86,6 +112,8 @@ def load_dataset(
     largest_void: float | None = None,
     resize_photos: bool = False,
     fill_void: bool = False,
+    palette: str | None = None,
+    orient: bool | None = None,
     **options: Any,
 ) -> FileDataset:
     """Open a data set.
@@ -100,6 +128,8 @@ def load_dataset(
         resize_photos: Resize a photograph whose size is not that of its map, instead of refusing it.
         fill_void: Give void that has no channel the class of the nearest labelled pixel, as a network needs
             it; an evaluation needs void as it is.
+        palette: How indexed label files are taken, see `read_label_map`; by default as the format has it.
+        orient: Whether photographs are turned as their cameras were held, see `examine_photo`.
         **options: What else the format takes (see its module), such as `numbering` for ADE20K.
 
     Returns:
@@ -115,9 +145,7 @@ def load_dataset(
         name = recognise(place)
     else:
         name, place = str(name_or_root), _folder(Path(root))
-    if name not in FORMATS:
-        raise SemsynthError(f"There is no data set format {name!r}; there are {', '.join(FORMATS)}.")
-    load = FORMATS[name].load
+    load = format_named(name).load
     known = [key for key in inspect.signature(load).parameters if key not in ("root", "split", "label_space")]
     unknown = sorted(set(options) - set(known))
     if unknown:
@@ -128,7 +156,10 @@ def load_dataset(
         data = read(place, split)
     except SemsynthError as error:
         raise SemsynthError(f"{error}{_other_split(read, place, split)}") from error
-    data = replace(data, resize_photos=resize_photos, fill_void=fill_void)
+    if palette not in (None, *PALETTES):
+        raise SemsynthError(f"palette is {' or '.join(map(repr, PALETTES))}, not {palette!r}.")
+    palette = palette or data.palette
+    data = replace(data, resize_photos=resize_photos, fill_void=fill_void, palette=palette, orient=orient)
     if not instances:
         data = data.without_instances()
     if largest_void is not None:
@@ -150,6 +181,17 @@ def _other_split(read: Callable[[Path, str], FileDataset], root: Path, split: st
     return ""
 
 
+def format_named(name: str) -> Format:
+    """A row of FORMATS.
+
+    Raises:
+        SemsynthError: There is none of this name.
+    """
+    if name not in FORMATS:
+        raise SemsynthError(f"There is no data set format {name!r}; there are {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
 def recognise(root: str | Path) -> str:
     """The format a folder is laid out in.
 
@@ -157,12 +199,26 @@ def recognise(root: str | Path) -> str:
         SemsynthError: The folder is missing or has none of the layouts of FORMATS.
     """
     place = _folder(Path(root))
-    for name, entry in FORMATS.items():
-        if entry.looks_like is not None and entry.looks_like(place):
-            return name
-    found = ", ".join(sorted(path.name for path in place.iterdir())[:8]) or "nothing"
+    found = _recognised(place)
+    if found:
+        return found
+    below = next(((path, name) for path in folders(place) if (name := _recognised(path))), None)
+    if below is not None:
+        raise SemsynthError(
+            f"{place} has no layout known here, but {below[0]} looks like {below[1]!r}: give that."
+        )
     layouts = "; ".join(f"{name}: {entry.layout}" for name, entry in FORMATS.items())
-    raise SemsynthError(f"{place} has no layout known here; found {found}. Expected one of: {layouts}.")
+    foreign = describe_foreign(place)
+    raise SemsynthError(
+        f"{place} has no layout known here; found {contents(place)}. {foreign + ' ' if foreign else ''}"
+        f"Expected one of: {layouts}."
+    )
+
+
+def _recognised(place: Path) -> str:
+    """The first format that a folder looks like, or an empty word."""
+    formats = FORMATS.items()
+    return next((name for name, entry in formats if entry.looks_like and entry.looks_like(place)), "")
 
 
 def _folder(root: Path) -> Path:

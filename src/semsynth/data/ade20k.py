@@ -11,8 +11,10 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from semsynth.data.folder import FileDataset, Files, list_images, pair, require
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import walk
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 
@@ -39,19 +41,25 @@ def load(
         raise SemsynthError(f"ADE20K has the splits train and val, not {split!r}.")
     if numbering not in NUMBERINGS:
         raise SemsynthError(f"ADE20K is numbered 'raw' or 'shifted', not {numbering!r}.")
-    files, unmatched = _pairs(root, split)
-    require(files, f"images/{SPLITS[split][0]}/ and annotations/{SPLITS[split][0]}/", root, unmatched)
-    return FileDataset("ade20k", files, label_space or LabelSpace.named(NUMBERINGS[numbering]), unmatched)
+    files, left = _pairs(root, split)
+    require(files, f"images/{SPLITS[split][0]}/ and annotations/{SPLITS[split][0]}/", root, left)
+    return FileDataset("ade20k", files, label_space or LabelSpace.named(NUMBERINGS[numbering]), left)
 
 
-def _pairs(root: Path, split: str) -> tuple[tuple[Files, ...], tuple[Path, ...]]:
+def _pairs(root: Path, split: str) -> tuple[tuple[Files, ...], Leftovers]:
     name, mark = SPLITS[split]
     images, labels = root / "images" / name, root / "annotations" / name
     if images.is_dir() and labels.is_dir():
-        return pair(list_images(images), list_images(labels))
-    found = sorted(path for path in root.rglob(f"*{mark}*") if path.is_file())
-    pictures = {path.stem: path for path in found if path.suffix.lower() == ".jpg"}
-    maps = {path.stem: path for path in found if path.suffix.lower() == ".png"}
+        return pair_folders(images, labels)
+    pictures: dict[str, Path] = {}
+    maps: dict[str, Path] = {}
+    for path in walk(root):
+        into = {".jpg": pictures, ".png": maps}.get(path.suffix.lower())
+        if into is None or mark not in path.name:
+            continue
+        if path.stem in into:
+            raise SemsynthError(f"{into[path.stem]} and {path} have one name; remove one of them.")
+        into[path.stem] = path
     if any(stem.endswith("_seg") for stem in maps) and not set(maps) & set(pictures):
         raise SemsynthError(
             f"{root} is the full ADE20K release: its colour-coded *_seg.png and *_parts_*.png know thousands "
@@ -75,7 +83,7 @@ def load_outdoor(
     data = load(root, split, label_space=label_space, numbering=numbering)
     wanted = set(outdoor_keys(root))
     files = tuple(entry for entry in data.files if Path(entry.key).name in wanted)
-    require(files, "photographs with an outdoor scene", root)
+    require(files, "photographs with an outdoor scene", root, data.left)
     return replace(data, name="ade20k-outdoor", files=files)
 
 

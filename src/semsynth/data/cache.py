@@ -2,8 +2,8 @@
 
 A cache is a folder named by a fingerprint of everything it depends on: the files with their sizes and times,
 how they are read, the label set and the geometry. Change one of them and another cache is built; nothing is
-ever stale. It is built under a temporary name and renamed, so that it is whole or absent, also with several
-processes at it.
+ever stale. It is built under a temporary name, flushed and renamed, so that it is whole or absent,
+also with several processes at it; one that was damaged since is built anew.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,9 +23,13 @@ from numpy.typing import NDArray
 from semsynth.data.sample import Dataset, RawSample
 from semsynth.data.transforms import Geometry, resize_ids, resize_photo
 from semsynth.errors import SemsynthError
+from semsynth.files.locking import exclusive
+from semsynth.files.reading import parsing, read_json, require_regular
+from semsynth.files.writing import flush_folder, write_atomically
 from semsynth.labels import LabelSpace
 
 VERSION = 1
+META, MOST_META = "meta.json", 1 << 30
 PARTS = ("images", "labels", "instances")
 
 
@@ -86,6 +89,7 @@ def cached(
     *,
     threads: int = 2,
     report: Callable[[int, int], None] = lambda done, total: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> CachedDataset:
     """Open the cache of a data set, building it first if need be.
 
@@ -95,43 +99,39 @@ def cached(
         geometry: The geometry training will use; samples are stored at its load size.
         threads: Threads that decode.
         report: Called with samples done and samples in all while building.
+        say: Told in a sentence if a cache was damaged, or files have changed since there was one.
 
     Raises:
         SemsynthError: A sample cannot be read, or the disk is full. No cache is left behind then.
     """
     place = Path(folder) / fingerprint(dataset, geometry)
-    with _lock(place) as alone:
-        if not (place / "meta.json").is_file():
-            for left in place.parent.glob(f".{place.name}.*.part") if alone else ():  # of a killed process
-                shutil.rmtree(left, ignore_errors=True)
-            _build(dataset, place, geometry, threads, report)
-    return _open(place, dataset.label_space)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(place.with_suffix(".lock"), wait=True):
+        if place.exists():
+            try:
+                return _open(dataset, place)
+            except SemsynthError as error:
+                say(f"{error} The cache is built anew.")
+                shutil.rmtree(place, ignore_errors=True)
+        elif any(place.parent.glob(f"{place.name.partition('-')[0]}-*/")):
+            say("Files of the data set have changed since they were cached: they are decoded anew.")
+        for left in place.parent.glob(f".{place.name}.*.part"):  # of a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        _build(dataset, place, geometry, threads, report)
+        return _open(dataset, place)
 
 
 def fingerprint(dataset: Dataset, geometry: Geometry) -> str:
-    """A name for everything a cache depends on."""
+    """A name for everything a cache depends on: the way of reading, a dash, the files."""
     size = [geometry.mode, geometry.load_size, geometry.crop_size, geometry.aspect_ratio, geometry.published]
     facts = [VERSION, size, dataset.reading, dataset.label_space.to_dict()]
-    digest = hashlib.sha256(json.dumps(facts).encode())
+    way, files = hashlib.sha256(json.dumps(facts).encode()), hashlib.sha256()
     for index, key in enumerate(dataset.keys):
         for path in dataset.sources(index):
             stat = path.stat()
-            digest.update(f"{key}|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:20]
-
-
-@contextmanager
-def _lock(place: Path) -> Iterator[bool]:
-    """Let one process build while others wait; without locks (False), all build and the first one wins."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:
-        yield False
-        return
-    with place.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield True
+            files.update(os.fsencode(path.resolve()))
+            files.update(f"|{key}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return f"{way.hexdigest()[:8]}-{files.hexdigest()[:12]}"
 
 
 def _build(
@@ -160,13 +160,17 @@ def _build(
                 originals.append(raw.original or raw.labels.shape)
                 _append(files, types, raw)
                 report(len(sizes), len(dataset))
+            for file in files.values():
+                file.flush()
+                os.fsync(file.fileno())
         finally:
             for file in files.values():
                 file.close()
         meta = {"sizes": sizes, "originals": originals, "keys": list(dataset.keys), "types": types}
-        (temporary / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        write_atomically(temporary / META, json.dumps(meta).encode())
         if not place.exists():
             temporary.rename(place)
+            flush_folder(place.parent)
     except OSError as error:
         raise SemsynthError(f"The cache {place} cannot be written: {error.strerror or error}.") from None
     finally:
@@ -199,11 +203,27 @@ def _append(files: Mapping[str, BinaryIO], types: dict[str, str], raw: RawSample
         file.write(np.ascontiguousarray(values, dtype=types[part]).tobytes())
 
 
-def _open(place: Path, space: LabelSpace) -> CachedDataset:
-    meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
-    sizes, originals = (np.array(meta[k], dtype=np.int64).reshape(-1, 2) for k in ("sizes", "originals"))
+def _open(dataset: Dataset, place: Path) -> CachedDataset:
+    """Map the files of a cache.
+
+    Raises:
+        SemsynthError: They are not what `_build` wrote.
+    """
+    meta, types = read_json(place / META, MOST_META), _types(dataset)
+    with parsing(place / META, "the description of a cache"):
+        sizes, originals = (np.array(meta[k], dtype=np.int64).reshape(-1, 2) for k in ("sizes", "originals"))
+        if meta["types"] != types or meta["keys"] != list(dataset.keys):
+            raise ValueError("it is of other samples")
+        if not len(sizes) == len(originals) == len(dataset) or sizes.min(initial=1) < 1:
+            raise ValueError("the sizes of its samples are wrong")
     starts = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))])
-    flat: dict[str, NDArray[np.integer]] = {
-        part: np.memmap(place / f"{part}.bin", dtype=kind, mode="r") for part, kind in meta["types"].items()
-    }
+    flat: dict[str, NDArray[np.integer]] = {}
+    for part, kind in types.items():
+        path, count = place / f"{part}.bin", int(starts[-1]) * (3 if part == "images" else 1)
+        wanted = count * np.dtype(kind).itemsize
+        found = require_regular(path).stat().st_size
+        if found != wanted:
+            raise SemsynthError(f"{path} has {found:,} bytes instead of {wanted:,}.")
+        flat[part] = np.memmap(path, dtype=kind, mode="r", shape=(count,))
+    space = dataset.label_space
     return CachedDataset(place, space, meta["keys"], sizes, originals, "instances" in flat, flat, starts)

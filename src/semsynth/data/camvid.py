@@ -8,7 +8,9 @@ root/{train,val,test}/    {train,val,test}_labels/
 from pathlib import Path
 
 from semsynth.data import folder
-from semsynth.data.folder import FileDataset, list_images, pair, require
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.finding import list_images
+from semsynth.data.pairing import Files, Leftovers, pair, require, with_prefix
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 
@@ -25,18 +27,23 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
     """
     space = label_space or LabelSpace.named("camvid")
     if folder.looks_like(root):
-        images, labels = (folder.split_folders(root, split)[0] / kind for kind in ("images", "labels"))
+        places = {name: (part.images, part.labels) for name, part in folder.choose_parts(root, split).items()}
     elif (root / f"{split}_labels").is_dir():
-        images, labels = root / split, root / f"{split}_labels"
+        places = {split: (root / split, root / f"{split}_labels")}
     elif split == "all" and (root / DOWNLOAD[0]).is_dir():
-        images, labels = (root / name for name in DOWNLOAD)
+        places = {split: (root / DOWNLOAD[0], root / DOWNLOAD[1])}
     else:
         wanted = f"{split}/ and {split}_labels/, or {split}/images/ and {split}/labels/"
         raise SemsynthError(f"{root}: expected {wanted}; {' and '.join(DOWNLOAD)} are read as split 'all'.")
-    maps = {key.removesuffix("_L"): path for key, path in list_images(labels).items()}
-    files, unmatched = pair(list_images(images), maps)
-    require(files, "photographs, and maps of the same names with or without _L", root, unmatched)
-    return FileDataset("camvid", files, space, unmatched, palette="color")
+    files: tuple[Files, ...] = ()
+    left = Leftovers()
+    for name, (images, labels) in places.items():
+        maps = {key.removesuffix("_L"): path for key, path in list_images(labels).items()}
+        found, rest = pair(list_images(images), maps)
+        files += with_prefix(found, name) if len(places) > 1 else found
+        left += rest
+    require(files, "photographs, and maps of the same names with or without _L", root, left)
+    return FileDataset("camvid", files, space, left, palette="color")
 
 
 def looks_like(root: Path) -> bool:

@@ -1,23 +1,30 @@
 """Look through a data set before training on it, and say what was found in words."""
 
+import re
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from semsynth.data import FileDataset, folder, load_dataset, recognise
+from semsynth.data import FileDataset, format_named, load_dataset, recognise
 from semsynth.data.guess import guess_label_space
 from semsynth.errors import SemsynthError
-from semsynth.labels import LabelReading, LabelSpace
+from semsynth.files.walking import printable
+from semsynth.labels import LabelSpace
 
 MOSTLY_VOID = 0.5
 """A photograph is listed as mostly void above this share."""
+HAVE_TEST = ("folder", "camvid", "voc", "roboflow")
+"""Formats that may have a split "test" of its own."""
+MOST_PIXELS = 1 << 26
+"""How many pixels of label maps are decoded at a time, by all threads together."""
 
 
 @dataclass
@@ -34,10 +41,14 @@ class SplitReport:
         photo_modes: The same of photographs.
         repaired: Pixels whose colour had to be repaired.
         problems: Sentences about files that cannot be used.
-        notes: Sentences about maps that can, with how many files each concerns.
-        unmatched: Files that belong to no sample.
+        notes: Sentences about maps that can, as they are of one map, with how many files each concerns.
+        usage: Sentences: what of the files is used and what is not.
+        unmatched: Pictures that belong to no sample.
         left_out: Keys of samples the format leaves out of this split, because they are mostly void.
         mostly_void: Keys of samples more than half of which is void.
+        turned: Photographs with a camera's orientation tag of which nothing tells whether the map follows it.
+        drawn: By index and colour, the first indexed label file that draws the index so.
+        kinds: The note that stands for all that are alike but for what they count, by what they share.
     """
 
     split: str
@@ -50,9 +61,13 @@ class SplitReport:
     repaired: int = 0
     problems: list[str] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
+    usage: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     mostly_void: list[str] = field(default_factory=list)
+    turned: list[str] = field(default_factory=list)
+    drawn: dict[int, dict[int, str]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -78,7 +93,28 @@ class CheckReport:
     @property
     def usable(self) -> bool:
         """Whether every sample can be read."""
-        return not any(part.problems for part in self.splits)
+        return not any(part.problems for part in self.splits) and not self.redrawn()
+
+    def redrawn(self) -> str:
+        """The sentence that indexed files mean different things by one index; empty where they do not.
+
+        An editor that saves indexed files may give each a palette of its own: then one index has several
+        colours, and one colour several indices. Files that merely colour the same indices otherwise are fine.
+        """
+        drawn: dict[int, dict[int, str]] = {}
+        for part in self.splits:
+            for number, colors in part.drawn.items():
+                drawn[number] = colors | drawn.get(number, {})
+        indices = Counter(color for colors in drawn.values() for color in colors)
+        for number, colors in sorted(drawn.items()):
+            if len(colors) > 1 and any(indices[color] > 1 for color in colors):
+                (one, first), (two, second) = list(colors.items())[:2]
+                return (
+                    f"Index {number} is #{one:06x} in {first} and #{two:06x} in {second}: the files have "
+                    f"palettes of their own, and only their colours mean the same. Read them by colour "
+                    f"(--palette color; in training, --data.options.palette color)."
+                )
+        return ""
 
     def void_share(self) -> float:
         """Share of all pixels that are void, 0..1."""
@@ -108,7 +144,15 @@ class CheckReport:
             lines.append(f"{unused} of the classes occur nowhere; a generator cannot learn to paint them.")
         if any(part.mostly_void for part in self.splits):
             lines.append(f"largest_void={MOSTLY_VOID} leaves out what is mostly void.")
-        if not self.usable:
+        if redrawn := self.redrawn():
+            lines.append(redrawn)
+        if any(part.turned for part in self.splits):
+            lines.append(
+                "Photographs with an orientation tag are read as stored where their size does not tell what "
+                "the map was drawn on; if it was drawn on them as shown, add --orient (in training, "
+                "--data.options.orient true)."
+            )
+        if any(part.problems for part in self.splits):
             lines.append("Files with problems stop a training run: mend or remove them first.")
         return lines
 
@@ -124,7 +168,11 @@ class CheckReport:
             "void_share": self.void_share(),
             "advice": self.advice(),
             "splits": [
-                {name: dict(v) if isinstance(v, Counter) else v for name, v in vars(part).items()}
+                {
+                    name: dict(value) if isinstance(value, Counter) else value
+                    for name, value in vars(part).items()
+                    if name not in ("drawn", "kinds")
+                }
                 for part in self.splits
             ],
         }
@@ -155,12 +203,12 @@ def check(
     root = Path(root)
     name = format or recognise(root)
     guessed = False
-    if name == "folder" and label_space is None:
-        label_space, guessed = own_label_space(root)
+    if label_space is None:
+        label_space, guessed = own_label_space(root, name)
     found: list[tuple[str, FileDataset]] = []
     errors: list[SemsynthError] = []
     for split in splits or ("train", "val", "test"):
-        if splits is None and split == "test" and found and name not in ("folder", "camvid"):
+        if splits is None and split == "test" and found and name not in HAVE_TEST:
             continue  # elsewhere "test" is another word for val
         try:
             data = load_dataset(
@@ -177,20 +225,22 @@ def check(
     return CheckReport(root, name, space, guessed, has_instances, parts)
 
 
-def own_label_space(root: Path) -> tuple[LabelSpace, bool]:
-    """The label set of a plain folder, and whether it had to be guessed from all of its maps.
+def own_label_space(root: Path, format: str | None = None) -> tuple[LabelSpace | None, bool]:
+    """The label set that a data set brings along, and whether it had to be guessed from all of its maps.
+
+    Returns:
+        None where the format itself has one.
 
     Raises:
-        SemsynthError: a labels.json that cannot be used, or maps that fit no label set.
+        SemsynthError: A description that cannot be used, or maps that fit no label set.
     """
-    parts = folder.split_folders(root, "all")
-    try:
-        return folder.find_label_space(root, parts[0]), False
-    except SemsynthError:
-        if any((place / "labels.json").exists() for place in (root, parts[0])):
-            raise
-    maps = [path for part in parts for path in folder.list_images(part / "labels").values()]
-    return guess_label_space(_readable(maps), name=f"{root.resolve().name}-guess"), True
+    own_labels = format_named(format or recognise(root)).own_labels
+    if own_labels is None:
+        return None, False
+    space, maps = own_labels(root)
+    if space is not None or not maps:
+        return space, False
+    return guess_label_space(_readable(maps), name=f"{printable(root.resolve().name)}-guess"), True
 
 
 def _readable(maps: list[Path]) -> list[Path]:
@@ -209,43 +259,118 @@ def _readable(maps: list[Path]) -> list[Path]:
 
 def check_split(split: str, data: FileDataset, report: Callable[[int, int], None]) -> SplitReport:
     """Read every sample of one split."""
-    out = SplitReport(split, len(data), left_out=list(data.left_out))
-    out.unmatched = [str(path) for path in data.unmatched]
+    out = SplitReport(split, len(data), left_out=list(data.left_out), usage=data.left.sentences())
+    out.unmatched = [str(path) for path in data.left.unmatched]
+    room = Room(MOST_PIXELS)
+
+    def look(index: int) -> Look | str:
+        with room.for_pixels(_pixels(data.files[index].labels)):
+            return _look(data, index)
+
     with ThreadPoolExecutor(4) as pool:
-        results = pool.map(lambda index: _look(data, index), range(len(data)))
-        for index, result in enumerate(results):
-            _count(out, data, index, result)
+        for index, found in enumerate(pool.map(look, range(len(data)))):
+            _count(out, data, index, found)
             report(index + 1, len(data))
     return out
 
 
-def _look(data: FileDataset, index: int) -> LabelReading | str:
-    """Read one sample whole; the sentence where that fails."""
+class Room:
+    """Lets threads in as long as all of them together decode at most so many pixels."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._free = most, most
+        self._change = threading.Condition()
+
+    @contextmanager
+    def for_pixels(self, wanted: int) -> Iterator[None]:
+        """Wait until there is room for so many pixels; more than fit at all come in alone."""
+        wanted = min(wanted, self._most)
+        with self._change:
+            self._change.wait_for(lambda: wanted <= self._free)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._change:
+                self._free += wanted
+                self._change.notify_all()
+
+
+def _pixels(path: Path) -> int:
+    """How many pixels a picture has by its header; 0 where that cannot be read."""
     try:
-        data.read(index)
-        return data.read_map(index)
+        with Image.open(path) as image:
+            return image.width * image.height
+    except Exception:  # whatever is wrong with it is said when it is read
+        return 0
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of one sample that was read: no pixels.
+
+    Attributes:
+        counts: Pixels by class id.
+        size: Height and width.
+        mode: Mode of the label file.
+        photo_mode: That of the photograph.
+        repaired: Pixels whose colour had to be repaired.
+        notes: Sentences on how map and photograph were read.
+        drawn: Colour by index, where an indexed file was read by its indices.
+        turn: The orientation tag of the photograph where it is in doubt whether the map follows it, else 1.
+    """
+
+    counts: dict[int, int]
+    size: tuple[int, ...]
+    mode: str
+    photo_mode: str
+    repaired: int
+    notes: tuple[str, ...]
+    drawn: dict[int, int]
+    turn: int
+
+
+def _look(data: FileDataset, index: int) -> Look | str:
+    """Read one sample whole; the sentence where that fails."""
+    entry = data.files[index]
+    try:
+        found = data.examine(index)
     except SemsynthError as error:
         return str(error)
+    except Exception as error:  # one file must not end the check of the others
+        return f"{entry.labels}: {type(error).__name__}: {error}"
+    reading, photo = found.labels, found.photo
+    return Look(
+        reading.counts(),
+        reading.ids.shape,
+        reading.mode,
+        photo.mode,
+        reading.repaired,
+        (*reading.notes, *photo.notes),
+        {} if reading.by_color else dict(reading.drawn),
+        photo.orientation if photo.undecided else 1,
+    )
 
 
-def _count(out: SplitReport, data: FileDataset, index: int, result: LabelReading | str) -> None:
-    if isinstance(result, str):
-        out.problems.append(result)
+def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -> None:
+    if isinstance(found, str):
+        out.problems.append(found)
         return
     entry = data.files[index]
-    found, counts = np.unique(result.ids, return_counts=True)
-    here = dict(zip(found.tolist(), counts.tolist()))
-    out.pixels.update(here)
-    out.samples_with.update(here.keys())
-    out.sizes[f"{result.ids.shape[1]} x {result.ids.shape[0]}"] += 1
-    out.map_modes[f"{result.mode} {entry.labels.suffix[1:]}"] += 1
-    with Image.open(entry.image) as image:
-        out.photo_modes[f"{image.mode} {entry.image.suffix[1:]}"] += 1
-    out.repaired += result.repaired
-    # Sentences that count pixels differ from file to file; what they have in common is counted instead.
-    out.notes.update(
-        "Some pixels had no exact class colour." if "exact" in note else note for note in result.notes
-    )
+    out.pixels.update(found.counts)
+    out.samples_with.update(found.counts.keys())
+    out.sizes[f"{found.size[1]} x {found.size[0]}"] += 1
+    out.map_modes[f"{found.mode} {entry.labels.suffix[1:]}"] += 1
+    out.photo_modes[f"{found.photo_mode} {entry.image.suffix[1:]}"] += 1
+    out.repaired += found.repaired
+    for number, color in found.drawn.items():
+        out.drawn.setdefault(number, {}).setdefault(color, str(entry.labels))
+    if found.turn != 1:
+        out.turned.append(f"{entry.image} (tag {found.turn})")
+    for note in found.notes:
+        # Sentences that count pixels differ from file to file: the first of a kind stands for all.
+        kind = re.sub(r"\d[\d,.]*|'.*?'|#\w+", "", note.replace(str(entry.labels), ""))
+        out.notes[out.kinds.setdefault(kind, note)] += 1
     void = data.label_space.void_id
-    if void is not None and here.get(void, 0) > MOSTLY_VOID * result.ids.size:
+    if void is not None and found.counts.get(void, 0) > MOSTLY_VOID * sum(found.counts.values()):
         out.mostly_void.append(entry.key)

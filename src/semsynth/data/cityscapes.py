@@ -5,7 +5,9 @@ Synthesis uses the 35 label ids and the instance maps; evaluation the 19 classes
 
 from pathlib import Path
 
-from semsynth.data.folder import FileDataset, list_images, pair, require
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.finding import list_images
+from semsynth.data.pairing import pair, require
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 
@@ -32,9 +34,9 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None, class
     images = _frames(parts["leftImg8bit"], "_leftImg8bit")
     labels = _frames(parts["gtFine"], "_gtFine_labelIds")
     instances = _frames(parts["gtFine"], "_gtFine_instanceIds")
-    files, unmatched = pair(images, labels, instances)
-    require(files, "city_seq_frame_leftImg8bit.png and ..._gtFine_labelIds.png", root, unmatched)
-    return FileDataset("cityscapes", files, label_space or LabelSpace.named(CLASSES[classes]), unmatched)
+    files, left = pair(images, labels, instances)
+    require(files, "city_seq_frame_leftImg8bit.png and ..._gtFine_labelIds.png", root, left)
+    return FileDataset("cityscapes", files, label_space or LabelSpace.named(CLASSES[classes]), left)
 
 
 def _frames(folder: Path, ending: str) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsynth.data.coco_stuff import INSTANCE_FOLDER, LABEL_FOLDERS
-from semsynth.data.folder import list_images
+from semsynth.data.finding import list_images
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.imagefile import png_bytes

@@ -7,11 +7,12 @@ Photographs may also lie in images/{train,val}2017, maps in annotations/{train,v
 part of the download: `coco_instances.draw_instance_maps` draws them from annotations/instances_*.json.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
-from semsynth.data.folder import FileDataset, Files, list_images, pair, require
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import contents
 from semsynth.labels import LabelSpace
 
 IMAGE_FOLDERS = ("images/{0}2017", "{0}2017")
@@ -34,25 +35,25 @@ def load(
     if split not in ("train", "val"):
         raise SemsynthError(f"COCO-Stuff has the splits train and val, not {split!r}.")
     if (root / f"{split}_img").is_dir() or (root / f"{split}_label").is_dir():
-        files, unmatched = _pairs(root, split, "")
+        files, left = _pairs(root, split, "")
         if portraits and split == "train" and (root / "train_img_portrait").is_dir():
-            more, left = _pairs(root, split, "_portrait")
-            files += tuple(replace(entry, key=f"portrait/{entry.key}") for entry in more)
-            unmatched += left
+            more, rest = _pairs(root, split, "_portrait")
+            files += with_prefix(more, "portrait")
+            left += rest
     else:
         images, labels = (_first(root, names, split) for names in (IMAGE_FOLDERS, LABEL_FOLDERS))
         instances = root / INSTANCE_FOLDER.format(split)
-        files, unmatched = pair(*(list_images(part) for part in (images, labels, instances)))
-    require(files, f"photographs and label maps of split {split}", root, unmatched)
-    return FileDataset("coco-stuff", files, label_space or LabelSpace.named("coco-stuff"), unmatched)
+        files, left = pair_folders(images, labels, instances)
+    require(files, f"photographs and label maps of split {split}", root, left)
+    return FileDataset("coco-stuff", files, label_space or LabelSpace.named("coco-stuff"), left)
 
 
-def _pairs(root: Path, split: str, ending: str) -> tuple[tuple[Files, ...], tuple[Path, ...]]:
+def _pairs(root: Path, split: str, ending: str) -> tuple[tuple[Files, ...], Leftovers]:
     parts = [root / f"{split}_{kind}{ending}" for kind in ("img", "label", "inst")]
     for part in parts[:2]:
         if not part.is_dir():
             raise SemsynthError(f"{root}: expected {part.name}/ beside {split}_img/ and {split}_label/.")
-    return pair(*(list_images(part) for part in parts))
+    return pair_folders(*parts)
 
 
 def _first(root: Path, names: tuple[str, ...], split: str) -> Path:
@@ -60,9 +61,10 @@ def _first(root: Path, names: tuple[str, ...], split: str) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    found = ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "nothing"
     wanted = " or ".join(name.format(split) + "/" for name in names)
-    raise SemsynthError(f"{root}: expected {split}_img/ and {split}_label/, or {wanted}; found {found}.")
+    raise SemsynthError(
+        f"{root}: expected {split}_img/ and {split}_label/, or {wanted}; found {contents(root)}."
+    )
 
 
 def looks_like(root: Path) -> bool:

@@ -17,10 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsynth.data import folder
-from semsynth.data.folder import FileDataset, Files, list_images, pair, require
+from semsynth.data.filedataset import Examined, FileDataset
+from semsynth.data.finding import survey
+from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
 from semsynth.data.sample import RawSample
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import open_image, read_photo
+from semsynth.files.walking import walk
+from semsynth.imagefile import PhotoReading, open_image, read_photo
 from semsynth.labels import LabelReading, LabelSpace, nearest_colors
 
 
@@ -28,14 +31,17 @@ from semsynth.labels import LabelReading, LabelSpace, nearest_colors
 class SideBySide(FileDataset):
     """Pictures whose left half is the photograph and whose right half is the drawn map."""
 
-    def read(self, index: int) -> RawSample:
+    def examine(self, index: int) -> Examined:
         """Cut one picture in two and turn the drawing's colours into ids."""
+        entry = self.files[index]
         image, drawing = self._halves(index)
-        return RawSample(image, self._read_drawing(index, drawing).ids, None, self.files[index].key)
+        reading = nearest_colors(drawing, self.label_space, entry.labels)
+        sample = RawSample(image, reading.ids, None, entry.key)
+        return Examined(sample, reading, PhotoReading(image, "RGB"))
 
     def read_map(self, index: int) -> LabelReading:
         """Turn the colours of one drawing into ids."""
-        return self._read_drawing(index, self._halves(index)[1])
+        return nearest_colors(self._halves(index)[1], self.label_space, self.files[index].labels)
 
     def _halves(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         path = self.files[index].image
@@ -44,9 +50,6 @@ class SideBySide(FileDataset):
             raise SemsynthError(f"{path} is {both.shape[1]} pixels wide; two pictures side by side are even.")
         half = both.shape[1] // 2
         return both[:, :half], both[:, half:]
-
-    def _read_drawing(self, index: int, drawing: NDArray[np.uint8]) -> LabelReading:
-        return nearest_colors(drawing, self.label_space, self.files[index].labels)
 
 
 def load(
@@ -70,23 +73,23 @@ def load(
         return replace(folder.load(root, split, label_space=label_space or chosen), name="facades")
     own = root / {"train": "base", "val": "extended"}.get(split, split)
     if own.is_dir() and any(own.glob("cmp_*.png")):
-        found = [path for path in sorted(own.iterdir()) if path.suffix in (".jpg", ".png")]
+        found = [path for path in walk(own, recursive=False) if path.suffix in (".jpg", ".png")]
         photos, maps = ({path.stem: path for path in found if path.suffix == s} for s in (".jpg", ".png"))
         return _dataset(root, pair(photos, maps), label_space or cmp)
     if (root / f"{split}_img").is_dir():
-        parts = (list_images(root / f"{split}_{kind}") for kind in ("img", "label"))
-        return _dataset(root, pair(*parts), label_space or cmp)
-    pairs = tuple(Files(key, path, path) for key, path in list_images(root / split).items())
-    require(pairs, f"{split}/ with pairs side by side, or one of the other forms of facades", root)
-    return SideBySide("facades", pairs, label_space or chosen)
+        paired = pair_folders(root / f"{split}_img", root / f"{split}_label")
+        return _dataset(root, paired, label_space or cmp)
+    listing = survey(root / split)
+    pairs = tuple(Files(key, path, path) for key, path in listing.images.items())
+    left = Leftovers(len(pairs), others=listing.others)
+    require(pairs, f"{split}/ with pairs side by side, or one of the other forms of facades", root, left)
+    return SideBySide("facades", pairs, label_space or chosen, left)
 
 
-def _dataset(
-    root: Path, paired: tuple[tuple[Files, ...], tuple[Path, ...]], space: LabelSpace
-) -> FileDataset:
-    files, unmatched = paired
-    require(files, "photographs and label maps of the same names", root, unmatched)
-    return FileDataset("facades", files, space, unmatched)
+def _dataset(root: Path, paired: tuple[tuple[Files, ...], Leftovers], space: LabelSpace) -> FileDataset:
+    files, left = paired
+    require(files, "photographs and label maps of the same names", root, left)
+    return FileDataset("facades", files, space, left)
 
 
 def looks_like(root: Path) -> bool:

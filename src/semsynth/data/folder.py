@@ -1,272 +1,241 @@
-"""Data sets that are files in folders: pairing, reading, and the plain layout for one's own pictures.
+"""The plain layout for one's own pictures.
 
-    root/                          root/
-      labels.json                    labels.json
-      images/     a.jpg              train/images/ train/labels/ [train/instances/]
-      labels/     a.png              val/images/   val/labels/   [val/instances/]
-      [instances/ a.png]
+    root/                          root/                           root/
+      labels.json                    labels.json                     labels.json
+      images/     a.jpg              train/images/ train/labels/     images/train/ images/val/
+      labels/     a.png              val/images/   val/labels/       labels/train/ labels/val/
+      [instances/ a.png]             [train/instances/]              [instances/train/]
 
-Files belong together when their paths below those folders agree up to the ending.
+Folders have other names too (KINDS, SPLITS). Files belong together when their paths below those folders
+agree up to the ending, see `semsynth.data.pairing`; folders below them that are no splits belong to the path.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from semsynth.data.sample import RawSample
-from semsynth.data.transforms import resize_photo
+from semsynth.data.filedataset import FileDataset
+from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import IMAGE_SUFFIXES, read_photo
-from semsynth.labels import LabelReading, LabelSpace, pack_colors, read_label_map, read_values
+from semsynth.files.walking import contents, folders, walk
+from semsynth.imagefile import IMAGE_SUFFIXES
+from semsynth.labels import LabelSpace
+
+KINDS = {
+    "images": ("images", "image", "imgs", "img", "img_dir", "photos"),
+    "labels": ("labels", "label", "masks", "mask", "ann_dir", "annotations", "label_maps"),
+    "instances": ("instances",),
+}
+"""What the folders of photographs, label maps and instance maps are called, in small or capital letters."""
+
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folders of a split are called."""
+
+DESCRIPTIONS = ("labels.json", "labelmap.txt", "_classes.csv", "class_names.txt")
+"""Files that describe a label set, the most telling first; the last is labelme's."""
 
 
 @dataclass(frozen=True)
-class Files:
-    """The files of one sample."""
-
-    key: str
-    image: Path
-    labels: Path
-    instances: Path | None = None
-
-
-@dataclass(frozen=True)
-class FileDataset:
-    """Photographs and label maps paired up on disk.
+class Part:
+    """Where the files of one split lie.
 
     Attributes:
-        name: The format it was read as.
-        files: One entry per sample.
-        label_space: The label set of the maps.
-        unmatched: Files that were found and belong to no sample.
-        resize_photos: Whether a photograph of another size than its map is resized to it instead of refused.
-        palette: How indexed label files are taken, see `read_label_map`.
-        fill_void: Whether `read` fills void that has no channel, see `LabelSpace.fill_void`.
-        left_out: Keys of samples that were there and were left out as mostly void.
+        images: The folder of photographs.
+        labels: Of label maps.
+        instances: Of instance maps; it may be missing.
+        above: The folder that holds them, where a description of the label set may lie.
+        notes: Sentences on what lies beside and is not read.
     """
 
-    name: str
-    files: tuple[Files, ...]
-    label_space: LabelSpace
-    unmatched: tuple[Path, ...] = ()
-    resize_photos: bool = False
-    palette: str = "index"
-    fill_void: bool = False
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """Names of the samples, in reading order."""
-        return [entry.key for entry in self.files]
-
-    @property
-    def has_instances(self) -> bool:
-        """Whether every sample has an instance map."""
-        return bool(self.files) and all(entry.instances is not None for entry in self.files)
-
-    @property
-    def reading(self) -> str:
-        """See `Dataset`."""
-        return f"{type(self).__name__} {self.palette} {self.resize_photos} {self.fill_void}"
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def sources(self, index: int) -> tuple[Path, ...]:
-        """The files of one sample."""
-        entry = self.files[index]
-        found = (entry.image, entry.labels, entry.instances if self.has_instances else None)
-        return tuple(path for path in found if path is not None)
-
-    def read(self, index: int) -> RawSample:
-        """Decode one sample.
-
-        Raises:
-            SemsynthError: A file cannot be read, holds ids the label set does not have, or the sizes differ.
-                Void is to be filled in a map that holds nothing else.
-        """
-        entry = self.files[index]
-        labels = self.read_labels(index)
-        if self.fill_void:
-            try:
-                labels = self.label_space.fill_void(labels)
-            except SemsynthError as error:
-                raise SemsynthError(f"{entry.labels}: {error}. largest_void leaves such maps out.") from None
-        image = read_photo(entry.image, labels.shape)
-        if image.shape[:2] != labels.shape:
-            if not self.resize_photos:
-                raise SemsynthError(
-                    f"{entry.image} is {_size(image)} and its label map {entry.labels} is {_size(labels)} "
-                    f"(width x height). They must agree; resize_photos=True resizes the photograph."
-                )
-            image = resize_photo(image, labels.shape)
-        instances = None
-        if self.has_instances and entry.instances is not None:
-            instances = read_instance_map(entry.instances)
-            if instances.shape != labels.shape:
-                raise SemsynthError(
-                    f"{entry.instances} is {_size(instances)} and its label map {entry.labels} is "
-                    f"{_size(labels)} (width x height). They must agree."
-                )
-        return RawSample(image, labels, instances, entry.key)
-
-    def read_labels(self, index: int) -> NDArray[np.int64]:
-        """Decode one label map alone, void as it is stored, (H, W) int64."""
-        return self.read_map(index).ids
-
-    def read_map(self, index: int) -> LabelReading:
-        """Decode one label map and say how it was read."""
-        return read_label_map(self.files[index].labels, self.label_space, palette=self.palette)
-
-    def without_instances(self) -> "FileDataset":
-        """The same samples, instance maps left unread."""
-        return replace(self, files=tuple(replace(entry, instances=None) for entry in self.files))
-
-    def mostly_labelled(self, largest_void: float) -> "FileDataset":
-        """The samples whose label map is void on at most this share of its pixels."""
-        void = self.label_space.void_id
-
-        def keep(index: int) -> bool:
-            return float((self.read_labels(index) == void).mean()) <= largest_void
-
-        with ThreadPoolExecutor(4) as pool:
-            kept = list(pool.map(keep, range(len(self))))
-        files = tuple(entry for entry, good in zip(self.files, kept) if good)
-        left_out = tuple(entry.key for entry, good in zip(self.files, kept) if not good)
-        return replace(self, files=files, left_out=self.left_out + left_out)
+    images: Path
+    labels: Path
+    instances: Path
+    above: Path
+    notes: tuple[str, ...] = ()
 
 
-def _size(array: NDArray[np.generic]) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"
-
-
-def read_instance_map(path: str | Path) -> NDArray[np.int64]:
-    """Read an instance map: 8-bit, 16-bit, or coded in the 24 bits of a colour.
-
-    Returns:
-        (H, W) int64; equal numbers are one instance, and nothing else is promised.
-    """
-    values = read_values(path).values
-    return pack_colors(values) if values.ndim == 3 else values
-
-
-def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Sort key that reads digits as numbers: picture2 before picture10."""
-    parts = re.findall(r"\d+|\D+", text)
-    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
-
-
-def list_images(folder: Path) -> dict[str, Path]:
-    """The image files below a folder by their path without ending, sorted naturally.
-
-    Raises:
-        SemsynthError: Two files differ only in their ending, so that it is unclear which one is meant.
-    """
-    found: dict[str, Path] = {}
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    for path in sorted(paths, key=lambda path: natural_key(path.as_posix())):
-        if path.name.startswith(".") or not path.is_file():
-            continue
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in found:
-            raise SemsynthError(f"{found[key]} and {path} have one name; remove one of them.")
-        found[key] = path
-    return found
-
-
-def pair(
-    images: Mapping[str, Path], labels: Mapping[str, Path], instances: Mapping[str, Path] | None = None
-) -> tuple[tuple[Files, ...], tuple[Path, ...]]:
-    """Join photographs, label maps and instance maps of one name.
-
-    Returns:
-        The samples, in the order of `images`, and the files left over.
-    """
-    instances = instances or {}
-    files = tuple(Files(key, images[key], labels[key], instances.get(key)) for key in images if key in labels)
-    joined = {entry.key for entry in files}
-    sources: Iterable[Mapping[str, Path]] = (images, labels, instances)
-    return files, tuple(path for source in sources for key, path in source.items() if key not in joined)
-
-
-def require(files: Sequence[Files], what: str, root: Path, unmatched: Sequence[Path] = ()) -> None:
-    """Raise unless there is at least one sample."""
-    if files:
-        return
-    names = ", ".join(str(path.relative_to(root)) for path in unmatched[:4])
-    found = (
-        f"found {len(unmatched)} files that do not pair up, such as {names}" if unmatched else "found none"
-    )
-    raise SemsynthError(f"{root}: expected {what}; {found}.")
-
-
-def load(
-    root: Path, split: str, *, label_space: LabelSpace | None = None, palette: str = "index"
-) -> FileDataset:
+def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> FileDataset:
     """Load the plain layout at the top of this file.
 
     Args:
         root: The folder.
-        split: A folder below it, or "all" for every sample there is. A flat folder counts as "train".
-        label_space: The label set; without it, labels.json is read.
-        palette: How indexed label files are taken, see `read_label_map`.
+        split: "train", "val", "test", another folder below it, or "all" for every sample there is. A flat
+            folder counts as "train".
+        label_space: The label set; without it, the file that describes it is read, such as labels.json.
     """
-    if palette not in ("index", "color"):
-        raise SemsynthError(f"palette is 'index' or 'color', not {palette!r}.")
-    parts = split_folders(root, split)
-    space = label_space or find_label_space(root, parts[0])
-    files: list[Files] = []
-    unmatched: list[Path] = []
-    for part in parts:
-        found, left = pair(*(list_images(part / kind) for kind in ("images", "labels", "instances")))
-        prefix = f"{part.name}/" if len(parts) > 1 else ""
-        files += [replace(entry, key=prefix + entry.key) for entry in found]
-        unmatched += left
-    require(files, "images/ and labels/ with files of the same names", root, unmatched)
-    return FileDataset("folder", tuple(files), space, tuple(unmatched), palette=palette)
+    chosen = choose_parts(root, split)
+    space = label_space or need_label_space(root, chosen.values())
+    files, left = pair_parts(root, chosen)
+    return FileDataset("folder", files, space, left)
+
+
+def pair_parts(root: Path, chosen: dict[str, Part]) -> tuple[tuple[Files, ...], Leftovers]:
+    """Join the files of some splits; with more than one, keys begin with the split.
+
+    Raises:
+        SemsynthError: Nothing pairs up.
+    """
+    files: tuple[Files, ...] = ()
+    left = Leftovers()
+    for name, part in chosen.items():
+        found, rest = pair_folders(part.images, part.labels, part.instances)
+        files += with_prefix(found, name) if len(chosen) > 1 else found
+        left += rest + Leftovers(notes=part.notes)
+    places = [place for part in chosen.values() for place in (part.images, part.labels)]
+    require(files, "images/ and labels/ with files of the same names", root, left, *places[:2])
+    return files, left
 
 
 def looks_like(root: Path) -> bool:
     """Whether a folder has the plain layout."""
-    return bool(_parts(root))
+    return bool(parts(root))
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folders that hold images/ and labels/, by the split they stand for."""
-    if (root / "images").is_dir() and (root / "labels").is_dir():
-        return {"train": root}
-    below = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    return {path.name: path for path in below if (path / "images").is_dir() and (path / "labels").is_dir()}
+def own_labels(root: Path) -> tuple[LabelSpace | None, list[Path]]:
+    """The label set a folder describes; where it describes none, the label maps it may be guessed from."""
+    chosen = choose_parts(root, "all")
+    space = find_label_space(root, [part.above for part in chosen.values()])
+    if space is not None:
+        return space, []
+    return None, [entry.labels for entry in pair_parts(root, chosen)[0]]
 
 
-def split_folders(root: Path, split: str) -> list[Path]:
-    """The folders that make up a split of the plain layout."""
-    parts = _parts(root)
-    if not parts:
-        found = ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "nothing"
+def parts(root: Path) -> dict[str, Part]:
+    """Where the files lie, by split; {} where a folder has not this layout."""
+    if not root.is_dir():
+        return {}
+    whole = _part(root)
+    if whole is not None:
+        return _by_split(whole) or {"train": whole}
+    found: dict[str, Part] = {}
+    for folder in folders(root):
+        part = _part(folder)
+        if part is not None:
+            name = split_name(folder.name)
+            found[folder.name if name in found else name] = part
+    return {name: found[name] for name in sorted(found, key=_rank)}
+
+
+def split_name(name: str) -> str:
+    """The split a folder stands for; a name nobody uses stands for itself."""
+    return next((split for split, names in SPLITS.items() if name.casefold() in names), name)
+
+
+def _rank(split: str) -> tuple[int, str]:
+    """Training first, then the others as people know them, then by name."""
+    return (list(SPLITS).index(split) if split in SPLITS else len(SPLITS), split)
+
+
+def _part(folder: Path) -> Part | None:
+    """The folders of photographs and label maps in a folder, if it holds both."""
+    here = folders(folder)
+    named = {kind: _named(here, names) for kind, names in KINDS.items()}
+    if not named["images"] or not named["labels"]:
+        return None
+    notes = tuple(
+        f"{folder / others[0].name} is taken for {kind}; {other.name} beside it is not read."
+        for kind, others in named.items()
+        for other in others[1:]
+    )
+    instances = (named["instances"] or [folder / "instances"])[0]
+    return Part(named["images"][0], named["labels"][0], instances, folder, notes)
+
+
+def _named(here: list[Path], names: tuple[str, ...]) -> list[Path]:
+    """Folders of these names, in the order of the names."""
+    return [path for name in names for path in here if path.name.casefold() == name]
+
+
+def _by_split(whole: Part) -> dict[str, Part]:
+    """The splits below the folders of photographs and label maps; {} where there are none below both."""
+    photos, maps, drawn = (_splits_in(place) for place in (whole.images, whole.labels, whole.instances))
+    both = [split for split in SPLITS if split in photos and split in maps]
+    if not both:
+        return {}
+    notes = whole.notes
+    for ours, theirs, place in ((photos, maps, whole.labels), (maps, photos, whole.images)):
+        notes += tuple(
+            f"{ours[split]} is not read: {place} has no folder for split {split!r}."
+            for split in ours
+            if split not in theirs
+        )
+    for place, used in ((whole.images, photos), (whole.labels, maps)):
+        beside = [path.name for path in folders(place) if path not in used.values()]
+        files = walk(place, recursive=False)
+        beside += [path.name for path in files if path.suffix.lower() in IMAGE_SUFFIXES][:1]
+        if beside:
+            notes += (f"{place} is divided into splits; what lies beside them is not read: {beside[0]}.",)
+    missing = whole.instances / "none"
+    return {
+        split: Part(photos[split], maps[split], drawn.get(split, missing), whole.above, notes)
+        for split in both
+    }
+
+
+def _splits_in(folder: Path) -> dict[str, Path]:
+    """The folders of splits in a folder, by split."""
+    if not folder.is_dir():
+        return {}
+    return {split_name(path.name): path for path in folders(folder) if split_name(path.name) in SPLITS}
+
+
+def choose_parts(root: Path, split: str) -> dict[str, Part]:
+    """The folders that make up a split of the plain layout.
+
+    Raises:
+        SemsynthError: The folder has not this layout, or not this split.
+    """
+    found = parts(root)
+    if not found:
         raise SemsynthError(
-            f"{root}: expected images/ and labels/, or train/ and val/ that hold them; found {found}."
+            f"{root}: expected images/ and labels/, or train/ and val/ that hold them; found "
+            f"{contents(root)}."
         )
     if split == "all":
-        return list(parts.values())
-    if split not in parts:
-        have = "a flat folder, which is split 'train'" if parts.get("train") == root else ", ".join(parts)
-        raise SemsynthError(f"{root} has no split {split!r}; found {have}, and 'all' takes everything.")
-    return [parts[split]]
+        return found
+    if split not in found:
+        flat = next(iter(found.values())).images.parent == root
+        have = "a flat folder, which is split 'train'" if flat else ", ".join(found)
+        only = next(iter(found.values())).above
+        hint = "" if flat or len(found) > 1 or set(found) & set(SPLITS) else f" Or give {only} itself."
+        raise SemsynthError(f"{root} has no split {split!r}; found {have}, and 'all' takes everything.{hint}")
+    return {split: found[split]}
 
 
-def find_label_space(root: Path, part: Path) -> LabelSpace:
-    """Read labels.json beside the samples or above them."""
-    for path in (part / "labels.json", root / "labels.json"):
-        if path.is_file():
-            return LabelSpace.from_file(path)
-    raise SemsynthError(
-        f"{root} has no labels.json, so the meaning of the ids is unknown. "
-        f"`semsynth data check {root} --write-labels {root / 'labels.json'}` writes one from what the maps "
-        f"hold; or name a label set."
-    )
+def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
+    """The label set that a file describes which lies in the folder, or above the samples.
+
+    Raises:
+        SemsynthError: The file cannot be used, or there are several that say different things.
+    """
+    found: dict[Path, LabelSpace] = {}
+    for place in dict.fromkeys((*places, root)):
+        for name in DESCRIPTIONS:
+            if (place / name).is_file() and (place != root or not found):
+                found[place / name] = LabelSpace.from_file(place / name)
+                break
+    first = next(iter(found), None)
+    for path, space in found.items():
+        if first is not None and space.to_dict() != found[first].to_dict():
+            raise SemsynthError(f"{first} and {path} describe different label sets; make them one.")
+    return None if first is None else found[first]
+
+
+def need_label_space(root: Path, chosen: Iterable[Part] = ()) -> LabelSpace:
+    """The label set that a folder describes, see `find_label_space`.
+
+    Raises:
+        SemsynthError: It describes none; it says how to make one.
+    """
+    space = find_label_space(root, [part.above for part in chosen])
+    if space is None:
+        raise SemsynthError(
+            f"{root} has no labels.json, so the meaning of the ids is unknown. "
+            f"`semsynth data check {root} --write-labels {root / 'labels.json'}` writes one from what the "
+            f"maps hold; or name a label set (--labels; in training, --data.label_set)."
+        )
+    return space

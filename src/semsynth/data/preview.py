@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from semsynth.data.folder import FileDataset
+from semsynth.data.filedataset import FileDataset
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically

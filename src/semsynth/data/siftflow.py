@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semsynth.data import folder
-from semsynth.data.folder import FileDataset
+from semsynth.data.filedataset import FileDataset
 from semsynth.labels import LabelSpace
 
 LARGEST_VOID = 0.5

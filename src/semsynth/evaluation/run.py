@@ -20,6 +20,7 @@ from rich.progress import Progress
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.drawn import PictureRecord
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import picture_path, sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
@@ -138,13 +139,25 @@ class Evaluation:
             write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
 
     def _draw(self) -> None:
-        """Draw what is not drawn yet, one map at a time."""
+        """Draw what is not drawn yet, or was replaced since, one map at a time."""
+        record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), []
         for number in self._track(range(len(self.subjects)), "drawing"):
             key = self.subjects.keys[number]
             path = picture_path(self.folder, key)
-            if not path.is_file():
-                _, labels, instances = self.subjects.read(number)
-                self._save(path, self.method.draw(key, labels, instances, None, self.subjects.seed(number)))
+            if path.is_file():
+                if not record.was_replaced(key, path):
+                    continue
+                replaced.append(key)
+            _, labels, instances = self.subjects.read(number)
+            self._save(path, self.method.draw(key, labels, instances, None, self.subjects.seed(number)))
+            record.add(key, path)
+        if replaced:
+            for judged in (self.folder / "cache").glob("*-made*.npz"):
+                judged.unlink()
+            self.warnings.append(
+                f"{len(replaced)} pictures had been changed since they were drawn, such as {replaced[0]}: "
+                "they were drawn and judged again."
+            )
 
     def _save(self, path: Path, picture: Pixels) -> None:
         size = (self.protocol.height, self.protocol.width)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from semsynth.data import Dataset, load_dataset, recognise
+from semsynth.data import FileDataset, format_named, load_dataset, recognise
 from semsynth.data.check import own_label_space
 from semsynth.labels import LabelSpace
 from semsynth.training import distributed
@@ -14,7 +14,7 @@ LABELS = "labels.json"
 """In a run folder: the label set that was made up for data without one."""
 
 
-def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str | None = None) -> Dataset:
+def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str | None = None) -> FileDataset:
     """The recipe's split of the data, or another one; void that has no channel is filled.
 
     Args:
@@ -51,12 +51,13 @@ def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], No
         file = data.label_set.endswith(".json")
         return (LabelSpace.from_file if file else LabelSpace.named)(data.label_set)
     root, kept = Path(data.root), folder / LABELS
-    if not root.is_dir() or (data.name if data.name != "auto" else recognise(root)) != "folder":
+    name = None if data.name == "auto" else data.name
+    if not root.is_dir() or format_named(name or recognise(root)).own_labels is None:
         return None
     if kept.is_file():
         return LabelSpace.from_file(kept)
-    space, guessed = own_label_space(root)
-    if not guessed:
+    space, guessed = own_label_space(root, name)
+    if space is None or not guessed:
         return None
     if distributed.rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)

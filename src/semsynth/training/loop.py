@@ -84,6 +84,8 @@ def _train(
 
     # What to learn from, and where an earlier run stopped.
     dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
+    for sentence in dataset.left.sentences():
+        say(sentence)
     space = dataset.label_space
     state = load_newest(folder / "checkpoints", say)
     images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
@@ -168,7 +170,7 @@ def _train(
                 continue
             choose_part(networks.generator, outer_only)
             geometry = _geometry(recipe, stage)
-            source = cached(dataset, folder / "cache", geometry) if recipe.data.cache else dataset
+            source = cached(dataset, folder / "cache", geometry, say=say) if recipe.data.cache else dataset
             sampler = ShardedSampler(
                 len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
             )

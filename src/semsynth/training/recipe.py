@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.recipes import recipe_path
 from semsynth.training.settings import Recipe
 
 
@@ -32,7 +33,7 @@ def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable
     Raises:
         SemsynthError: an unreadable file, an unknown key, a value of the wrong type or of no use.
     """
-    files = (path, *variants)
+    files = [recipe_path(file) for file in (path, *variants)]
     table: dict[str, Any] = {}
     given: set[str] = set()
     for changes in map(_read, files):
