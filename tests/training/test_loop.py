@@ -258,7 +258,7 @@ def test_an_interrupt_saves_and_returns(data: Path, tmp_path: Path):
             os.kill(os.getpid(), signal.SIGINT)
 
     train(tiny_recipe(data), tmp_path, device="cpu", report=press, say=said.append)
-    assert said[-1].startswith("interrupted at 8 pictures")
+    assert said[-1].startswith("Interrupted at 8 pictures")
     assert newest(tmp_path)["images_seen"] == 8
 
 
@@ -401,4 +401,4 @@ def test_processes_begin_alike_and_stop_together(data: Path, tmp_path: Path):
     apart = tmp_path / "apart"
     shutil.copytree(shared, apart / "0")
     said = launch(UNLIKE, 2, tmp_path, str(data), str(apart), "folders", fails=True)
-    assert "the processes begin with different weights (after 12, 0 pictures)" in said
+    assert "The processes begin with different weights (after 12, 0 pictures)" in said

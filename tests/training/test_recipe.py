@@ -64,7 +64,7 @@ def test_settings_survive_json(tmp_path: Path):
         ("[data]\nflip = 1", "data.flip is 1; it must be of type bool"),
         ("[[stages]]\nimages = 3", "section stages: .*missing"),
         ("run = 3", "run is 3"),
-        ("[run", "is no TOML file"),
+        ("[run", "cannot be read as a TOML file"),
     ],
 )
 def test_unusable_recipes_are_refused_in_a_sentence(tmp_path: Path, text: str, sentence: str):

@@ -11,7 +11,7 @@ from semsynth.hub import save_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.training.objectives.base import Networks
 from semsynth.training.start import start_from
-from tests.small import small_model
+from tests.small import SPACE, small_model
 
 
 def discriminator(**settings: Any) -> MultiscaleDiscriminator:
@@ -28,13 +28,13 @@ def test_a_model_folders_discriminator_is_trained_on(tmp_path: Path) -> None:
     settings = {"num_classes": 4, "instances": False, "width": 4}
     save_model(tmp_path / "with", small_model(), discriminator=(settings, kept))
     ours = networks()
-    said, _ = start_from(ours, tmp_path / "with")
-    assert said == f"started from {tmp_path / 'with'}: generator, style encoder, discriminator"
+    said, _ = start_from(ours, tmp_path / "with", SPACE)
+    assert said == f"Started from {tmp_path / 'with'}: generator, style encoder, discriminator."
     assert ours.discriminator is not None
     for name, value in ours.discriminator.state_dict().items():
         assert torch.equal(value, kept.state_dict()[name])
-    with pytest.raises(SemsynthError, match=r"the discriminator in .* does not fit the recipe"):
-        start_from(networks(width=8), tmp_path / "with")
+    with pytest.raises(SemsynthError, match=r"The discriminator in .* does not fit the recipe"):
+        start_from(networks(width=8), tmp_path / "with", SPACE)
 
 
 def test_a_model_folder_without_one_leaves_it_fresh(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_model_folder_without_one_leaves_it_fresh(tmp_path: Path) -> None:
     ours = networks()
     assert ours.discriminator is not None
     before = {name: value.clone() for name, value in ours.discriminator.state_dict().items()}
-    said, _ = start_from(ours, tmp_path / "without")
-    assert said.endswith(": generator, style encoder")
+    said, _ = start_from(ours, tmp_path / "without", SPACE)
+    assert said.endswith(": generator, style encoder.")
     for name, value in ours.discriminator.state_dict().items():
         assert torch.equal(value, before[name])
