@@ -116,6 +116,10 @@ def load_weights(modules: dict[str, nn.Module], states: dict[str, Any], folder: 
             module.load_state_dict(states[name])
 
 
+class DataChangedError(SemsynthError):
+    """A run cannot go on with its data, but another one can start from it."""
+
+
 @contextlib.contextmanager
 def restoring(folder: Path) -> Iterator[None]:
     """Say of a checkpoint whose parts are of other kinds than a run's that they are.
@@ -143,7 +147,7 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
         say: told of changes that a run may go on with.
 
     Raises:
-        SemsynthError: the run cannot go on with this data; it names the command that can.
+        DataChangedError: the run cannot go on with this data; it names the setting with which another can.
     """
     anew = (
         "To train on with its weights, start a new run from it: the same command with "
@@ -157,11 +161,11 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
             i = next(i for i in range(len(now)) if then[i] != now[i])
             changed = f"class {i} of {len(now)} was {then[i]!r}, and is {now[i]!r} now"
         if len(then) != len(now) or set(then) & {b for a, b in zip(then, now) if a != b}:
-            raise SemsynthError(f"The classes of {folder} have changed: {changed}. {anew}.")
+            raise DataChangedError(f"The classes of {folder} have changed: {changed}. {anew}.")
         say(f"Classes were renamed since the last checkpoint: {changed}.")
     samples = state["sampler"]["num_samples"]
     if samples != len(dataset):
-        raise SemsynthError(
+        raise DataChangedError(
             f"The data set has {len(dataset)} pictures now; the run in {folder} began with {samples}, and "
             f"its order cannot be continued. {anew}."
         )
