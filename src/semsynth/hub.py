@@ -14,6 +14,7 @@ A folder is written beside its final place and renamed, so it is whole whenever 
 `files.folders`. Nothing here goes online.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -27,6 +28,9 @@ from torch import nn
 
 from semsynth.errors import SemsynthError
 from semsynth.files.folders import recover, whole_folder
+from semsynth.files.networks import size_limit
+from semsynth.files.reading import open_regular
+from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
 from semsynth.modelconfig import FORMAT
@@ -39,6 +43,8 @@ from semsynth.weights import StoredType, load_weights, write_weights
 Network = TypeVar("Network", bound=nn.Module)
 
 EXAMPLES = "examples"
+MAX_CARD = 1 << 20
+"""How much of a model card is read, in bytes."""
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """Where the models that come with the package lie."""
@@ -190,7 +196,6 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         encoder = _built(lambda: StyleEncoder(**settings), folder)
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
-    card = folder / "README.md"
     recorded = config.get("optimised_with")
     height, width = config["image_size"]
     return Model(
@@ -199,7 +204,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         image_size=(int(height), int(width)),
         style_encoder=encoder,
         styles=read_styles(folder / "styles", generator.style_dim),
-        card=card.read_text(encoding="utf-8", errors="replace") if card.is_file() else "",
+        card=_read_card(folder / "README.md"),
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
         images_seen=config.get("images_seen"),
@@ -222,8 +227,7 @@ def fingerprint(folder: Path) -> str:
     files = [folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("bank/*")]
     for path in sorted(files):
         digest.update(path.name.encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()[:16]
 
 
@@ -237,11 +241,12 @@ def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:
 def _built(make: Callable[[], Network], folder: Path) -> Network:
     """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
-        with torch.device("meta"):
+        with size_limit(), torch.device("meta"):
             return make()
     except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
-            f"{folder / 'config.json'} does not describe a network this version builds: {error}"
+            f"{folder / 'config.json'} does not describe a network this version builds: "
+            f"{str(error).partition(chr(10))[0].rstrip('.')[:300] or type(error).__name__}."
         ) from None
 
 
@@ -283,6 +288,13 @@ def _check_place(folder: Path, overwrite: bool) -> None:
     ours = folder.is_dir() and (folder / "config.json").is_file()
     if not ours and (not folder.is_dir() or any(entry.name != EXAMPLES for entry in folder.iterdir())):
         raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten.")
+
+
+def _read_card(path: Path) -> str:
+    """The card's text, as far as MAX_CARD; a damaged one does not keep a model from use."""
+    with contextlib.suppress(SemsynthError, OSError), open_regular(path) as file:
+        return file.read(MAX_CARD).decode("utf-8-sig", errors="replace")
+    return ""
 
 
 def _default_card(config: Mapping[str, Any]) -> str:

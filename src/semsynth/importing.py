@@ -2,16 +2,14 @@
 
 import importlib
 import inspect
-import pickle
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.tensors import read_checkpoint
 from semsynth.hub import Model
 from semsynth.labels import LabelSpace
 from semsynth.models import create_model
@@ -64,7 +62,7 @@ def import_model(
     """
     space = None if labels is None else _label_space(labels)
     given = {name: value for name, value in hints.items() if value is not None}
-    state = read_checkpoint(generator)
+    state = read_state(generator)
     try:
         config, tensors = _import_generator(family, state, space, given)
     except SemsynthError as error:
@@ -92,37 +90,18 @@ def import_model(
     return model, kept
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
     """A published state dictionary, float32, without `module.` prefixes. Nothing in the file is run.
 
     Raises:
-        SemsynthError: the file is missing, damaged, holds code, or anything but finite named tensors.
+        SemsynthError: see `read_checkpoint`; or two names differ in that prefix alone.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd pickles, which are refused below
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise SemsynthError(f"{path} does not exist") from None
-    except pickle.UnpicklingError as error:
-        if "weights only" in str(error).lower() and "unsupported" in str(error).lower():
-            raise SemsynthError(f"{path} holds code or objects beside tensors; it was not opened") from None
-        raise SemsynthError(f"{path} is no checkpoint that torch saved, or a damaged one") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, OSError):
-        raise SemsynthError(f"{path} is damaged or truncated: it is no whole file that torch saved") from None
-    if not isinstance(state, dict) or not state:
-        raise SemsynthError(f"{path} holds a {type(state).__name__}; a state dictionary was expected")
-    tensors = {}
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.layout != torch.strided:
-            raise SemsynthError(
-                f"{path} holds {name!r}, a {type(value).__name__}; a state dictionary holds tensors only"
-            )
-        if value.is_floating_point():
-            value = value.detach().float()
-            if not bool(value.isfinite().all()):
-                raise SemsynthError(f"{path}: the tensor {name!r} holds numbers that are not finite")
-        tensors[name.removeprefix("module.")] = value
+    tensors: dict[str, Tensor] = {}
+    for name, value in read_checkpoint(path).items():
+        short = name.removeprefix("module.")
+        if short in tensors:
+            raise SemsynthError(f"{path} holds {short!r} twice, with and without the prefix 'module.'.")
+        tensors[short] = value
     return tensors
 
 
@@ -155,7 +134,7 @@ def _import_encoder(path: Path, style_dim: int | None) -> StyleEncoder:
     from semsynth.models.spade_published import import_published_encoder
 
     try:
-        config, tensors = import_published_encoder(read_checkpoint(path))
+        config, tensors = import_published_encoder(read_state(path))
     except SemsynthError as error:
         raise SemsynthError(_naming(path, error)) from None
     if config["style_dim"] != style_dim:
@@ -171,7 +150,7 @@ def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tupl
     from semsynth.models.discriminators.patchgan import import_published
 
     try:
-        config, tensors = import_published(read_checkpoint(path), instances=instances)
+        config, tensors = import_published(read_state(path), instances=instances)
     except SemsynthError as error:
         raise SemsynthError(_naming(path, error)) from None
     if config["num_classes"] != num_classes:

@@ -1,5 +1,6 @@
 """Named styles of a model: `styles.json`, and a thumbnail picture each where there is one."""
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +11,17 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing, read_bytes, read_json
 from semsynth.files.writing import write_atomically
 from semsynth.imagefile import png_bytes
 
 FORMAT = 1
+MAX_NUMBER = 1e4
+"""Largest number of a style vector; a style of a photograph or at random stays below 10."""
+MAX_THUMBNAIL = 1024
+"""Longest side of a thumbnail in pixels."""
+MAX_BYTES = 1 << 23
+"""Largest styles.json, and largest thumbnail file, in bytes: 8 MiB."""
 
 
 @dataclass(frozen=True)
@@ -50,26 +58,51 @@ def read_styles(folder: Path, style_dim: int | None) -> dict[str, Style]:
     """Read a folder of styles, in the order of the file; empty where there is none.
 
     Raises:
-        SemsynthError: the file is damaged, or its vectors are not (style_dim,).
+        SemsynthError: the file is damaged; two styles have one name; or a vector is not (style_dim,) numbers
+            of at most MAX_NUMBER.
     """
     path = folder / "styles.json"
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["styles"]
-        styles = {}
-        for row in rows:
-            vector = torch.tensor(row["vector"], dtype=torch.float32)
-            if vector.shape != (style_dim,):
-                raise SemsynthError(
-                    f"{path}: the style {row['name']!r} has {vector.numel()} numbers; "
-                    f"the network takes {style_dim}"
-                )
-            thumbnail = None
-            if "thumbnail" in row:
-                with Image.open(folder / Path(row["thumbnail"]).name) as image:
-                    thumbnail = image.convert("RGB")
-            styles[str(row["name"])] = Style(vector, str(row.get("note", "")), thumbnail)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SemsynthError(f"{path} cannot be used: {type(error).__name__}: {error}") from None
+    table = read_json(path, MAX_BYTES)
+    rows = table.get("styles") if isinstance(table, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise SemsynthError(f'{path} cannot be used: it has no list of "styles".')
+    styles: dict[str, Style] = {}
+    for number, row in enumerate(rows, 1):
+        name, note, thumbnail = row.get("name"), row.get("note", ""), row.get("thumbnail", "")
+        if not isinstance(name, str) or not name or name in styles:
+            raise SemsynthError(f"{path}: style {number} needs a name of its own; its name is {name!r}.")
+        if not isinstance(note, str) or not isinstance(thumbnail, str):
+            raise SemsynthError(f"{path}: the note and the thumbnail of the style {name!r} must be texts.")
+        vector = _vector(path, name, row.get("vector"), style_dim)
+        picture = _read_thumbnail(folder / Path(thumbnail).name) if thumbnail else None
+        styles[name] = Style(vector, note, picture)
     return styles
+
+
+def is_style(vectors: Tensor) -> bool:
+    """Whether the numbers of style vectors are such as a network can draw in: at most MAX_NUMBER."""
+    return bool((vectors.abs() <= MAX_NUMBER).all())  # not where one is no number
+
+
+def _vector(path: Path, name: str, numbers: object, style_dim: int | None) -> Tensor:
+    if not isinstance(numbers, list) or len(numbers) != style_dim:
+        count = len(numbers) if isinstance(numbers, list) else "no list of"
+        raise SemsynthError(
+            f"{path}: the style {name!r} has {count} numbers; the network takes {style_dim or 'no style'}."
+        )
+    if not all(type(v) in (int, float) and -MAX_NUMBER <= v <= MAX_NUMBER for v in numbers):
+        raise SemsynthError(
+            f"{path}: the vector of the style {name!r} must be numbers of at most {MAX_NUMBER:,.0f}."
+        )
+    return torch.tensor(numbers, dtype=torch.float32)
+
+
+def _read_thumbnail(path: Path) -> Image.Image:
+    data = read_bytes(path, MAX_BYTES)
+    with parsing(path, "a thumbnail"), Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+        if max(image.size) > MAX_THUMBNAIL:
+            width, height = image.size
+            raise ValueError(f"it is {width} x {height}; at most {MAX_THUMBNAIL} pixels a side are allowed")
+        return image.convert("RGB")

@@ -7,10 +7,10 @@ from typing import Literal
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.tensors import file_sha256, read_safetensors, tensor_names
 from semsynth.files.writing import write_atomically
 from semsynth.ops.blocks import fold_spectral_norm
 
@@ -32,42 +32,20 @@ def write_weights(path: Path, network: nn.Module, dtype: StoredType) -> str:
 
 
 def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> None:
-    """Fill a network that was built on the meta device."""
-    try:
-        if path.name in sums:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != sums[path.name]:
-                raise SemsynthError(
-                    f"{path} is damaged: its SHA-256 begins {found[:12]}, config.json says "
-                    f"{sums[path.name][:12]}; fetch or copy the folder again"
-                )
-        state = safetensors.torch.load_file(path)
-    except OSError as error:
-        raise SemsynthError(f"{path} cannot be read: {error.strerror or error}") from None
-    except SafetensorError as error:
-        raise SemsynthError(f"{path} is no whole safetensors file: {error}") from None
-    if not any(".parametrizations." in name for name in state):  # saved with its spectral norm folded in
-        fold_spectral_norm(network.to_empty(device="cpu"))
-    _check(network.state_dict(), state, path)
-    # Copied, because a mapped file is not aligned as the kernels like it, and may be replaced under our feet.
-    whole = {
-        name: value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True)
-        for name, value in state.items()
-    }
-    network.load_state_dict(whole, assign=True)
+    """Fill a network that was built on the meta device.
 
-
-def _check(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse, by name, the first tensor that does not fit the network."""
-    for name, like in expected.items():
-        if name not in state:
-            raise SemsynthError(f"{path} lacks the tensor {name!r}; config.json describes another network")
-        if state[name].shape != like.shape:
+    Raises:
+        SemsynthError: the file is missing, damaged, or of another network; or holds numbers that are not
+            finite.
+    """
+    if path.name in sums:
+        found = file_sha256(path)
+        if found != sums[path.name]:
             raise SemsynthError(
-                f"{path}: the tensor {name!r} has shape {tuple(state[name].shape)}; "
-                f"the network in config.json needs {tuple(like.shape)}"
+                f"{path} is damaged: its SHA-256 begins {found[:12]}, config.json says "
+                f"{sums[path.name][:12]}; fetch or copy the folder again."
             )
-    for name in state:
-        if name not in expected:
-            raise SemsynthError(f"{path} holds {name!r}; the network in config.json has no such tensor")
+    if not any(".parametrizations." in name for name in tensor_names(path)):  # saved with its norm folded in
+        fold_spectral_norm(network)
+    state = read_safetensors(path, network.state_dict(), "config.json")
+    network.load_state_dict(state, assign=True)

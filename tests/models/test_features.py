@@ -73,7 +73,7 @@ def test_vgg_without_weights_says_where_to_put_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(SemsynthError, match=r"vgg19-\*\.pth in .*checkpoints"):
         Vgg19.pretrained()
-    with pytest.raises(SemsynthError, match="there is no file"):
+    with pytest.raises(SemsynthError, match="There is no file"):
         Vgg19.pretrained(tmp_path / "none.pth")
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
@@ -196,5 +196,5 @@ def test_resizing_like_tensorflow() -> None:
 
 def test_states_that_are_none(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(SemsynthError, match="plain state dictionary"):
+    with pytest.raises(SemsynthError, match="state dictionary was expected"):
         read_state(tmp_path / "list.pth", "a network")

@@ -16,12 +16,15 @@ Segment = Callable[[np.ndarray], np.ndarray]
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
 
-def find_segmenter(space: LabelSpace, where: str | Path | None = None) -> Segment | None:
+def find_segmenter(
+    space: LabelSpace, where: str | Path | None = None, *, trust: bool = False
+) -> Segment | None:
     """Load the segmenter for a label set.
 
     Args:
         space: The classes of the model that will paint.
         where: A judge's folder or file; None looks for a bundled one of this label set.
+        trust: Whether a judge that is a program may be run, see `load_judge`.
 
     Returns:
         The segmenter; None where none was named and none is bundled.
@@ -34,7 +37,7 @@ def find_segmenter(space: LabelSpace, where: str | Path | None = None) -> Segmen
         return None
     from semsynth.evaluation.judges import load_judge
 
-    judge = load_judge(folder)
+    judge = load_judge(folder, trust=trust)
     known = {name: i for i, name in enumerate(space.names)}
     strange = [name for name in judge.names if name not in known]
     if strange:

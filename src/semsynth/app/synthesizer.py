@@ -18,7 +18,11 @@ DEFAULT_MODEL = "landscape"
 
 
 def load_painter(
-    model: str | Path | None, segmenter: str | Path | None = None, precision: Precision = "auto"
+    model: str | Path | None,
+    segmenter: str | Path | None = None,
+    precision: Precision = "auto",
+    *,
+    trust: bool = False,
 ) -> "SynthesizerPainter":
     """Load a model for painting.
 
@@ -27,13 +31,14 @@ def load_painter(
         segmenter: A judge's folder or file, to edit photographs with; None takes the bundled one for the
             model's label set, where there is one.
         precision: See :class:`~semsynth.pipeline.Synthesizer`.
+        trust: Whether a segmenter that is a program may be run, see `evaluation.judges.load_judge`.
 
     Raises:
         SemsynthError: There is no such model or segmenter, or it is damaged.
     """
     name = str(model or DEFAULT_MODEL)
     synthesizer = Synthesizer.from_pretrained(name, precision=precision, incremental=True)
-    segment = find_segmenter(synthesizer.label_space, segmenter)
+    segment = find_segmenter(synthesizer.label_space, segmenter, trust=trust)
     return SynthesizerPainter(synthesizer, Path(name).name, segment)
 
 

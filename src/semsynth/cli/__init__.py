@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from semsynth import __version__
+from semsynth.cli.terminal import plain, plain_streams
 from semsynth.errors import SemsynthError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verb is None:
             parser.print_help()
             return REFUSED
-        code: int = args.func(args)
+        with plain_streams():
+            code: int = args.func(args)
         return code
     except SemsynthError as error:
         return _refuse(str(error))
@@ -87,5 +89,5 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
 
 
 def _refuse(sentence: str) -> int:
-    print(f"semsynth: {sentence}", file=sys.stderr)
+    print(f"semsynth: {plain(sentence)}", file=sys.stderr)
     return REFUSED

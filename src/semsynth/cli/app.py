@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("app", help="paint label maps in the browser and watch photographs appear")
     parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
     parser.add_argument("--segmenter", default=None, help="judge's folder or file, to edit photographs with")
+    parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--port", type=int, default=7860, help="port to listen on; 0 takes a free one")
     parser.add_argument(
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     listener = _listen(args.host, args.port)
     port = listener.getsockname()[1]
     limits = Limits()
-    worker = Worker(partial(_load, args.model, args.segmenter, args.precision), limits.max_photos)
+    worker = Worker(partial(_load, args.model, args.segmenter, args.precision, args.trust), limits.max_photos)
     app = create_app(
         worker,
         token=token,
@@ -88,11 +89,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(model: str | None, segmenter: str | None, precision: Any) -> "Painter":
+def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool) -> "Painter":
     """Runs in the worker process; only there is torch imported."""
     from semsynth.app.synthesizer import load_painter
 
-    return load_painter(model, segmenter, precision)
+    return load_painter(model, segmenter, precision, trust=trust)
 
 
 def data_folder() -> Path:

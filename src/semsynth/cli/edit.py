@@ -23,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--model", default=None, help="model folder or name (default: landscape)")
     parser.add_argument("--segmenter", default=None, help="judge's folder or file (default: the bundled one)")
+    parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
     parser.add_argument("--style", help="a style of the model (default: the photograph's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
     parser.add_argument("--everywhere", action="store_true", help="paint the whole photograph anew")
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.labels import read_label_map, write_label_map
 
     photo = read_upright(args.photo)
-    painter = load_painter(args.model, args.segmenter)
+    painter = load_painter(args.model, args.segmenter, trust=args.trust)
     space = painter.describe().label_space
     before = painter.segment(photo) if args.before is None else read_label_map(args.before, space).ids
     if args.labels is None:

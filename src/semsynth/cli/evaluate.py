@@ -38,6 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--judge", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
     )
+    parser.add_argument("--trust", action="store_true", help="run a judge that is a program (.pt, .ts, .pt2)")
     parser.add_argument(
         "--inception", type=Path, metavar="FILE", help="Inception weights for FID (default: torch's cache)"
     )
@@ -108,7 +109,7 @@ def build(args: argparse.Namespace) -> "Evaluation":
         method=method_of(args, protocol, data),
         subjects=subjects,
         folder=args.output,
-        judge=load_judge(judge),
+        judge=load_judge(judge, trust=args.trust),
         inception=inception_extractor(inception, protocol.fid_resize) if inception else None,
         lite2=lite2_extractor(),
         stages=lite2_stages(),

@@ -2,16 +2,16 @@
 
 Three kinds are taken: our own model folder (``segmenter.json`` inside), a transformers folder
 (``config.json`` inside), and a TorchScript or torch.export file with a small JSON beside it that says what it
-wants. All of them give class indices 0..K-1 in the protocol's order; K stands for void where a judge has such
-a class.
+wants. The first two hold numbers alone, and code in them is never run. The last are programs, which can read
+and write whatever their user can, and are loaded only where the caller trusts them, see `programs`. All of
+them give class indices 0..K-1 in the protocol's order; K stands for void where a judge has such a class.
 
 What is optimised never judges: a network that a model was trained against finds its own traces in the
 pictures. So every judge names its network, and ``refuse_optimised`` stops an evaluation in which the two
 sides share one.
 """
 
-import hashlib
-import json
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,7 +23,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.programs import load_program, read_card, statistics_of
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
+from semsynth.files.networks import size_limit
+from semsynth.files.reading import parsing, read_json, require_regular
+from semsynth.files.tensors import check_archive, file_sha256
 
 LEAST_SIDE = 256
 """Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
@@ -70,6 +74,8 @@ class LogitJudge:
                 f"The judge {self.about['network']} gave a tensor of shape {tuple(logits.shape)}; "
                 f"logits (batch, {len(self.names) or 'classes'}, height, width) are needed."
             )
+        if bool(logits.isnan().any()):
+            raise SemsynthError(f"The judge {self.about['network']} gave logits that are no numbers (NaN).")
         if logits.shape[-2:] != images.shape[-2:]:
             logits = F.interpolate(
                 logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False
@@ -77,15 +83,16 @@ class LogitJudge:
         return logits.argmax(dim=1)
 
 
-def load_judge(where: str | Path) -> Segmenter:
+def load_judge(where: str | Path, *, trust: bool = False) -> Segmenter:
     """Load a judge.
 
     Args:
         where: ``pretrained:NAME``, one of our segmenter folders, a transformers folder, or a TorchScript
             (.pt, .ts) or torch.export (.pt2) file.
+        trust: Whether a TorchScript or torch.export file may be run; it is a program.
 
     Raises:
-        SemsynthError: Nothing of the kind is there.
+        SemsynthError: Nothing of the kind is there, it is damaged, or it is a program and not trusted.
     """
     path = judge_path(where)
     if (path / SEGMENTER_FILE).is_file():
@@ -93,7 +100,7 @@ def load_judge(where: str | Path) -> Segmenter:
     if (path / "config.json").is_file():
         return transformers_judge(path)
     if path.is_file():
-        return file_judge(path)
+        return file_judge(path, trust=trust)
     raise SemsynthError(
         f"{path} is no judge: a folder with {SEGMENTER_FILE} (semsynth segmenter train), a transformers "
         "folder with config.json, or a TorchScript (.pt) or torch.export (.pt2) file is needed."
@@ -137,39 +144,52 @@ def own_judge(folder: Path) -> Segmenter:
 def transformers_judge(folder: Path) -> Segmenter:
     """A semantic segmentation model of the transformers library, from a local folder."""
     try:
-        from transformers import AutoImageProcessor, AutoModelForSemanticSegmentation
+        from transformers import AutoConfig, AutoImageProcessor, AutoModelForSemanticSegmentation
     except ImportError as error:
         raise SemsynthError(
             f"{folder} is a transformers model; install transformers to use it as a judge."
         ) from error
+    weights = _check_files(folder)
+    size = sum(path.stat().st_size for path in weights)
+    choices: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}  # and do not ask
+    with parsing(folder, "a semantic segmentation model of transformers"):
+        try:
+            config = AutoConfig.from_pretrained(folder, **choices)
+            with size_limit(size), torch.device("meta"):
+                AutoModelForSemanticSegmentation.from_config(config, trust_remote_code=False)
+            model = AutoModelForSemanticSegmentation.from_pretrained(folder, **choices).eval()
+            names = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
+        except pickle.UnpicklingError:
+            raise ValueError("its weights hold code or objects beside tensors, or are damaged") from None
     try:
-        model = AutoModelForSemanticSegmentation.from_pretrained(folder, local_files_only=True).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise SemsynthError(f"{folder} is no semantic segmentation model of transformers: {error}") from error
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        mean, std = processor.image_mean, processor.image_std
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-    ):  # many folders come without: ImageNet's numbers are the rule
-        mean, std = IMAGENET_MEAN, IMAGENET_STD
-    names = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
-    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+        processor = AutoImageProcessor.from_pretrained(folder, **choices)
+        statistics = {"mean": list(processor.image_mean), "std": list(processor.image_std)}
+    except Exception:  # many folders come without, or with another kind: ImageNet's numbers are the rule
+        statistics = {}
+    mean, std = statistics_of(statistics, folder)
     about = {
         "kind": "transformers",
         "network": str(model.config.model_type),
-        "weights": sha256(weights[0]) if weights else "",
+        "weights": sha256(weights[0]),
     }
     return LogitJudge(names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits)
 
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+def _check_files(folder: Path) -> list[Path]:
+    """The files of weights in a transformers folder, once everything in it is known to be regular."""
+    for path in folder.iterdir():
+        if not path.is_dir():
+            require_regular(path)
+    read_json(folder / "config.json")
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+    if not weights:
+        raise SemsynthError(f"{folder} holds no weights: no .safetensors and no .bin file.")
+    for path in weights:
+        check_archive(path)
+    return weights
 
 
-def file_judge(path: Path) -> Segmenter:
+def file_judge(path: Path, *, trust: bool = False) -> Segmenter:
     """A TorchScript (.pt, .ts) or torch.export (.pt2) file.
 
     Beside ``judge.pt`` lies ``judge.json``: ``{"network": "DRN-D-105", "names": ["road", ...], "mean": [...],
@@ -177,41 +197,26 @@ def file_judge(path: Path) -> Segmenter:
     and gives logits (B, K, h, w), or a dict or tuple whose first entry they are.
 
     Raises:
-        SemsynthError: The JSON is missing or wrong, or the file is neither kind.
+        SemsynthError: The JSON is missing or wrong, the file is neither kind, or it is not trusted.
     """
-    card_path = path.with_suffix(".json")
-    try:
-        card: dict[str, Any] = json.loads(card_path.read_text(encoding="utf-8"))
-        names = tuple(str(name) for name in card["names"])
-        network = str(card["network"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SemsynthError(
-            f"The judge {path} needs {card_path.name} beside it with its network's name and the class names "
-            'in order: {"network": "...", "names": ["...", ...], "mean": [...], "std": [...]} '
-            f"({type(error).__name__}: {error})."
-        ) from error
-    try:
-        model = (
-            torch.export.load(str(path)).module()
-            if path.suffix == ".pt2"
-            else torch.jit.load(str(path), map_location="cpu").eval()
-        )
-    except Exception as error:  # the loaders raise whatever their formats' parsers stumble over
-        raise SemsynthError(
-            f"{path} is neither a TorchScript nor (as .pt2) a torch.export file: "
-            f"{str(error).splitlines()[0]}. "
-            "A plain state dict is not enough: trace the network and save it whole."
-        ) from error
-    mean, std = card.get("mean", IMAGENET_MEAN), card.get("std", IMAGENET_STD)
+    card = read_card(path)
+    model = load_program(path, trust=trust)
 
     def logits(images: Tensor) -> Tensor:
-        out = model(normalise(images, mean, std))
-        if isinstance(out, dict):
-            out = next(iter(out.values()))
-        first: Tensor = out[0] if isinstance(out, tuple | list) else out
-        return first
+        try:
+            out = model(normalise(images, card.mean, card.std))
+            if isinstance(out, dict):
+                out = next(iter(out.values()))
+            first: Tensor = out[0] if isinstance(out, tuple | list) else out
+            return first.float()
+        except Exception as error:  # a program raises anything
+            reason = str(error).strip().rpartition("\n")[2].rstrip(".") or type(error).__name__
+            raise SemsynthError(
+                f"The judge {path} failed on pictures of shape {tuple(images.shape)}: {reason}."
+            ) from None
 
-    return LogitJudge(names, {"kind": "file", "network": network, "weights": sha256(path)}, logits)
+    about = {"kind": "file", "network": card.network, "weights": sha256(path)}
+    return LogitJudge(card.names, about, logits)
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -272,5 +277,4 @@ def refuse_optimised(optimised: Sequence[str], judging: Sequence[str]) -> None:
 
 def sha256(path: Path) -> str:
     """The first 16 hex digits of a file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    return file_sha256(path)[:16]

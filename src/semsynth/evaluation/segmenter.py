@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenter_recipe import ENCODERS
+from semsynth.files.networks import size_limit
+from semsynth.files.reading import parsing, read_json
+from semsynth.files.tensors import read_safetensors, tensor_names
 from semsynth.files.writing import write_atomically
 from semsynth.models.features import EfficientNetLite
 from semsynth.models.features.efficientnet_lite import pointwise
@@ -177,27 +180,43 @@ class PyramidSegmenter(nn.Module):
         Raises:
             SemsynthError: A file is missing, damaged or of another kind.
         """
+        config, path = _read_config(folder / SEGMENTER_FILE), folder / "model.safetensors"
         try:
-            settings: dict[str, Any] = json.loads((folder / SEGMENTER_FILE).read_text(encoding="utf-8"))
-            settings.pop("format")
-            for key in ("names", "ids"):
-                settings[key] = tuple(settings[key])
-            config = SegmenterConfig(**settings)
-            model = cls(config, pretrained=False)
-            weights = {key: value.float() for key, value in load_file(folder / "model.safetensors").items()}
-            missing, unexpected = model.load_state_dict(weights, strict=False)
-        except SemsynthError:
-            raise
-        except Exception as error:  # json, safetensors and torch each raise their own
-            raise SemsynthError(f"{folder} is no segmenter folder: {str(error).splitlines()[0]}") from error
-        missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-        if missing or unexpected:
-            raise SemsynthError(
-                f"{folder / 'model.safetensors'} does not fit {SEGMENTER_FILE}: "
-                f"{len(missing)} weights are missing, {len(unexpected)} are strange "
-                f"({(missing + unexpected)[0]})."
-            )
+            with size_limit(), torch.device("meta"):
+                model = cls(config, pretrained=False)
+        except Exception as error:  # torch raises whatever it trips over, and the file is to blame
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise SemsynthError(f"{folder / SEGMENTER_FILE} describes no network: {reason}.") from None
+        state = model.state_dict()
+        counters = {name for name in state if name.endswith("num_batches_tracked")} - set(tensor_names(path))
+        expected = {name: like for name, like in state.items() if name not in counters}
+        weights = read_safetensors(path, expected, SEGMENTER_FILE)
+        zeros = {name: torch.zeros((), dtype=torch.int64) for name in counters}  # not kept in the file
+        model.load_state_dict(weights | zeros, assign=True)
         return model.to(memory_format=torch.channels_last)
+
+
+def _read_config(path: Path) -> SegmenterConfig:
+    """What `save` wrote as segmenter.json, the kinds of its values checked."""
+    settings = read_json(path)
+    with parsing(path, "the settings of a segmenter"):
+        if not isinstance(settings, dict) or type(settings.pop("format", None)) is not int:
+            raise ValueError('it is no table with a "format" number')
+        names, ids = settings.get("names"), settings.get("ids", [])
+        if not _is_list(names, str) or not names or len(set(names)) != len(names):
+            raise ValueError('"names" must be a list of different class names')
+        if not _is_list(ids, int) or len(ids) not in (0, len(names)):
+            raise ValueError('"ids" must be a list of as many label ids as there are names')
+        for key, kind in (("encoder", str), ("width", int), ("label_set", str), ("scores", dict)):
+            if key in settings and type(settings[key]) is not kind:
+                raise ValueError(f'"{key}" must be of the kind {kind.__name__}')
+        if not 1 <= settings.get("width", 1) <= 1 << 16:
+            raise ValueError('"width" must be 1 to 65536')
+        return SegmenterConfig(**{**settings, "names": tuple(names), "ids": tuple(ids)})
+
+
+def _is_list(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(type(entry) is kind for entry in value)
 
 
 class _Pointwise(nn.Conv2d):

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.networks import size_limit
 from semsynth.models.ablations import ConcatGenerator, LabelledPix2PixHDGenerator
 from semsynth.models.base import Generator, GeneratorModule
 from semsynth.models.ccfpse import CCFPSEGenerator
@@ -45,7 +46,7 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         **config: keyword arguments of the generator's class, `num_classes` among them without `labels`.
 
     Raises:
-        SemsynthError: an unknown name.
+        SemsynthError: an unknown name, or a network that does not fit into memory.
     """
     if name not in GENERATORS:
         raise SemsynthError(f"there is no model {name!r}; the models are {', '.join(GENERATORS)}")
@@ -56,4 +57,5 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         known_to_it = inspect.signature(GENERATORS[name]).parameters
         published = {key: value for key, value in LABEL_SET_CONFIGS[labels].items() if key in known_to_it}
         config = published | config
-    return GENERATORS[name](**config)
+    with size_limit():
+        return GENERATORS[name](**config)

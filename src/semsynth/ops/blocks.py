@@ -144,7 +144,9 @@ def fold_spectral_norm(model: M) -> M:
             continue
         part.eval()  # folding must not iterate
         raw = cast(nn.Parameter, stored_weight(module))
-        weight = nn.Parameter(cast(Tensor, module.weight).detach().clone(), requires_grad=raw.requires_grad)
+        # On the meta device a weight is its shape, and nothing computes its value.
+        present = raw if raw.is_meta else cast(Tensor, module.weight)
+        weight = nn.Parameter(present.detach().clone(), requires_grad=raw.requires_grad)
         # Not `remove_parametrizations`: it strips the class, which deep copies of a module share.
         plain = parametrize.type_before_parametrizations(module)
         del module.parametrizations

@@ -98,5 +98,5 @@ def test_refusals_are_sentences(tmp_path: Path) -> None:
     build_bank(World(1), tmp_path / "b", SIZE)
     facts = tmp_path / "b" / "bank.json"
     facts.write_text(facts.read_text().replace('"format": 1', '"format": 9'))
-    with pytest.raises(SemsynthError, match="format 9"):
+    with pytest.raises(SemsynthError, match="format is 9"):
         SegmentBank.open(tmp_path / "b")

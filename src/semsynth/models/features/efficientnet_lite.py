@@ -160,8 +160,13 @@ class EfficientNetLite(nn.Module):
             conv.weight.data.copy_(folded)
             assert conv.bias is not None
             conv.bias.data.copy_(bias)
-        self.classifier.weight.data.copy_(tensors[-2])
-        self.classifier.bias.data.copy_(tensors[-1])
+        for target, value in zip((self.classifier.weight, self.classifier.bias), tensors[-2:]):
+            if value.shape != target.shape:
+                raise SemsynthError(
+                    f"the classifier in {origin} has a tensor of shape {tuple(value.shape)}; "
+                    f"this network needs {tuple(target.shape)}"
+                )
+            target.data.copy_(value)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(B,3,H,W) in [-1,1] → features at strides 2, 4, 8, 16, 32; lite0: 16, 24, 40, 112, 320 channels."""

@@ -4,14 +4,14 @@ The networks are never trained, so their batch norms are constants: they are mul
 when a file is read, and a network is convolutions with biases alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.files.tensors import read_checkpoint
 
 
 def checkpoints_folder() -> Path:
@@ -33,13 +33,13 @@ def find_weights(path: Path | None, pattern: str, network: str, source: str) -> 
     """
     if path is not None:
         if not path.is_file():
-            raise SemsynthError(f"there is no file {path} with weights of {network}; {source}")
+            raise SemsynthError(f"There is no file {path} with weights of {network}; {source}.")
         return path
     folder = checkpoints_folder()
     found = sorted(folder.glob(pattern))
     if not found:
         raise SemsynthError(
-            f"{network} needs its published weights, a file {pattern} in {folder}; there is none; {source}"
+            f"{network} needs its published weights, a file {pattern} in {folder}; there is none; {source}."
         )
     return found[0]
 
@@ -51,18 +51,9 @@ def read_state(path: Path, network: str) -> dict[str, Tensor]:
         SemsynthError: the file holds something else.
     """
     try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise SemsynthError(
-            f"{path} cannot be read as weights of {network}: there is no such file"
-        ) from error
-    except Exception as error:  # torch raises many kinds, and advises to let such a file run its code
-        raise SemsynthError(
-            f"{path} cannot be read as weights of {network}: it is no PyTorch file of plain tensors"
-        ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise SemsynthError(f"{path} does not hold a plain state dictionary of {network}")
-    return dict(state)
+        return read_checkpoint(path)
+    except SemsynthError as error:
+        raise SemsynthError(f"The file cannot be read as weights of {network}: {error}") from None
 
 
 def fold_batch_norm(weight: Tensor, norm: Sequence[Tensor], epsilon: float) -> tuple[Tensor, Tensor]:

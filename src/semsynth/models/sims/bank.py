@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing, read_json, require_regular
 from semsynth.labels import LabelSpace
 from semsynth.models.sims.ordering import FrontCounts
 from semsynth.models.sims.segments import SMALLEST, Labels, Mask, find_segments
@@ -34,7 +35,8 @@ FORMAT = 1
 CELL = 8
 """Side in pixels of a cell of the coarse grid (32x64 cells at 256x512)."""
 
-ARRAYS = ("images", "labels", "components", "segments", "masks", "cells")
+MAX_FACTS = 1 << 28
+"""Largest bank.json in bytes; a million pictures have names of some 30 MB."""
 
 
 class Raw(Protocol):
@@ -104,28 +106,36 @@ class SegmentBank:
             SemsynthError: there is none, or it was written by another version, or a part of it is missing.
         """
         folder = Path(folder)
-        try:
-            facts = json.loads((folder / "bank.json").read_text(encoding="utf-8"))
+        if not (folder / "bank.json").exists():
+            raise SemsynthError(f"{folder} is not a memory bank of segments; build one there.")
+        path = folder / "bank.json"
+        facts = read_json(path, MAX_FACTS)
+        with parsing(path, "the description of a memory bank", "Build the bank again."):
             if facts["format"] != FORMAT:
-                raise SemsynthError(
-                    f"{folder} is a memory bank of format {facts['format']}; this version reads {FORMAT}. "
-                    "Build it again."
-                )
-            arrays: dict[str, Any] = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS
-            }
-            return cls(
-                folder=folder,
-                space=LabelSpace.from_dict(facts["label_space"]),
-                size=(facts["size"][0], facts["size"][1]),
-                keys=tuple(facts["keys"]),
-                front=FrontCounts(np.array(facts["in_front"]), np.array(facts["compared"])),
-                **arrays,
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"its format is {facts['format']!r}; this version reads {FORMAT}")
+            space = LabelSpace.from_dict(facts["label_space"])
+            size, keys, front = facts["size"], facts["keys"], _front(facts, space.num_classes)
+            if not _are(size, int) or len(size) != 2 or any(side < CELL or side % CELL for side in size):
+                raise ValueError(f"its size is {size!r}; two multiples of {CELL} are needed")
+            if not _are(keys, str):
+                raise ValueError("its keys must be a list of names")
+        bank = cls(
+            folder, space, (size[0], size[1]), tuple(keys), front, **_map_arrays(folder, size, len(keys))
+        )
+        bank._check_rows()
+        return bank
+
+    def _check_rows(self) -> None:
+        """Refuse segments of pictures or classes that there are not."""
+        pictures, classes = self.segments[:, 0], self.segments[:, 1]
+        fits = len(pictures) == 0 or (
+            pictures[0] >= 0 and pictures[-1] < len(self.keys) and bool((pictures[1:] >= pictures[:-1]).all())
+        )
+        if not fits or bool(((classes < 0) | (classes >= self.space.num_classes)).any()):
             raise SemsynthError(
-                f"{folder} is not a memory bank of segments ({error}); build one there"
-            ) from error
+                f"{self.folder / 'segments.npy'} names pictures or classes that the bank does not have. "
+                "Build the bank again."
+            )
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -167,6 +177,43 @@ class SegmentBank:
     def bitmaps(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """(len(rows), cells) of 0 and 1: coarse masks, ready for matrix products."""
         return np.unpackbits(self.masks[rows], axis=1, count=self.cells.shape[1]).astype(np.float32)
+
+
+def _front(facts: dict[str, Any], num_classes: int) -> FrontCounts:
+    counts = [facts["in_front"], facts["compared"]]
+    for values in counts:
+        if not _are(values, int) or len(values) != num_classes or not all(0 <= v < 1 << 62 for v in values):
+            raise ValueError(f"in_front and compared must be {num_classes} counts each")
+    return FrontCounts(*(np.array(values, np.int64) for values in counts))
+
+
+def _are(values: object, kind: type) -> bool:
+    return isinstance(values, list) and all(type(value) is kind for value in values)
+
+
+def _map_arrays(folder: Path, size: list[int], count: int) -> dict[str, Any]:
+    """Map the arrays of a bank, their types and shapes compared with what they must be."""
+    cells = size[0] // CELL * (size[1] // CELL)
+    shapes: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+        "images": (np.uint8, (count, *size, 3)),
+        "labels": (np.uint16, (count, *size)),
+        "components": (np.uint16, (count, *size)),
+        "segments": (np.int64, (None, 3)),
+        "masks": (np.uint8, (None, -(-cells // 8))),
+        "cells": (np.uint16, (count, cells)),
+    }
+    arrays: dict[str, Any] = {}
+    for name, (kind, shape) in shapes.items():
+        path = require_regular(folder / f"{name}.npy")
+        with parsing(path, "an array of a memory bank", "Build the bank again."):
+            array = np.lib.format.open_memmap(path, mode="r")
+            wanted = tuple(found if side is None else side for side, found in zip(shape, array.shape))
+            if array.dtype != kind or array.shape != wanted or len(wanted) != len(shape):
+                raise ValueError(f"it is {array.dtype} of shape {array.shape}")
+            arrays[name] = array
+    if len(arrays["segments"]) != len(arrays["masks"]):
+        raise SemsynthError(f"{folder} has not one mask for every segment. Build the bank again.")
+    return arrays
 
 
 def build_bank(
