@@ -57,7 +57,7 @@ def parsing(path: object, kind: str, advice: str = "") -> Iterator[None]:
         raise SemsynthError(f"{path} cannot be read as {kind}: {reason}.{more}") from None
 
 
-def open_regular(path: str | Path) -> io.BufferedReader:
+def open_regular(path: str | Path) -> BinaryIO:
     """Open a regular file for reading; links are followed, and nothing else is waited for.
 
     Raises:

@@ -16,6 +16,9 @@ from semsynth.models.discriminators.projected import FeatureHead
 from semsynth.ops.blocks import SpectralNorm, spectral_part
 from semsynth.ops.spade import LabelConv2d
 
+FAMILIES = ("spade", "oasis", "ccfpse")
+"""Generators, as `create_model` calls them, of which all weights of single classes are known here."""
+
 _ITERATIONS = 30
 """Power iterations after planes have changed, until the norm is that of the new weight."""
 
@@ -96,11 +99,6 @@ def carry_over(
     (take or network.load_state_dict)(moved)
     for norm, weight in spectral:
         norm.iterate(weight, _ITERATIONS)
-
-
-def has_label_weights(network: nn.Module) -> bool:
-    """Whether weights of single classes can be told apart in a network."""
-    return any(next(iter(_label_weights(module)), None) for module in network.modules())
 
 
 def _label_weights(module: nn.Module) -> Sequence[tuple[str, int, int]]:

@@ -1,14 +1,13 @@
 """The model folder of a run: what it holds, and whether it is that of the newest checkpoint."""
 
 import copy
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from semsynth import hub
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import open_regular
+from semsynth.files.tensors import file_sha256
 from semsynth.labels import LabelSpace
 from semsynth.training.ema import Ema
 from semsynth.training.objectives.base import Networks
@@ -41,7 +40,7 @@ def is_current(folder: Path, model: hub.Model) -> bool:
         if LabelSpace.from_file(folder / "labels.json").to_dict() != model.label_space.to_dict():
             return False
         sums: dict[str, str] = config.get("sha256") or {}
-        if any(_sha256(folder / name) != digest for name, digest in sums.items()):
+        if any(file_sha256(folder / name) != digest for name, digest in sums.items()):
             return False
     except SemsynthError:
         return False
@@ -54,8 +53,3 @@ def is_current(folder: Path, model: hub.Model) -> bool:
         wanted["image_size"] = list(model.image_size)
     found = {name: config.get(name) for name in wanted}
     return bool(found == json.loads(json.dumps(wanted)))
-
-
-def _sha256(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from semsynth.models.base import GeneratorModule
 from semsynth.training.objectives.base import Networks
-from semsynth.training.planes import ClassMatch, Take, carry_over, has_label_weights
+from semsynth.training.planes import FAMILIES, ClassMatch, Take, carry_over
 from semsynth.training.state import load_newest
 
 
@@ -42,7 +42,7 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
     # A run's model folder says what it takes to build its networks.
     model = hub.load_model(source / "model" if state is not None else source)
     match = ClassMatch(tuple(model.label_space.names), tuple(space.names))
-    if not match.same and not has_label_weights(networks.generator):
+    if not match.same and hub.generator_name(networks.generator) not in FAMILIES:
         raise SemsynthError(
             f"The model in {source} draws {len(match.before)} classes, the data has {len(match.now)}, and "
             "they are not the same; in a network of this family the weights of single classes cannot be told "

@@ -5,7 +5,6 @@ complete or not there: it is written under another name, flushed to the disk, ha
 """
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import open_regular
+from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import flush_folder, temporary_name
 
 _DIGITS = 16
@@ -156,5 +155,4 @@ def _promised(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+    return file_sha256(path)[:_DIGITS]
