@@ -16,6 +16,7 @@ from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.discriminators.projected import FeatureHead
 from semsynth.ops.blocks import fold_spectral_norm
 from semsynth.training.loop import train
+from semsynth.training.objective import build_networks
 from semsynth.training.objectives.base import Networks
 from semsynth.training.planes import ClassMatch, carry_over
 from semsynth.training.recipe import load_recipe
@@ -179,10 +180,18 @@ def test_the_landscape_model_is_trained_on_with_four_classes(tmp_path: Path) -> 
 
 def test_a_model_that_is_packed_says_which_settings_it_needs(tmp_path: Path) -> None:
     folded = small_model()
-    fold_spectral_norm(folded.generator)
+    fold_spectral_norm(folded.generator).config["spectral"] = False
     save_model(tmp_path / "packed", folded)
-    with pytest.raises(SemsynthError, match=r"--generator\.spectral false"):
+    with pytest.raises(SemsynthError, match=r"was made with --generator\.spectral false\.$"):
         start_from(networks(), tmp_path / "packed", SPACE)
+    recipe = load_recipe(LANDSCAPE, ["generator.width=16"])
+    space = load_model("landscape").label_space
+    flags = (
+        "--generator.width 32 --generator.spectral false "
+        "--style_encoder.spectral false --style_encoder.whitened true"
+    )
+    with pytest.raises(SemsynthError, match=rf"was made with {flags}\.$"):
+        start_from(build_networks(recipe, 34, False), Path("landscape"), space)
 
 
 def test_a_model_folder_without_one_leaves_it_fresh(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from semsynth.training.objectives.base import Networks
 from semsynth.training.planes import FAMILIES, ClassMatch, Take, carry_over
 from semsynth.training.state import load_newest
 
+_LONGEST = 200
+"""Characters of torch's list of tensors that do not fit."""
+
 
 def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str, tuple[str, ...] | None]:
     """Load weights into fresh networks; optimisers and counters begin anew.
@@ -48,8 +51,8 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
             "they are not the same; in a network of this family the weights of single classes cannot be told "
             "apart, so it can only start from a model of the same classes."
         )
-    loaded = ["generator"]
-    with fitting("generator", source):
+    loaded, advice = ["generator"], _advice(networks, model)
+    with fitting("generator", source, advice):
         if state is not None:  # which is newer than the folder, where a run was killed between the two
             model.generator.load_state_dict(_weights(state, "generator"))
         if match.same:
@@ -57,7 +60,7 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
         else:
             carry_over(networks.generator, model.generator.state_dict(), match, _take(networks.generator))
     if networks.style_encoder is not None and model.style_encoder is not None:
-        with fitting("style encoder", source):
+        with fitting("style encoder", source, advice):
             if state is not None:
                 model.style_encoder.load_state_dict(_weights(state, "style_encoder"))
             networks.style_encoder.start_from(model.style_encoder)
@@ -96,21 +99,27 @@ def _start_discriminator(network: nn.Module, weights: Mapping[str, Any], match: 
 
 
 @contextlib.contextmanager
-def fitting(name: str, source: Path) -> Iterator[None]:
-    """Say of weights of other shapes whose they are and where they came from."""
+def fitting(name: str, source: Path, advice: str = "") -> Iterator[None]:
+    """Say of weights of other shapes whose they are and where they came from, and what to do."""
     try:
         yield
     except (RuntimeError, SemsynthError) as error:
-        text = str(error)
-        lines = text.splitlines()
+        lines = str(error).splitlines()
         first = lines[min(1, len(lines) - 1)].strip().rstrip(".")
-        advice = ""
-        if "parametrizations.weight" in text and first.startswith(("Missing", "Unexpected")):
-            section = name.replace(" ", "_")
-            advice = (
-                " One of the two has spectral norm and the other has not: a packed model is trained on with "
-                f"--{section}.spectral false."
-            )
-        elif '"shift"' in text and '"factor"' in text:
-            advice = " Add --style_encoder.whitened true."
+        if len(first) > _LONGEST:
+            first = f"{first[:_LONGEST]} ..."
         raise SemsynthError(f"The {name} in {source} does not fit the recipe: {first}.{advice}") from error
+
+
+def _advice(networks: Networks, model: hub.Model) -> str:
+    """The flags that give fresh networks the settings of a model, as a further sentence."""
+    flags = []
+    for section in ("generator", "style_encoder"):
+        ours, theirs = getattr(networks, section), getattr(model, section)
+        if ours is not None and theirs is not None:
+            unlike = {
+                key: value for key, value in theirs.config.items() if ours.config.get(key, value) != value
+            }
+            unlike.pop("num_classes", None)
+            flags += [f"--{section}.{key} {_toml(value)}" for key, value in unlike.items()]
+    return f" The model was made with {' '.join(flags)}." if flags else ""
