@@ -1,9 +1,11 @@
-"""Train a tiny model and be unkind to it: `python -m tests.faults resume` or `... kill --times 50`.
+"""Train a tiny model and be unkind to it: `python -m tests.faults resume`, `... kill` or `... aimed`.
 
 resume  stop at a random step, go on; every tensor of the last checkpoint must equal, bit for bit, that of
         a run that was never stopped; with one process and with two.
 kill    kill -9 at random moments, writes included, and go on each time; the newest checkpoint must always
         be readable, at most one interval may be lost, and the final weights must be equal.
+aimed   kill -9 before, amid or after chosen writes, renames and deletions, and go on once; the finished run's
+        weights, model folder, samples and log must equal those of a run that was never stopped.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from pathlib import Path
 import torch
 
 from semsynth.training.state import load_newest
+from tests.aimed import aimed
 from tests.training.tiny import paint
 
 INTERVAL, IMAGES = 8, 160
@@ -151,14 +154,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("resume", "kill"))
+    parser.add_argument("what", choices=("resume", "kill", "aimed"))
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     rng = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        good = (resume if args.what == "resume" else kill)(bench, args.times, rng)
+        if args.what == "aimed":
+            good = aimed(Path(folder), args.times, rng)
+        else:
+            good = (resume if args.what == "resume" else kill)(Bench(Path(folder)), args.times, rng)
     print("ok" if good else "FAIL")
     return 0 if good else 1
 

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from semsynth.errors import SemsynthError
 from semsynth.losses.diffaugment import POLICIES
 from semsynth.losses.gan import MODES
 from semsynth.ops.init import SCHEMES
+from semsynth.training.objective import build_networks
 from semsynth.training.objectives.spade import PRIORS
 from semsynth.training.recipe import load_recipe, recipe_from_dict
 
@@ -64,7 +66,7 @@ def test_settings_survive_json(tmp_path: Path):
         ("[data]\nflip = 1", "data.flip is 1; it must be of type bool"),
         ("[[stages]]\nimages = 3", "section stages: .*missing"),
         ("run = 3", "run is 3"),
-        ("[run", "is no TOML file"),
+        ("[run", "cannot be read as a TOML file"),
     ],
 )
 def test_unusable_recipes_are_refused_in_a_sentence(tmp_path: Path, text: str, sentence: str):
@@ -73,7 +75,7 @@ def test_unusable_recipes_are_refused_in_a_sentence(tmp_path: Path, text: str, s
 
 
 def test_unusable_flags_are_refused_in_a_sentence(tmp_path: Path):
-    with pytest.raises(SemsynthError, match="cannot read"):
+    with pytest.raises(SemsynthError, match="does not exist"):
         load_recipe(tmp_path / "absent.toml")
     for arguments, sentence in ((["stray"], "no setting"), (["--run.images"], "needs a value")):
         with pytest.raises(SemsynthError, match=sentence):
@@ -133,7 +135,7 @@ def test_a_recipe_may_say_every_word_that_training_knows(name: str, words: tuple
     section, key = name.split(".")
     for word in words:
         recipe_from_dict({section: {key: [word] if key == "augment" else word}})
-    with pytest.raises(SemsynthError, match=f"allowed are {', '.join(words)}$"):
+    with pytest.raises(SemsynthError, match=f"allowed are {', '.join(words)}\\.$"):
         recipe_from_dict({section: {key: ["?"] if key == "augment" else "?"}})
 
 
@@ -156,6 +158,57 @@ def test_a_share_of_less_than_one_picture_is_refused(batch_size: int, share: flo
         recipe_from_dict(table | {"objective": {"prior_share": 1.0}})
         with pytest.raises(SemsynthError, match=rf"prior_share is {share}, .* a batch of {batch_size};"):
             recipe_from_dict(table | {"objective": {"prior_share": share}})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"\xef\xbb\xbf[run]\nimages = 0", "run.images is 0"),
+        ("[run]\nimages = 0".encode("utf-16"), "UTF-16"),
+        (b"x = " + b"[" * 5_000, "nested too deeply"),
+        (b"[data]\noptions = " + b"[" * 40 + b"]" * 40, "more than 8 tables deep"),
+        (b'[data]\nroot = "C:\\temp\\new"', "single quotes"),
+        (b'[data]\nroot = "C:\\Users"', "single quotes"),
+        (b"[data]\nroot = 'C:\\temp\\new'\n[run]\nimages = 0", "run.images is 0"),
+        (b'[run]\nstart_from = "a\\u0000b"', "control character"),
+        (b"[data]\ncrop_size = 65536", "data.crop_size is 65536; it must be at most 8192"),
+        (b"[run]\nseed = -1", "run.seed is -1; it must be at least 0"),
+        (b"[run]\nimages = 99999999999999999999", "must be at most 9"),
+        (b"\xff", "cannot be read as a TOML file"),
+    ],
+    ids=str,
+)
+def test_what_other_programs_make_of_a_recipe_is_read_or_refused(tmp_path: Path, text: bytes, sentence: str):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text)
+    with pytest.raises(SemsynthError, match=sentence):
+        load_recipe(path)
+
+
+def test_paths_with_backslashes_are_taken_from_flags_as_they_are(tmp_path: Path):
+    settings = read_settings(["--data.root", r"C:\temp\new", "--run.start_from=C:\\runs"])
+    recipe = load_recipe(write(tmp_path, ""), settings)
+    assert (recipe.data.root, recipe.run.start_from) == (r"C:\temp\new", r"C:\runs")
+    for deep in ("[" * 5_000, "[" * 20 + "]" * 20):
+        with pytest.raises(SemsynthError):
+            load_recipe(write(tmp_path, ""), read_settings(["--stages", deep]))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe in place of the recipe")
+def test_a_pipe_is_no_recipe(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(SemsynthError, match="a pipe"):
+        load_recipe(tmp_path / "pipe.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("width", 10**6), ("width", 10**30), ("width", -1), ("width", "a"), ("upsamplings", 99)],
+)
+def test_networks_that_cannot_be_are_refused_at_once(name: str, value: object):
+    recipe = recipe_from_dict({"generator": {name: value}})
+    with pytest.raises(SemsynthError, match="section generator"):
+        build_networks(recipe, 4, False)
 
 
 # ---- stages

@@ -1,10 +1,12 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.training.state import claimed, load_newest, save_checkpoint
+from semsynth.files.claiming import claimed
+from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
 
 
 def state(number: int) -> dict:
@@ -63,15 +65,88 @@ def test_a_write_that_fails_leaves_the_earlier_one(tmp_path: Path):
 
 def test_a_folder_is_one_process_s_at_a_time(tmp_path: Path):
     folder = tmp_path / "run"
-    with claimed(folder):
+    with claimed(folder, "trains", ("checkpoints",)):
         (folder / "checkpoints").mkdir()
-        leftover = folder / "checkpoints" / ".writing-1.tmp"
+        leftover = folder / "checkpoints" / ".checkpoint.0123abcd.part"
         leftover.write_bytes(b"half")
-        with pytest.raises(SemsynthError, match="another process trains in"), claimed(folder):
+        with pytest.raises(SemsynthError, match="Another process trains in"), claimed(folder, "trains"):
             pass
         assert leftover.exists()  # the other's, still being written
-    with claimed(folder):
+    with claimed(folder, "trains", ("checkpoints",)):
         assert not leftover.exists()
-    with pytest.raises(ValueError, match="nothing came of it"), claimed(tmp_path / "empty"):
+    with pytest.raises(ValueError, match="nothing came of it"), claimed(tmp_path / "empty", "trains"):
         raise ValueError("nothing came of it")
     assert not (tmp_path / "empty").exists()
+
+
+def test_a_claimed_folder_is_put_in_order(tmp_path: Path):
+    for name in (".model.0123abcd.old", ".model.0123abcd.part", ".kept", ".kept.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    (tmp_path / ".curves.png.01234567.part").write_bytes(b"half")
+    with claimed(tmp_path, "trains"):
+        assert (tmp_path / "model" / "file").read_text() == ".model.0123abcd.old"
+        assert {path.name for path in tmp_path.iterdir()} == {".kept", ".kept.part", ".lock", "model"}
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_what_was_just_written_outlives_damaged_later_files(tmp_path: Path, keep: int, damaged: int):
+    for number in range(1, 2 + damaged):
+        path = save_checkpoint(tmp_path, number, state(number), keep=5)
+        if number > 1:
+            path.write_bytes(b"damaged")
+    said: list[str] = []
+    loaded = load_newest(tmp_path, said.append)
+    assert loaded is not None
+    assert len(said) == damaged
+    set_aside_damaged(tmp_path, loaded["images_seen"], said.append)
+    assert len(list(tmp_path.glob("*.damaged"))) == damaged
+    assert load_newest(tmp_path, pytest.fail) is not None
+    path.write_bytes(b"damaged again, while the run went on")
+    written = save_checkpoint(tmp_path, 2, state(2), keep=keep)
+    assert written.exists()
+    set_aside_damaged(tmp_path, 2, said.append)
+    again = load_newest(tmp_path, pytest.fail)
+    assert again is not None
+    assert again["images_seen"] == 2
+
+
+def foreign(folder: Path, number: int, content: object) -> Path:
+    """A file whose name fits its content, but which is no checkpoint of a run."""
+    file = folder / "file"
+    torch.save(content, file) if not isinstance(content, bytes) else file.write_bytes(content)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return file.rename(folder / f"{number:010d}-{digest}.pt")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"text",
+        torch.zeros(3),
+        {"weights": 1},
+        {"images_seen": 7},
+        {"images_seen": 9},
+        {"images_seen": "9"},
+    ],
+    ids=str,
+)
+def test_a_fitting_name_on_other_content_is_passed_over(tmp_path: Path, content: object):
+    save_checkpoint(tmp_path, 1, state(1), keep=5)
+    path = foreign(tmp_path, 9, content)
+    said: list[str] = []
+    loaded = load_newest(tmp_path, said.append, ("weights",))
+    assert loaded is not None
+    assert loaded["images_seen"] == 1
+    assert path.name in said[0]
+
+
+def test_files_of_other_names_are_no_checkpoints(tmp_path: Path):
+    for name in ("best-model.pt", "0000000009-short.pt"):
+        (tmp_path / name).write_bytes(b"")
+    assert load_newest(tmp_path, pytest.fail) is None
+    (tmp_path / "0000000009-0123456789abcdef.pt").mkdir()
+    with pytest.raises(SemsynthError, match="is a folder"):
+        load_newest(tmp_path, pytest.fail)

@@ -1,5 +1,6 @@
 """A data set of painted shapes and a recipe that trains on it in seconds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,19 @@ def tiny_recipe(root: Path, **changes: Any) -> Recipe:
             for key in keys:
                 table[section].pop(key, None)
     return recipe_from_dict(table)
+
+
+def as_toml(recipe: Recipe) -> str:
+    """The settings as a TOML file."""
+    lines: list[str] = []
+
+    def write(name: str, table: dict[str, Any]) -> None:
+        lines.extend([f"[{name}]"] if name else [])
+        plain = {k: v for k, v in table.items() if v is not None and not isinstance(v, dict)}
+        lines.extend(f"{key} = {json.dumps(value)}" for key, value in plain.items())
+        for key, value in table.items():
+            if isinstance(value, dict):
+                write(f"{name}.{key}".lstrip("."), value)
+
+    write("", json.loads(recipe.to_json()))
+    return "\n".join(lines) + "\n"

@@ -1,9 +1,8 @@
 """`semsynth train RECIPE`: train a model, or go on training it."""
 
 import argparse
-import contextlib
-import errno
-from collections.abc import Iterator
+import itertools
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     from semsynth.training.loop import train
     from semsynth.training.recipe import load_recipe
+    from semsynth.training.resume import DataChangedError
 
     first, *variants = args.recipes
     recipe = load_recipe(first, read_settings(args.settings), variants=variants)
@@ -62,24 +62,22 @@ def run(args: argparse.Namespace) -> int:
                 console.print(f"{seen}/{total} {_summary(line)}", highlight=False, soft_wrap=True)
             shown["line"] = line
 
-        with _on_a_full_disk(folder):
+        try:
             model = train(recipe, folder, device=args.device, report=report, say=console.print)
+        except DataChangedError as error:
+            raise SemsynthError(f"{error} {_begin_from(folder, args)}") from None
     print(f"{folder}: the model is in {model}, samples are in {folder / 'samples'}")
     return 0
 
 
-@contextlib.contextmanager
-def _on_a_full_disk(folder: Path) -> Iterator[None]:
-    """Say of a log or a sample grid that found no room what it means for the run."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise SemsynthError(
-            f"the disk of {folder} is full; checkpoints written before are intact. Make room, then start the "
-            "same command again to go on"
-        ) from error
+def _begin_from(folder: Path, args: argparse.Namespace) -> str:
+    """The command that begins a new run with the weights of this one."""
+    number = next(n for n in itertools.count(2) if not Path(f"{folder}-{n}").exists())
+    settings = [s for s in read_settings(args.settings) if not s.startswith("run.start_from=")]
+    device = [] if args.device == "auto" else ["--device", args.device]
+    begin = ["-o", f"{folder}-{number}", *device, f"--run.start_from={folder}"]
+    words = ["semsynth", "train", *map(str, args.recipes), *begin, *(f"--{setting}" for setting in settings)]
+    return f"That is: {shlex.join(words)}"
 
 
 def read_settings(arguments: list[str]) -> list[str]:

@@ -1,12 +1,18 @@
 """The few things a run under `torchrun` does differently; with one process they do nothing."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from semsynth.errors import SemsynthError
+
+_LOST = ("connection closed", "connection reset", "broken pipe", "gloo", "nccl", "timed out", "process group")
+"""What the backends' errors speak of when another process has ended."""
 
 
 def start() -> tuple[int, int]:
@@ -16,14 +22,43 @@ def start() -> tuple[int, int]:
 
     Returns:
         rank and world size; (0, 1) without torchrun.
+
+    Raises:
+        SemsynthError: the environment does not describe a group that can be joined.
     """
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         return 0, 1
     if not dist.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        try:
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise SemsynthError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, but the processes cannot be joined: {reason}. "
+                "Start them with torchrun, or unset WORLD_SIZE."
+            ) from error
     return dist.get_rank(), dist.get_world_size()
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Say in a sentence that another process of the group has ended, which fails whatever waits for it.
+
+    Raises:
+        SemsynthError: it has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if world() == 1 or not any(word in str(error).lower() for word in _LOST):
+            raise
+        raise SemsynthError(
+            f"Another of the {world()} processes has ended or cannot be reached, so this one (rank {rank()}) "
+            "cannot go on; the last checkpoint is intact. What it said stands above or on its machine. Start "
+            "the same command again on all machines to go on."
+        ) from error
 
 
 def rank() -> int:
@@ -39,7 +74,8 @@ def world() -> int:
 def stop() -> None:
     """Leave the process group."""
     if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
+        with contextlib.suppress(RuntimeError):  # others may have ended before
+            dist.destroy_process_group()
 
 
 def barrier() -> None:

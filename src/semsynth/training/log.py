@@ -1,10 +1,13 @@
 """What a run leaves to be read and looked at: log.jsonl, curves.png, environment.txt."""
 
+import importlib
+import io
 import json
+import os
 import platform
-import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_bytes
+from semsynth.files.writing import write_atomically
+
+_LONGEST = 2**30  # bytes of a log
 
 
 class Log:
@@ -23,37 +30,46 @@ class Log:
         path: the file; lines of a later time than `images_seen`, left by a run that was killed after its last
             checkpoint, are dropped.
         images_seen: pictures at the start.
+        counted: what had been counted since the last line, see `state_dict`.
         tensorboard: write TensorBoard events beside it too.
+        say: told of damaged lines, which are dropped.
     """
 
-    def __init__(self, path: Path, images_seen: int, *, tensorboard: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        images_seen: int,
+        counted: dict[str, Any] | None = None,
+        *,
+        tensorboard: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.path = path
         self._events = _open_events(path.parent / "events", images_seen) if tensorboard else None
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        counted = counted or {"sums": {}, "counts": {}}
+        self._sums: dict[str, float] = dict(counted["sums"])
+        self._counts: dict[str, int] = dict(counted["counts"])
         self._since, self._images = time.perf_counter(), images_seen
-        lines = [line for line in read_log(path) if line["images"] <= images_seen]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        temporary.replace(path)
+        keep_lines(path, images_seen, "images", say)
 
     def add(self, terms: dict[str, Tensor]) -> None:
         """Count one step's terms."""
         for name, value in terms.items():
-            self._sums[name] = (
-                self._sums.get(name, torch.zeros((), dtype=torch.float32)) + value.detach().float().cpu()
-            )
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def state_dict(self) -> dict[str, Any]:
+        """What has been counted since the last line."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
     def write(self, images_seen: int, **more: Any) -> dict[str, Any]:
-        """Write the averages since the last line, with speed and peak memory, and start anew."""
+        """Write the averages since the last line, with speed and peak memory, and begin the next ones."""
         now = time.perf_counter()
         line = {"images": images_seen, **more}
-        line |= {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        line |= {name: total / self._counts[name] for name, total in self._sums.items()}
         line["images_per_second"] = (images_seen - self._images) / max(now - self._since, 1e-9)
         line["peak_memory_gib"] = peak_memory() / 2**30
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.path, line)
         if self._events is not None:
             for name, value in line.items():
                 self._events.add_scalar(name, value, images_seen)
@@ -74,29 +90,85 @@ def _open_events(folder: Path, images_seen: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise SemsynthError(
-            "run.tensorboard needs the extra of that name: pip install 'semsynth[tensorboard]'"
+            "run.tensorboard needs the extra of that name: pip install 'semsynth[tensorboard]'."
         ) from error
     return SummaryWriter(folder, purge_step=images_seen + 1)
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line cut short by a kill is left out."""
+def append_line(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to a JSON-lines file, and have it on the disk.
+
+    Raises:
+        SemsynthError: the disk is full, or the file cannot be written.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write((json.dumps(line) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SemsynthError(
+            f"{path} cannot be written: {error.strerror or error}. Checkpoints written before are intact; "
+            "the same command goes on."
+        ) from None
+
+
+def keep_lines(path: Path, until: int, count: str, say: Callable[[str], None]) -> None:
+    """Drop the lines of a log that are of later than `until`, and those that cannot be read.
+
+    Args:
+        path: the file; it need not exist.
+        until: the largest number that stays.
+        count: the entry that has the number.
+        say: told of damaged lines.
+    """
+    try:
+        kept = [line for line in read_log(path, count, say) if line[count] <= until]
+    except SemsynthError as error:
+        say(f"{error} A new log is begun.")
+        kept = []
+    write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+
+def read_log(
+    path: Path, count: str = "images", say: Callable[[str], None] = lambda _: None
+) -> list[dict[str, Any]]:
+    """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
+
+    Args:
+        path: the file.
+        count: an entry that every line must have, a whole number.
+        say: told how many were left out, but for a last one without its end.
+
+    Raises:
+        SemsynthError: the file cannot be read at all.
+    """
     if not path.exists():
         return []
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            continue
-    return lines
+    *texts, last = read_bytes(path, _LONGEST).split(b"\n")
+    lines = [_line(text, count) for text in (*texts, last)]
+    if damaged := sum(line is None for line in lines[:-1]):
+        say(f"{path} has {damaged} damaged lines, which are left out.")
+    return [line for line in lines if line is not None]
+
+
+def _line(text: bytes, count: str) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return line if isinstance(line, dict) and type(line.get(count)) is int else None
 
 
 def peak_memory() -> int:
     """Most memory this process has held, in bytes: on the card where there is one, else resident."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows
+        return 0
+    peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
@@ -128,6 +200,7 @@ def plot_curves(log: Path, path: Path) -> bool:
 
     lines = read_log(log)
     skipped = {"images", "peak_memory_gib", "size"}
+    lines = [{k: v for k, v in line.items() if isinstance(v, int | float)} for line in lines]
     names = sorted({name for line in lines for name in line if name not in skipped})
     if not names:
         return False
@@ -144,8 +217,8 @@ def plot_curves(log: Path, path: Path) -> bool:
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    temporary = path.with_suffix(".tmp.png")
-    figure.savefig(temporary, dpi=90)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=90, format="png")
     pyplot.close(figure)
-    temporary.replace(path)
+    write_atomically(path, picture.getvalue())
     return True

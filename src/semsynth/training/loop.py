@@ -1,7 +1,6 @@
 """The training loop: one function, read from top to bottom."""
 
 import contextlib
-import copy
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,18 +15,43 @@ from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
 from semsynth.device import DTYPES, choose, choose_precision, isolated, keep_heap
+from semsynth.files.claiming import claimed
 from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
 from semsynth.training.ema import Ema
 from semsynth.training.log import Log, describe_environment, plot_curves
-from semsynth.training.objective import Losses, Material, Networks, build_networks, build_objective
-from semsynth.training.resume import demand_one_start, demand_same_eyes, load_weights, settle
+from semsynth.training.objective import Losses, Material, build_networks, build_objective
+from semsynth.training.resume import (
+    check_data,
+    demand_one_start,
+    demand_same_eyes,
+    fingerprint,
+    load_weights,
+    restoring,
+    settle,
+)
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
+from semsynth.training.shipping import is_current, shown
 from semsynth.training.start import start_from
-from semsynth.training.state import claimed, load_newest, save_checkpoint
-from semsynth.training.steps import adam, backward, choose_part, decay_of, rate, seed_of, sides_of, split
+from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
+from semsynth.training.steps import (
+    adam,
+    backward,
+    check_batches,
+    choose_part,
+    decay_of,
+    rate,
+    seed_of,
+    sides_of,
+    split,
+)
+
+WITHIN = ("checkpoints", "samples")
+"""Folders of a run folder that are written to file by file."""
+NEEDS = ("sampler", "networks", "averaged", "optimizers")
+"""What a checkpoint of a run must hold."""
 
 
 @isolated()
@@ -56,12 +80,14 @@ def train(
         the model folder.
 
     Raises:
-        SemsynthError: unusable settings or data, a full disk, a loss that is not a number.
+        SemsynthError: unusable settings or data, a full disk, a loss that is not a number, another process
+            of the run that has ended.
     """
     rank, world = distributed.start()
+    main = rank == 0
     try:
-        with claimed(folder) if rank == 0 else contextlib.nullcontext():
-            return _train(recipe, folder, device, report, say if rank == 0 else _silent, rank, world)
+        with distributed.together(), claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext():
+            return _train(recipe, folder, device, report, say if main else _silent, rank, world)
     finally:
         distributed.stop()
 
@@ -87,31 +113,36 @@ def _train(
     for sentence in dataset.left.sentences():
         say(sentence)
     space = dataset.label_space
-    state = load_newest(folder / "checkpoints", say)
+    check_batches(recipe, len(dataset), world)
+    state = load_newest(folder / "checkpoints", say, NEEDS)
     images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
 
     # Networks, losses, optimisers.
     networks = build_networks(recipe, space.num_classes, dataset.has_instances)
     inherited: tuple[str, ...] | None = ()
     if state is not None:
-        load_weights(networks.modules(), state["networks"], folder)
+        with restoring(folder):
+            check_data(state, dataset, folder, say)
+            load_weights(networks.modules(), state["networks"], folder)
         inherited = state.get("inherited", ())
-        say(f"going on from {images_seen} pictures")
+        say(f"Going on from {images_seen} pictures.")
     elif recipe.run.start_from:
-        said, inherited = start_from(networks, Path(recipe.run.start_from))
+        said, inherited = start_from(networks, Path(recipe.run.start_from), space)
         say(said)
     demand_one_start(images_seen, networks)
+    if main and state is not None:
+        set_aside_damaged(folder / "checkpoints", images_seen, say)
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute
     objective = build_objective(recipe)
     for name, module in objective.frozen().items():
-        say(f"losses look through {name}")
+        say(f"Losses look through {name}.")
         module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if state is not None:
         demand_same_eyes(state.get("looks_through", []), list(objective.frozen()))
         objective.load_state_dict(state.get("objective", {}))
-    first = _geometry(recipe, recipe.schedule()[0])
+    content, first = fingerprint(dataset), _geometry(recipe, recipe.schedule()[0])
     objective.prepare(Material(dataset, first, folder, target, say), networks)
     sides = sides_of(networks)
     optimizers = {side: adam(recipe, side, module) for side, module in sides.items()}
@@ -120,18 +151,20 @@ def _train(
         for name, module in networks.modules().items()
         if name != "discriminator" and recipe.run.ema_images
     }
+    counted: dict[str, Any] | None = None
     if state is not None:
-        if state["averaged"]:  # else averages begin now
-            load_weights(_networks_of(averaged), state["averaged"], folder)
-        for side, optimizer in optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][side])
+        with restoring(folder):
+            if state["averaged"]:  # else averages begin now
+                load_weights(_networks_of(averaged), state["averaged"], folder)
+            for side, optimizer in optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][side])
+        counted = state.get("log")
         del state
     if main:
-        folder.mkdir(parents=True, exist_ok=True)
         settle(folder, recipe, images_seen, say)
         write_atomically(folder / "config.json", recipe.to_json().encode())
-        (folder / "environment.txt").write_text(describe_environment(target), encoding="utf-8")
-        log = Log(folder / "log.jsonl", images_seen, tensorboard=recipe.run.tensorboard)
+        write_atomically(folder / "environment.txt", describe_environment(target).encode())
+        log = Log(folder / "log.jsonl", images_seen, counted, tensorboard=recipe.run.tensorboard, say=say)
 
     def save(sampler: ShardedSampler, size: tuple[int, int]) -> None:
         """Write a checkpoint and the model folder, and wait for it everywhere."""
@@ -145,18 +178,28 @@ def _train(
                 "objective": objective.state_dict(),
                 "looks_through": list(objective.frozen()),
                 "inherited": inherited,
+                "log": log.state_dict(),
+                "classes": list(space.names),
+                "data": content,
             }
             save_checkpoint(folder / "checkpoints", images_seen, state, recipe.run.keep)
-            save_model(size)
+            hub.save_model(folder / "model", model_of(size), overwrite=True)
         distributed.barrier()
 
-    def save_model(size: tuple[int, int]) -> None:
-        """Write the model folder: the averaged networks, or the last ones."""
-        shown = _shown(networks, averaged)
+    def model_of(size: tuple[int, int]) -> hub.Model:
+        """What is given away: the averaged networks, or the last ones."""
+        best = shown(networks, averaged)
         against = None if inherited is None else tuple(sorted({*inherited, *objective.frozen()}))
-        model = hub.Model(shown.generator, space, size, shown.style_encoder, optimised_with=against)
-        hub.save_model(folder / "model", model, overwrite=True)
+        encoder = best.style_encoder
+        return hub.Model(
+            best.generator, space, size, encoder, optimised_with=against, images_seen=images_seen
+        )
 
+    if main and images_seen:  # killed after a checkpoint and before its model
+        stage = recipe.stage_at(images_seen)
+        model = model_of(_size(fixed_batch(recipe.data, _geometry(recipe, stage), dataset, target)))
+        if not is_current(folder / "model", model):
+            hub.save_model(folder / "model", model, overwrite=True)
     begin, line, outer_only = 0, {}, False
     with _interruptible() as interrupted:
         for stage in recipe.schedule():
@@ -222,7 +265,7 @@ def _train(
                     line = log.write(images_seen, size=stage.crop_size)
                 if main and (due(recipe.run.sample_images) or images_seen >= end):
                     grid = folder / "samples" / f"{images_seen:010d}.png"
-                    write_samples(grid, _shown(networks, averaged), fixed, space.palette(), precision)
+                    write_samples(grid, shown(networks, averaged), fixed, space.palette(), precision)
                     log.show("samples", grid, images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
                 stopping = distributed.anywhere(interrupted(), target)
@@ -230,13 +273,11 @@ def _train(
                     save(sampler, size)
                 report(images_seen, recipe.total_images(), line)
                 if stopping:
-                    say(f"interrupted at {images_seen} pictures; the same command goes on from here")
+                    say(f"Interrupted at {images_seen} pictures; the same command goes on from here.")
                     return folder / "model"
                 if images_seen >= end:
                     break
             place, begin = sampler.state_dict(), end
-    if main and not (folder / "model").is_dir():  # killed after the last checkpoint and before its model
-        save_model(_size(fixed_batch(recipe.data, _geometry(recipe, recipe.schedule()[-1]), dataset, target)))
     return folder / "model"
 
 
@@ -251,16 +292,6 @@ def _silent(_: str) -> None:
 
 def _networks_of(averaged: dict[str, Ema]) -> dict[str, nn.Module]:
     return {name: ema.network for name, ema in averaged.items()}
-
-
-def _shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
-    """The networks to look at and to ship: averaged where there are averages, in evaluation mode."""
-    if averaged:
-        return Networks(**_networks_of(averaged))  # type: ignore[arg-type]
-    encoder = networks.style_encoder
-    return Networks(
-        copy.deepcopy(networks.generator).eval(), None, copy.deepcopy(encoder).eval() if encoder else None
-    )
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.networks import size_limit
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import (
     FpseDiscriminator,
@@ -153,6 +154,9 @@ def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:
 
 def _build(builder: Callable[..., Any], keywords: dict[str, Any], where: str, section: str) -> Any:
     try:
+        with size_limit(), torch.device("meta"):  # which takes no memory, to see how large it would be
+            builder(**keywords)
         return builder(**keywords).float()  # whatever the program's default dtype is
-    except (TypeError, ValueError) as error:
-        raise SemsynthError(f"{where}: section {section}: {error}") from error
+    except Exception as error:  # constructors raise whatever they trip over, and the settings are to blame
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise SemsynthError(f"{where}: section {section}: {reason}.") from error

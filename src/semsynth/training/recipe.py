@@ -17,8 +17,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_toml
 from semsynth.files.recipes import recipe_path
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import Range, Recipe
+
+_DEEPEST = 8
+"""Tables within tables that a recipe may have."""
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable[Path] = ()) -> Recipe:
@@ -73,12 +77,17 @@ def check_keywords(builder: Any, keywords: Mapping[str, Any], where: str, sectio
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SemsynthError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SemsynthError(f"{path} is no TOML file: {error}") from error
+    table = read_toml(path)
+    _refuse_deep(table, str(path))
+    return table
+
+
+def _refuse_deep(value: Any, where: str, depth: int = 0) -> None:
+    """Refuse tables within tables beyond what any setting needs: later steps follow them by recursion."""
+    if depth > _DEEPEST:
+        raise SemsynthError(f"{where} is nested more than {_DEEPEST} tables deep; a recipe needs three.")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refuse_deep(inner, where, depth + 1)
 
 
 def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -135,8 +144,9 @@ def _override(table: dict[str, Any], override: str) -> str:
         raise SemsynthError(f"{override!r} is no setting; write section.key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):  # text without quotes, such as C:\\data
         value = text
+    _refuse_deep(value, name)
     *sections, key = name.split(".")
     for section in sections:
         table = table.setdefault(section, {})
@@ -176,18 +186,31 @@ def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and type(value) is hint:
+        if isinstance(value, str):
+            _refuse_control(value, where, name)
         return value
     wanted = hint.__name__ if isinstance(hint, type) else str(hint)
-    raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}")
+    raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}.")
+
+
+def _refuse_control(value: str, where: str, name: str) -> None:
+    """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
+    if strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), None):
+        raise SemsynthError(
+            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
+            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
+            r"as in 'C:\temp\new', or with forward slashes."
+        )
 
 
 def _within(value: Any, allowed: Any, where: str, name: str) -> Any:
-    """Refuse a word that is not one of `allowed`, or a number below it."""
-    if isinstance(allowed, tuple):
-        if value not in allowed:
-            raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(allowed)}")
-    elif not value >= allowed:  # nor what is not a number
-        raise SemsynthError(f"{where}: {name} is {value}; it must be at least {allowed:g}")
+    """Refuse a word that is not one of those allowed, or a number outside a range."""
+    if isinstance(allowed, Range):
+        if not allowed.least <= value <= allowed.most:  # nor what is not a number
+            bound = f"at least {allowed.least:g}" if not value > allowed.most else f"at most {allowed.most:g}"
+            raise SemsynthError(f"{where}: {name} is {value}; it must be {bound}.")
+    elif value not in allowed:
+        raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(allowed)}.")
     return value
 
 

@@ -1,8 +1,10 @@
 """Going on with a run whose settings may have changed since."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from semsynth.data import Dataset
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_json
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import Recipe
@@ -56,9 +60,9 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
     if not images_seen or not path.exists():
         return
     try:
-        before = dict(_flat(json.loads(path.read_text(encoding="utf-8"))))
-    except (ValueError, AttributeError):  # no JSON, or no table
-        say(f"{path} is damaged and is written anew; what changed in the settings is not known")
+        before = dict(_flat(read_json(path)))
+    except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
+        say(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
     now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
@@ -70,10 +74,12 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
     if images_seen >= recipe.total_images() and not INDIFFERENT.issuperset(changed):
         raise SemsynthError(
             f"{folder} holds a finished run of {images_seen} pictures with other settings: {listed}. Choose "
-            "another folder (-o FOLDER), or more pictures to go on with these settings"
+            "another folder (-o FOLDER), or more pictures (--run.images) to go on with these settings."
         )
     say(f"settings changed: {listed}")
-    path.replace(folder / f"config-until-{images_seen:010d}.json")
+    aside = folder / f"config-until-{images_seen:010d}.json"
+    if not aside.exists():  # else settings that nothing was trained with would displace those of the run
+        path.replace(aside)
 
 
 def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
@@ -88,8 +94,9 @@ def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
     """
     if before and now and list(before) != list(now):
         raise SemsynthError(
-            f"this run's losses look through {', '.join(before)}, and would look through {', '.join(now)} "
-            f"from now on; add --objective.perceptual_network {before[0]}, or choose another folder (-o)"
+            f"This run's losses look through {', '.join(before)}, and would look through {', '.join(now)} "
+            f"from now on; add --objective.perceptual_network {before[0]}, or choose another folder "
+            "(-o FOLDER)."
         )
 
 
@@ -103,10 +110,77 @@ def load_weights(modules: dict[str, nn.Module], states: dict[str, Any], folder: 
         title = name.replace("_", " ")
         if name not in states:
             raise SemsynthError(
-                f"the recipe has a {title}, the run in {folder} had none; choose another folder (-o FOLDER)"
+                f"The recipe has a {title}, the run in {folder} had none; choose another folder (-o FOLDER)."
             )
         with fitting(title, folder):
             module.load_state_dict(states[name])
+
+
+class DataChangedError(SemsynthError):
+    """A run cannot go on with its data, but another one can start from it."""
+
+
+@contextlib.contextmanager
+def restoring(folder: Path) -> Iterator[None]:
+    """Say of a checkpoint whose parts are of other kinds than a run's that they are.
+
+    Raises:
+        SemsynthError: something in it could not be used.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise SemsynthError(
+            f"The newest checkpoint in {folder / 'checkpoints'} does not hold what this version of semsynth "
+            f"saves ({type(error).__name__}: {reason}). Choose another folder (-o FOLDER)."
+        ) from error
+
+
+def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Callable[[str], None]) -> None:
+    """Refuse to go on with other classes or another number of pictures; say where files have changed.
+
+    Args:
+        state: of the checkpoint.
+        dataset: what would be trained on.
+        folder: of the run.
+        say: told of changes that a run may go on with.
+
+    Raises:
+        DataChangedError: the run cannot go on with this data; it names the setting with which another can.
+    """
+    anew = (
+        "To train on with its weights, start a new run from it: the same command with "
+        f"-o NEW_FOLDER --run.start_from {shlex.quote(str(folder))}"
+    )
+    then, now = list(state.get("classes", dataset.label_space.names)), list(dataset.label_space.names)
+    if then != now:
+        if len(then) != len(now):
+            changed = f"the run has {len(then)} classes, the data has {len(now)} now"
+        else:
+            i = next(i for i in range(len(now)) if then[i] != now[i])
+            changed = f"class {i} of {len(now)} was {then[i]!r}, and is {now[i]!r} now"
+        if len(then) != len(now) or set(then) & {b for a, b in zip(then, now) if a != b}:
+            raise DataChangedError(f"The classes of {folder} have changed: {changed}. {anew}.")
+        say(f"Classes were renamed since the last checkpoint: {changed}.")
+    samples = state["sampler"]["num_samples"]
+    if samples != len(dataset):
+        raise DataChangedError(
+            f"The data set has {len(dataset)} pictures now; the run in {folder} began with {samples}, and "
+            f"its order cannot be continued. {anew}."
+        )
+    if state.get("data", fingerprint(dataset)) != fingerprint(dataset):
+        say("Photographs or label maps have changed since the last checkpoint; the run goes on with them.")
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Digits that change with the files of a data set, wherever it lies."""
+    digest = hashlib.sha256()
+    for i, key in enumerate(dataset.keys):
+        for path in dataset.sources(i):
+            facts = path.stat()
+            digest.update(f"{key}|{facts.st_size}|{facts.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]
 
 
 def demand_one_start(images_seen: int, networks: Networks) -> None:
@@ -125,8 +199,8 @@ def demand_one_start(images_seen: int, networks: Networks) -> None:
     if len(set(begins)) > 1:
         seen = ", ".join(str(pictures) for pictures, _ in begins)
         raise SemsynthError(
-            f"the processes begin with different weights (after {seen} pictures): every machine needs the "
-            "same run folder and the same run.start_from; share the folder, or copy it to each"
+            f"The processes begin with different weights (after {seen} pictures): every machine needs the "
+            "same run folder and the same run.start_from; share the folder, or copy it to each."
         )
 
 

@@ -14,6 +14,8 @@ from semsynth.data.loader import in_order
 from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
+from semsynth.files.writing import write_atomically
+from semsynth.imagefile import png_bytes
 from semsynth.training.data import open_dataset
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import DataSettings
@@ -97,6 +99,4 @@ def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.
     pictures = [((row.clamp(-1, 1) + 1) * 127.5).round().byte().cpu() for row in (batch.images, *rows)]
     grid = torch.cat([torch.cat(list(row), 2) for row in (colours, *pictures)], 1)  # (3,rows*H,B*W)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    Image.fromarray(grid.permute(1, 2, 0).numpy()).save(temporary, "PNG")
-    temporary.replace(path)
+    write_atomically(path, png_bytes(Image.fromarray(grid.permute(1, 2, 0).numpy())))

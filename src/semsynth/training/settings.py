@@ -5,10 +5,21 @@ import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-# Beside its type, a setting's annotation holds the words that are allowed, or the least number that is.
-Positive = Annotated[int, 1]
-Natural = Annotated[int, 0]
-NonNegative = Annotated[float, 0.0]
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be."""
+
+    least: float
+    most: float
+
+
+# Beside its type, a setting's annotation holds the words or the numbers that are allowed.
+Positive = Annotated[int, Range(1, 2**53)]
+Natural = Annotated[int, Range(0, 2**53)]
+NonNegative = Annotated[float, Range(0.0, float("inf"))]
+Side = Annotated[int, Range(1, 8192)]
+"""Of a picture, in pixels. A batch of larger ones fits into no memory."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,8 @@ class DataSettings:
     split: str = "train"
     label_set: str = ""
     preprocess: str = "resize_and_crop"
-    load_size: Positive = 286
-    crop_size: Positive = 256
+    load_size: Side = 286
+    crop_size: Side = 256
     aspect_ratio: float = 1.0
     flip: bool = True
     cache: bool = True
@@ -146,8 +157,8 @@ class Stage:
     """
 
     images: Positive
-    load_size: Positive
-    crop_size: Positive
+    load_size: Side
+    crop_size: Side
     batch_size: Positive
     outer_only: bool = False
 
@@ -185,7 +196,7 @@ class RunSettings:
     precision: Annotated[str, ("auto", "float32", "bfloat16")] = "auto"
     ema_images: Natural = 0
     ema_rampup: NonNegative = 0.05
-    seed: int = 0
+    seed: Natural = 0
     workers: Natural = 2
     log_images: Positive = 500
     sample_images: Positive = 10_000
@@ -228,6 +239,15 @@ class Recipe:
         if self.stages:
             return self.stages
         return (Stage(self.run.images, self.data.load_size, self.data.crop_size, self.run.batch_size),)
+
+    def stage_at(self, images_seen: int) -> Stage:
+        """The stage of the last of so many pictures."""
+        end = 0
+        for stage in self.schedule():
+            end += stage.images
+            if images_seen <= end:
+                break
+        return stage
 
     def total_images(self) -> int:
         """Length of the whole run."""

@@ -1,23 +1,34 @@
 """Beginning a run with the weights of another."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from semsynth import hub
 from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace
+from semsynth.models.base import GeneratorModule
 from semsynth.training.objectives.base import Networks
+from semsynth.training.planes import FAMILIES, ClassMatch, Take, carry_over
 from semsynth.training.state import load_newest
 
+_LONGEST = 200
+"""Characters of torch's list of tensors that do not fit."""
 
-def start_from(networks: Networks, source: Path) -> tuple[str, tuple[str, ...] | None]:
+
+def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str, tuple[str, ...] | None]:
     """Load weights into fresh networks; optimisers and counters begin anew.
 
     Args:
         networks: changed in place.
         source: a run folder, whose newest checkpoint gives all networks; or a model folder, whose
             discriminator is taken where one was kept. It may be of pictures half the size, where the
-            generator can grow from those.
+            generator can grow from those; or of another label set, where weights of single classes can be
+            told apart: those of classes that are called alike are kept, the others begin fresh.
+        space: the label set of the data.
 
     Returns:
         a sentence that says what was loaded, and the networks that the weights were trained against; None
@@ -28,16 +39,30 @@ def start_from(networks: Networks, source: Path) -> tuple[str, tuple[str, ...] |
     """
     state = None
     if (source / "checkpoints").is_dir():
-        state = load_newest(source / "checkpoints", warn=lambda _: None)
+        state = load_newest(source / "checkpoints", warn=lambda _: None, needs=("networks",))
         if state is None:
-            raise SemsynthError(f"{source} has no checkpoint to start from")
-    # A run's model folder holds the averaged networks, and what it takes to build them.
+            raise SemsynthError(f"{source} has no checkpoint to start from.")
+    # A run's model folder says what it takes to build its networks.
     model = hub.load_model(source / "model" if state is not None else source)
-    loaded = ["generator"]
-    with fitting("generator", source):
-        networks.generator.start_from(model.generator)
+    match = ClassMatch(tuple(model.label_space.names), tuple(space.names))
+    if not match.same and hub.generator_name(networks.generator) not in FAMILIES:
+        raise SemsynthError(
+            f"The model in {source} draws {len(match.before)} classes, the data has {len(match.now)}, and "
+            "they are not the same; in a network of this family the weights of single classes cannot be told "
+            "apart, so it can only start from a model of the same classes."
+        )
+    loaded, advice = ["generator"], _advice(networks, model)
+    with fitting("generator", source, advice):
+        if state is not None:  # which is newer than the folder, where a run was killed between the two
+            model.generator.load_state_dict(_weights(state, "generator"))
+        if match.same:
+            networks.generator.start_from(model.generator)
+        else:
+            carry_over(networks.generator, model.generator.state_dict(), match, _take(networks.generator))
     if networks.style_encoder is not None and model.style_encoder is not None:
-        with fitting("style encoder", source):
+        with fitting("style encoder", source, advice):
+            if state is not None:
+                model.style_encoder.load_state_dict(_weights(state, "style_encoder"))
             networks.style_encoder.start_from(model.style_encoder)
         loaded.append("style encoder")
     weights = None
@@ -47,18 +72,54 @@ def start_from(networks: Networks, source: Path) -> tuple[str, tuple[str, ...] |
         weights = hub.load_discriminator(source).state_dict()
     if networks.discriminator is not None and weights is not None:
         with fitting("discriminator", source):
-            take = getattr(networks.discriminator, "start_from", networks.discriminator.load_state_dict)
-            take(weights)
+            _start_discriminator(networks.discriminator, weights, match)
         loaded.append("discriminator")
-    return f"started from {source}: {', '.join(loaded)}", model.optimised_with
+    more = "" if match.same else f"; {match}"
+    return f"Started from {source}: {', '.join(loaded)}{more}.", model.optimised_with
+
+
+def _weights(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The averaged weights of a checkpoint's network, or the last ones."""
+    weights: Mapping[str, Any] = (state.get("averaged") or state["networks"])[name]
+    return weights
+
+
+def _take(generator: GeneratorModule) -> Take:
+    """How a generator loads a state; positions that it lacks stay as they are, as in `start_from`."""
+    fresh = {name: value for name, value in generator.state_dict().items() if "position" in name}
+    return lambda state: generator.load_state_dict(fresh | dict(state))
+
+
+def _start_discriminator(network: nn.Module, weights: Mapping[str, Any], match: ClassMatch) -> None:
+    take = getattr(network, "start_from", network.load_state_dict)
+    if match.same:
+        take(weights)
+    else:
+        carry_over(network, weights, match, take)
 
 
 @contextlib.contextmanager
-def fitting(name: str, source: Path) -> Iterator[None]:
-    """Say of weights of other shapes whose they are and where they came from."""
+def fitting(name: str, source: Path, advice: str = "") -> Iterator[None]:
+    """Say of weights of other shapes whose they are and where they came from, and what to do."""
     try:
         yield
     except (RuntimeError, SemsynthError) as error:
         lines = str(error).splitlines()
-        first = lines[min(1, len(lines) - 1)].strip()
-        raise SemsynthError(f"the {name} in {source} does not fit the recipe: {first}") from error
+        first = lines[min(1, len(lines) - 1)].strip().rstrip(".")
+        if len(first) > _LONGEST:
+            first = f"{first[:_LONGEST]} ..."
+        raise SemsynthError(f"The {name} in {source} does not fit the recipe: {first}.{advice}") from error
+
+
+def _advice(networks: Networks, model: hub.Model) -> str:
+    """The flags that give fresh networks the settings of a model, as a further sentence."""
+    flags = []
+    for section in ("generator", "style_encoder"):
+        ours, theirs = getattr(networks, section), getattr(model, section)
+        if ours is not None and theirs is not None:
+            unlike = {
+                key: value for key, value in theirs.config.items() if ours.config.get(key, value) != value
+            }
+            unlike.pop("num_classes", None)
+            flags += [f"--{section}.{key} {_toml(value)}" for key, value in unlike.items()]
+    return f" The model was made with {' '.join(flags)}." if flags else ""

@@ -5,32 +5,32 @@ complete or not there: it is written under another name, flushed to the disk, ha
 """
 
 import contextlib
-import hashlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semsynth.errors import SemsynthError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from semsynth.files.tensors import file_sha256
+from semsynth.files.writing import flush_folder, temporary_name
 
 _DIGITS = 16
+_NAME = re.compile(rf"(\d{{10,}})-([0-9a-f]{{{_DIGITS}}})\.pt")
 _FULL = 2**20  # bytes left, where a write failed
+DAMAGED = ".damaged"
+"""Added to the names of files that were passed over; they are no longer counted among the checkpoints."""
 
 
 def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep: int) -> Path:
-    """Write a checkpoint and delete the oldest beyond `keep`.
+    """Write a checkpoint and delete the oldest beyond `keep`, but never the one just written.
 
     Args:
         folder: where checkpoints lie; made if missing.
-        images_seen: training pictures so far.
+        images_seen: training pictures so far; also what `state["images_seen"]` says.
         state: tensors, numbers, text and containers of them.
         keep: how many checkpoints stay, at least 1.
 
@@ -40,7 +40,7 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep:
     Raises:
         SemsynthError: the disk is full or not writable; earlier checkpoints stay as they were.
     """
-    temporary = folder / f".writing-{os.getpid()}.tmp"
+    temporary = temporary_name(folder / "checkpoint")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -49,67 +49,30 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep:
             os.fsync(file.fileno())
         path = folder / f"{images_seen:010d}-{_digest(temporary)}.pt"
         temporary.replace(path)
-        _flush_folder(folder)
-        for old in _newest_first(folder)[max(keep, 1) :]:
+        flush_folder(folder)
+        others = [old for old in _newest_first(folder) if old != path]
+        for old in (*others[max(keep, 1) - 1 :], *folder.glob(f"*{DAMAGED}")):
             old.unlink()
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        why = _reason(folder, error)
+        raise SemsynthError(
+            f"A checkpoint cannot be written into {folder}: {_reason(folder, error)}; earlier checkpoints "
+            "are intact. Make room or choose another folder, then start the same command again to go on."
+        ) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise SemsynthError(
-            f"cannot write a checkpoint into {folder}: {why}; earlier checkpoints are intact. "
-            "Make room or choose another folder, then start the same command again to go on"
-        ) from error
     return path
 
 
-def _reason(folder: Path, error: Exception) -> str:
-    """Why a write failed, in words; torch says nothing of a full disk."""
-    with contextlib.suppress(OSError):
-        if shutil.disk_usage(folder).free < _FULL:
-            return "the disk is full"
-    return str(error)
-
-
-@contextlib.contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Let no other process train in a run folder meanwhile; delete what a killed one left half-written.
-
-    The folder is free again when the process ends, however it ends. One that nothing was written to goes.
-
-    Args:
-        folder: of the run; made if missing.
-
-    Raises:
-        SemsynthError: another process trains there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / ".lock"
-    with lock.open("ab") as held:
-        if fcntl is not None:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise SemsynthError(
-                    f"another process trains in {folder}; wait for it, or choose another folder (-o FOLDER)"
-                ) from error
-        for leftover in (folder / "checkpoints").glob(".writing-*.tmp"):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
-        try:
-            yield
-        finally:
-            if list(folder.iterdir()) == [lock]:
-                lock.unlink()
-                folder.rmdir()
-
-
-def load_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
-    """Read the newest checkpoint whose content matches its name.
+def load_newest(
+    folder: Path, warn: Callable[[str], None], needs: Iterable[str] = ()
+) -> dict[str, Any] | None:
+    """Read the newest checkpoint whose content matches its name. Nothing is changed on the disk.
 
     Args:
         folder: where checkpoints lie.
         warn: told, in a sentence, of every file that had to be passed over.
+        needs: entries it must have beside "images_seen".
 
     Returns:
         the saved state, or None where there is no checkpoint.
@@ -119,29 +82,77 @@ def load_newest(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | N
     """
     paths = _newest_first(folder)
     for path in paths:
-        if _digest(path) == path.stem.partition("-")[2]:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return state
-        warn(f"{path} is damaged: its content does not match the checksum in its name; trying the one before")
+        found = _read(path, needs)
+        if not isinstance(found, str):
+            return found
+        warn(f"{path} is damaged: {found}; the one before it is tried.")
     if paths:
-        raise SemsynthError(f"none of the {len(paths)} checkpoints in {folder} can be read; all are damaged")
+        raise SemsynthError(
+            f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged. Choose another "
+            "folder to begin anew."
+        )
     return None
 
 
+def set_aside_damaged(folder: Path, images_seen: int, say: Callable[[str], None]) -> None:
+    """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
+
+    They are deleted once a good checkpoint has been written after them.
+
+    Args:
+        folder: where checkpoints lie.
+        images_seen: of the checkpoint that was loaded.
+        say: told what was renamed.
+    """
+    for path in _newest_first(folder):
+        seen = _pictures(path)
+        if seen > images_seen or (seen == images_seen and _digest(path) != _promised(path)):
+            path.replace(path.with_name(path.name + DAMAGED))
+            say(f"{path} was renamed to {path.name}{DAMAGED}.")
+
+
+def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
+    """A checkpoint's state, or what is wrong with it."""
+    try:
+        if _digest(path) != _promised(path):
+            return "its content does not match the checksum in its name"
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except SemsynthError:  # it may not be read, or is no file
+        raise
+    except MemoryError:
+        raise SemsynthError(f"{path} does not fit into memory.") from None
+    except Exception as error:  # unpicklers raise whatever they trip over
+        if "allocate memory" in str(error):
+            raise SemsynthError(f"{path} does not fit into memory.") from None
+        return f"it cannot be read ({type(error).__name__})"
+    if not isinstance(state, dict) or state.get("images_seen") != _pictures(path):
+        return "it is no checkpoint, or was renamed: what it holds is of another number of pictures"
+    if missing := [name for name in needs if name not in state]:
+        return f"it lacks {', '.join(missing)}"
+    return state
+
+
+def _reason(folder: Path, error: Exception) -> str:
+    """Why a write failed, in words; torch says nothing of a full disk."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(folder).free < _FULL:
+            return "the disk is full"
+    return str(error).partition("\n")[0].rstrip(".")
+
+
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*-*.pt"), reverse=True)
+    paths = [path for path in folder.glob("*-*.pt") if _NAME.fullmatch(path.name)]
+    return sorted(paths, key=lambda path: (_pictures(path), path.name), reverse=True)
+
+
+def _pictures(path: Path) -> int:
+    """The pictures seen, as the name says."""
+    return int(path.name.partition("-")[0])
+
+
+def _promised(path: Path) -> str:
+    return path.stem.partition("-")[2]
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    return file_sha256(path)[:_DIGITS]

@@ -11,6 +11,26 @@ from semsynth.training.objective import Losses, Networks, Step
 from semsynth.training.settings import Recipe
 
 
+def check_batches(recipe: Recipe, samples: int, world: int) -> None:
+    """Refuse batches that a data set or the processes cannot fill.
+
+    Raises:
+        SemsynthError: it names the flag to change.
+    """
+    for stage in recipe.schedule():
+        flag = "batch_size of the stage" if recipe.stages else "--run.batch_size"
+        if samples < stage.batch_size:
+            raise SemsynthError(
+                f"The data set has {samples} pictures, fewer than one batch of {stage.batch_size}; choose a "
+                f"{flag} of at most {samples}."
+            )
+        if stage.batch_size % (world * recipe.run.accumulate):
+            raise SemsynthError(
+                f"A batch of {stage.batch_size} does not divide into {world} processes with "
+                f"{recipe.run.accumulate} parts each; choose another {flag} or --run.accumulate."
+            )
+
+
 def sides_of(networks: Networks) -> dict[str, nn.ModuleList]:
     """What each optimiser steps: generator and style encoder together; the discriminator."""
     makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
@@ -47,7 +67,10 @@ def seed_of(seed: int, images_seen: int) -> int:
 def split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int) -> list[Step]:
     """Cut this process's batch into `parts` for gradient accumulation."""
     if len(batch) % parts:
-        raise SemsynthError(f"a batch of {len(batch)} does not divide into run.accumulate = {parts} parts")
+        raise SemsynthError(
+            f"A batch of {len(batch)} does not divide into {parts} parts; choose another --run.accumulate or "
+            "--run.batch_size."
+        )
     size = len(batch) // parts
     steps = []
     for start in range(0, len(batch), size):
@@ -65,8 +88,9 @@ def backward(losses: Losses, parts: int, images_seen: int) -> None:
     if not torch.isfinite(total):
         values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
         raise SemsynthError(
-            f"the loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
-            "is intact. Lower the learning rates, or take precision float32, and start the same command again"
+            f"The loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
+            "is intact. Lower the learning rates, or take precision float32, and start the same command "
+            "again."
         )
     (total / parts).backward()
 
