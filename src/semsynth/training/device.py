@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 import torch
 
@@ -24,14 +25,21 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """float32 or bfloat16; "auto" is bfloat16 where the device multiplies it faster."""
-    if name == "auto":
-        return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
-    allowed = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+def choose_precision(
+    name: str, device: torch.device, say: Callable[[str], None] = lambda sentence: None
+) -> torch.dtype:
+    """What to compute in: bfloat16 where that or "auto" is asked for and the device has its arithmetic.
+
+    Elsewhere it would be computed in pieces, many times slower than float32, which is taken instead and said.
+    """
+    allowed = ("auto", "float32", "bfloat16")
     if name not in allowed:
-        raise ValueError(f"precision {name!r} is not known; allowed are auto, {', '.join(allowed)}")
-    return allowed[name]
+        raise ValueError(f"precision {name!r} is not known; allowed are {', '.join(allowed)}")
+    if name != "float32" and multiplies_bfloat16(device):
+        return torch.bfloat16
+    if name == "bfloat16":
+        say("computing in float32: this device has no bfloat16 arithmetic")
+    return torch.float32
 
 
 def keep_heap() -> None:

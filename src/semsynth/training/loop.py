@@ -78,7 +78,7 @@ def _train(
     # Where to compute.
     main = rank == 0
     target = choose_device(device)
-    precision = choose_precision(recipe.run.precision, target)
+    precision = choose_precision(recipe.run.precision, target, say)
     keep_heap()
 
     # What to learn from, and where an earlier run stopped.
