@@ -11,7 +11,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def choose_precision(asked: Precision, device: torch.device) -> Literal["float32", "bfloat16"]:
-    """Settle "auto": bfloat16 where the device multiplies it by itself, which is several times as fast.
+    """Settle "auto": bfloat16 where the device has its arithmetic, which is several times as fast.
+
+    Any precision draws on any device: `engine_for` computes bfloat16 in float32 where it must.
 
     Raises:
         SemsynthError: there is no such precision.
