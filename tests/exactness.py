@@ -18,6 +18,16 @@ ULPS = 64
 """Where the plain result is nearer than rounding is on the average: 64 roundings of the largest value."""
 
 
+GRADIENT = 1e-3
+"""Of a gradient behind ReLUs or an L1 distance, relative, in the L2 norm. Where a value lies within rounding
+of a kink, the gradient takes the slope of either side, and a few of its entries jump."""
+
+
+def relative_norm(found: Tensor, expected: Tensor) -> float:
+    """The L2 norm of the difference, relative to that of what is expected."""
+    return float((found.double() - expected.double()).norm() / expected.double().norm())
+
+
 def error(found: Tensor, exact: Tensor) -> float:
     """Largest difference from a float64 result; infinite where something is no number."""
     assert found.shape == exact.shape, f"{tuple(found.shape)}, not {tuple(exact.shape)}"
