@@ -1,8 +1,12 @@
 # Everything here works on a fresh clone: .venv is made when it is missing, and brought up to date when
 # pyproject.toml or a native kernel has changed. Use another Python with `make PYTHON=python3.12 ...`, and give
 # pip further arguments with PIP_ARGS, such as an index of CPU-only wheels.
+# `make test CPU=portable` (or avx2, avx512, avx512_bf16, amx) computes as a lesser processor would, and
+# `make test TESTS=tests/ops` runs a part.
 PYTHON ?= python3
 PIP_ARGS ?=
+CPU ?=
+TESTS ?=
 
 BIN := .venv/bin
 SOURCES := pyproject.toml hatch_build.py $(wildcard src/semsynth/_native/*.cpp src/semsynth/_native/*.h)
@@ -12,7 +16,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PI
 
 help:
 	@echo "make demo     paint the example label maps; the sheet is demo/output/sheet.png"
-	@echo "make test     run all tests"
+	@echo "make test     run all tests; with CPU=portable, avx2, ... as on such a processor"
 	@echo "make lint     style, types and import rules"
 	@echo "make format   mend the style"
 	@echo "make examples draw the example label maps again"
@@ -31,8 +35,10 @@ SHEET_MAPS := $(wildcard $(foreach n,01 02 04 05 06 07 08 10,src/semsynth/pretra
 sheet: .venv/.installed
 	$(BIN)/semsynth demo $(SHEET_MAPS) --output demo/output --tile 160 --sheet docs/images/sheet.jpg
 
+test: export SEMSYNTH_CPU := $(or $(CPU),$(SEMSYNTH_CPU))
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -q
+	@$(BIN)/python -m semsynth info >/dev/null
+	$(BIN)/python -m pytest -q $(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

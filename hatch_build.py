@@ -24,8 +24,9 @@ SOURCES = Path(__file__).parent / "src" / "semsynth" / "_native"
 LIBRARY = SOURCES / "libsemsynth.so"
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
-AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16"
-MATRIX_UNIT = f"{AVX512} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
+AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
+BFLOAT16 = f"{AVX512} -mavx512bf16"
+MATRIX_UNIT = f"{BFLOAT16} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
 # Each row builds kernels.cpp once more; library.cpp chooses at run time.
 PORTABLE = {"portable": ""}
 X86 = {
@@ -33,6 +34,8 @@ X86 = {
     "avx2": "-mavx2 -mfma",
     "avx512": f"{AVX512} -mprefer-vector-width=512",
 }
+NEWER = {"avx512_bf16": f"{BFLOAT16} -mprefer-vector-width=512"}
+"""Where the compiler knows them."""
 
 
 def compiler() -> list[str] | None:
@@ -65,7 +68,11 @@ def compile_library(target: Path = LIBRARY) -> None:
                 check=True,
             )
 
-        for name, flags in (X86 if x86 else PORTABLE).items():
+        sets = X86 if x86 else PORTABLE
+        if x86 and _compiles(command, BFLOAT16.split()):
+            sets = {**sets, **NEWER}
+            macros.append("-DSEMSYNTH_AVX512_BF16")
+        for name, flags in sets.items():
             build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
         build("patches.cpp", "patches")
         if x86 and sys.platform == "linux" and _compiles(command, MATRIX_UNIT.split()):

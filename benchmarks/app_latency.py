@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from semsynth import processor
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from tests.app.conftest import FLAGS, Served, chromium, free_port, settle  # noqa: E402
@@ -71,6 +73,7 @@ def main() -> int:
     waits = np.array(found["waits"])
     rate = found["pictures"] / found["drawing"] * 1000
     median, late = np.percentile(waits, (50, 95))
+    print(f"processor: {processor.level()}")
     print(
         f"pointer-up to picture: median {median:.0f} ms, 95th percentile {late:.0f} ms ({len(waits)} strokes)"
     )

@@ -20,6 +20,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 
 import app_abuse
+from semsynth import processor
 from semsynth.app.look import SeedLook, Settings
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
 
@@ -133,7 +134,7 @@ def main() -> int:
 
 def judge_load(args: argparse.Namespace, served: Served) -> list[str]:
     """Let clients paint; gives what was wrong."""
-    print(f"{args.clients} clients, {args.seconds:.0f} s", flush=True)
+    print(f"processor: {processor.level()}; {args.clients} clients, {args.seconds:.0f} s", flush=True)
     painted, sizes = asyncio.run(load(served, args.clients, args.seconds, args.side))
     print(f"  {dict(painted)}\n  memory in MB: {' '.join(f'{size:.0f}' for size in sizes)}", flush=True)
     wrong = [name for name in painted if name == "error" or name.startswith("failed")]

@@ -8,12 +8,15 @@ median of the rounds counts, then the mean over maps. A dense network takes as l
 times it on one.
 
     float32, bfloat16       our engine, a new label map every time: nothing is kept
-    bfloat16_restyle        the same map in another style (the variant whose stem is a style)
-    bfloat16_fallback       public PyTorch operations only, as without the native kernels
+    ..._restyle             the same map in another style (the variant whose stem is a style)
+    ..._fallback            public PyTorch operations only, as without the native kernels
     stroke4                 a round stroke of radius 4 pixels at a random place, drawn exactly
     compile_bf16            rival: the dense network under torch.compile, bfloat16, channels last, frozen
     openvino_bf16           rival: the dense network in OpenVINO, where it is installed
-    landscape               our engine, bfloat16, with the landscape recipe's smaller network
+    landscape               our engine with the landscape recipe's smaller network
+
+The last and the strokes are in bfloat16 where this processor has its arithmetic, else in float32. Elsewhere,
+cases in bfloat16 are not measured. SEMSYNTH_CPU=avx2 measures as on a lesser processor.
 """
 
 import argparse
@@ -38,8 +41,12 @@ from inference_cases import (
     restyled,
 )
 from inference_networks import NETWORKS, LabelMap, landscape, network, read_maps
+from semsynth import processor
+from semsynth.device import choose_precision
+from semsynth.hub import PRETRAINED
 from semsynth.ops import native
 
+EXAMPLES = PRETRAINED / "landscape" / "examples"
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -47,16 +54,17 @@ def build(names: list[str], name: str, maps: list[LabelMap]) -> dict[str, Case]:
     """The cases asked for that can be run here."""
     generator = network(name, maps)
     cases: dict[str, Case] = {"baseline": OneMapARound(dense(generator), maps)}
-    for precision in ("float32", "bfloat16"):
+    for precision in PRECISIONS:
         if precision in names:
             found = engine(generator, precision)
             cases[precision] = Case(lambda here, found=found: from_scratch(found, here), maps)  # type: ignore[misc]
-    if "bfloat16_restyle" in names:
-        cases["bfloat16_restyle"] = restyled(name, maps)
-    if "bfloat16_fallback" in names:
-        cases["bfloat16_fallback"] = Case(fallback(generator), maps)
+        if f"{precision}_restyle" in names:
+            cases[f"{precision}_restyle"] = restyled(name, maps, precision)
+        if f"{precision}_fallback" in names:
+            cases[f"{precision}_fallback"] = Case(fallback(generator, precision), maps)
+    best = choose_precision("auto", torch.device("cpu"))
     if "stroke4" in names:
-        cases["stroke4"] = Strokes(generator, maps)
+        cases["stroke4"] = Strokes(generator, maps, best)
     if "compile_bf16" in names:
         cases["compile_bf16"] = OneMapARound(compiled(generator), maps)
     rival = openvino(generator, maps[0]) if "openvino_bf16" in names else None
@@ -64,10 +72,18 @@ def build(names: list[str], name: str, maps: list[LabelMap]) -> dict[str, Case]:
         cases["openvino_bf16"] = OneMapARound(rival, maps)
     if "landscape" in names:
         small, examples = landscape()
-        found = engine(small, "bfloat16")
+        found = engine(small, best)
         style = torch.randn(1, small.style_dim or 1, generator=torch.Generator().manual_seed(0))
         cases["landscape"] = Case(lambda here: from_scratch(found, here, style), examples)
     return cases
+
+
+def choose_maps(folder: Path, name: str) -> tuple[list[LabelMap], str]:
+    """The maps of a folder; those that come with the package where it has none."""
+    maps = read_maps(folder, name)
+    if maps:
+        return maps, str(folder)
+    return read_maps(EXAMPLES, name), "the example maps of the package"
 
 
 def compare(cases: dict[str, Case]) -> dict[str, float]:
@@ -109,10 +125,9 @@ def measure(cases: dict[str, Case], rounds: int) -> dict[str, Any]:
     return report | {"baseline_ms": baseline}
 
 
-ALL = [
-    "float32", "bfloat16", "bfloat16_restyle", "bfloat16_fallback", "stroke4", "compile_bf16",
-    "openvino_bf16", "landscape",
-]  # fmt: skip
+PRECISIONS = ("float32", "bfloat16")
+BFLOAT16 = ["bfloat16", "bfloat16_restyle", "bfloat16_fallback", "compile_bf16", "openvino_bf16"]
+ALL = ["float32", "float32_restyle", "float32_fallback", *BFLOAT16, "stroke4", "landscape"]
 
 
 def main() -> None:
@@ -126,18 +141,29 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    maps = read_maps(args.labels or DATA / NETWORKS[args.network].sample, args.network)[: args.maps]
-    if not maps:
-        parser.error(f"{args.labels or DATA} holds no label maps (PNG); give a folder with --labels")
-    cases = build(args.case or ALL, args.network, maps)
-    report = measure(cases, args.rounds) | compare(cases)
-    report |= {"maps": len(maps), "kernels": native.describe(), "torch": torch.__version__}
+    maps, source = choose_maps(args.labels or DATA / NETWORKS[args.network].sample, args.network)
+    names = args.case or ALL
+    missing = [name for name in names if name in BFLOAT16 and not processor.has_bfloat16()]
+    cases = build([name for name in names if name not in missing], args.network, maps[: args.maps])
+    report = {"cpu": processor.level(), "kernels": native.describe(), "torch": torch.__version__}
+    report |= {"maps": len(maps[: args.maps]), "maps_from": source, "threads": args.threads}
+    report |= measure(cases, args.rounds) | compare(cases)
+    report["not_on_this_processor"] = missing
     if args.json:
         print(json.dumps(report, indent=1))
-        return
+    else:
+        show(report)
+
+
+def show(report: dict[str, Any]) -> None:
+    """A table for people."""
+    print(f"processor: {report['cpu']}, {report['threads']} threads")
+    print(f"{report['maps']} maps of {report['maps_from']}")
     print(f"{'dense, float32':20} {report['baseline_ms']:8.1f} ms")
     for name, found in report["cases"].items():
         print(f"{name:20} {found['ms']:8.1f} ms {found['ratio']:6.1f} x")
+    for name in report["not_on_this_processor"]:
+        print(f"{name:20} not on this processor")
     for name in ("float32_max_abs_diff", "bfloat16_psnr"):
         if name in report:
             print(f"{name:20} {report[name]:8.3g}")

@@ -67,8 +67,8 @@ class Strokes(Case):
 
     RADIUS, STROKES = 4, 30
 
-    def __init__(self, generator: SpadeGenerator, maps: list[LabelMap]) -> None:
-        self.engine = IncrementalEngine(engine(generator, "bfloat16"))
+    def __init__(self, generator: SpadeGenerator, maps: list[LabelMap], precision: str) -> None:
+        self.engine = IncrementalEngine(engine(generator, precision))
         self.random = torch.Generator().manual_seed(0)
         super().__init__(lambda here: self.engine(here.labels, instances=here.instances), maps)
 
@@ -129,9 +129,9 @@ def public_operations() -> Iterator[None]:
         yield
 
 
-def fallback(generator: SpadeGenerator) -> Draw:
+def fallback(generator: SpadeGenerator, precision: str) -> Draw:
     with public_operations():
-        found = engine(generator, "bfloat16")
+        found = engine(generator, precision)
 
     def run(here: LabelMap) -> Tensor:
         with public_operations():
@@ -140,9 +140,9 @@ def fallback(generator: SpadeGenerator) -> Draw:
     return run
 
 
-def restyled(name: str, maps: list[LabelMap]) -> Case:
+def restyled(name: str, maps: list[LabelMap], precision: str) -> Case:
     """The style changes, the map stays: its tables are kept."""
-    found = engine(network(name, maps, style=True), "bfloat16")
+    found = engine(network(name, maps, style=True), precision)
     styles = torch.Generator().manual_seed(0)
 
     def run(here: LabelMap) -> Tensor:

@@ -22,6 +22,7 @@ from inference import DATA
 from inference_cases import Draw, dense, engine, from_scratch
 from inference_networks import NETWORKS, LabelMap, network, read_maps
 from published import draw, label_planes
+from semsynth import processor
 from semsynth.models.spade import SpadeGenerator
 
 SIZES = [256, 384, 512, 768, 1024]
@@ -42,12 +43,13 @@ def dense_bfloat16(generator: SpadeGenerator) -> Draw:
 
 
 def variants(generator: SpadeGenerator) -> dict[str, Draw]:
-    """Both networks in both precisions."""
-    found: dict[str, Draw] = {
-        "dense float32": dense(generator),
-        "dense bfloat16": dense_bfloat16(generator),
-    }
-    for precision in ("float32", "bfloat16"):
+    """Both networks in both precisions; in float32 alone where there is no bfloat16 arithmetic."""
+    found: dict[str, Draw] = {"dense float32": dense(generator)}
+    precisions = ["float32"]
+    if processor.has_bfloat16():
+        found["dense bfloat16"] = dense_bfloat16(generator)
+        precisions.append("bfloat16")
+    for precision in precisions:
         ours = engine(generator, precision)
         found[f"engine {precision}"] = lambda here, ours=ours: from_scratch(ours, here)  # type: ignore[misc]
     return found
@@ -126,6 +128,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    print(json.dumps({"cpu": processor.level(), "threads": args.threads}))
     points = measure(args.curve)
     if args.figure:
         plot(args.curve, points, args.figure)

@@ -21,6 +21,7 @@ import published
 from inference import DATA
 from inference_cases import dense, engine, from_scratch
 from inference_networks import NETWORKS, LabelMap, network, read_maps
+from semsynth import processor
 from semsynth.inference.engine import SpadeEngine
 from semsynth.ops.pyramid import LabelLevel
 
@@ -163,6 +164,8 @@ def main() -> None:
     here, generator = maps[1], network("coco-stuff", maps)
     plain = dense(generator)
     engines = {name: engine(generator, name.split()[1]) for name in PARTS if name.startswith("engine")}
+    if not processor.has_bfloat16():
+        del engines["engine bfloat16"]
     runs: dict[str, Callable[[], Times]] = {"dense float32": lambda: profile_dense(plain, here)}
     runs |= {name: lambda found=found: profile_engine(found, here) for name, found in engines.items()}  # type: ignore[misc]
     rounds: dict[str, list[Times]] = {name: [] for name in runs}
@@ -175,6 +178,9 @@ def main() -> None:
                 rounds[name].append(times)
                 wholes[name].append((time.perf_counter() - began) * 1000)
     found = {name: median(times) for name, times in rounds.items()}
+    print(f"processor: {processor.level()}, {args.threads} threads")
+    if "engine bfloat16" not in engines:
+        print("engine bfloat16: not on this processor")
     print("\n".join(f"{part}: {meaning}" for part, meaning in MEANING.items()))
     show(found, {name: statistics.median(times) for name, times in wholes.items()})
     if args.figure:

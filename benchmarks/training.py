@@ -15,7 +15,6 @@ random blobs.
 import argparse
 import json
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,12 +29,14 @@ from PIL import Image
 from torch.nn import functional as F
 
 from published import draw, judge, label_planes
+from semsynth import processor
 from semsynth.data.sample import Batch
-from semsynth.device import DTYPES, choose_precision, keep_heap
+from semsynth.device import keep_heap, training_dtype
 from semsynth.ops import native
 from semsynth.training.objective import Networks, Step, build_networks, build_objective
 from semsynth.training.settings import ObjectiveSettings, Recipe
 
+PRECISION = training_dtype("auto", torch.device("cpu"))
 SIZE, BATCH = 128, 16
 # Channels of the label map, classes, with instances, where real maps lie.
 CASES: dict[str, dict[str, Any]] = {
@@ -111,7 +112,6 @@ def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], N
 def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
     """What `semsynth.training.loop` does between reading a batch and logging."""
     objective = build_objective(RECIPE)
-    precision = DTYPES[choose_precision("auto", torch.device("cpu"))]
     sides = {"generator": networks.generator, "discriminator": networks.discriminator}
     adams = {
         side: torch.optim.Adam(module.parameters(), 1e-4, (0.0, 0.9), fused=True)
@@ -128,7 +128,7 @@ def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
         for side, adam in adams.items():
             networks.discriminator.requires_grad_(side == "discriminator")  # type: ignore[union-attr]
             adam.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            with torch.autocast("cpu", PRECISION, enabled=torch.float32 != PRECISION):
                 losses = (
                     objective.generator_loss(work, networks)
                     if side == "generator"
@@ -163,15 +163,24 @@ def work(which: str, case: dict[str, Any], data: Path) -> None:
         print(json.dumps(taken | {"peak_mib": peak_memory(), "batch": source}), flush=True)
 
 
-def peak_memory() -> float:
-    """MiB this process has held at most. A process inherits `ru_maxrss` from the one that started it."""
+def peak_memory() -> float | None:
+    """MiB this process has held at most; None where the system does not tell.
+
+    Linux says it of the process itself; `ru_maxrss` is inherited from the process that started it.
+    """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        status = ""
     found = re.search(r"VmHWM:\s*(\d+) kB", status)
-    assert found is not None  # Linux always says it
-    return int(found[1]) / 1024
+    if found is not None:
+        return int(found[1]) / 1024
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def ask(loop: subprocess.Popen[str]) -> dict[str, Any]:
@@ -230,12 +239,15 @@ def main() -> None:
         work(which, CASES[name], args.data)
         return
     cases: dict[str, Any] = {}
+    if not args.json:
+        print(f"processor: {processor.level()}, {args.threads} threads; ours in {PRECISION}")
     for name in args.case or CASES:
         cases[name] = measure(name, args.data, args.steps, args.threads)
         if not args.json:
             print(name, {k: round(v, 2) if isinstance(v, float) else v for k, v in cases[name].items()})
     if args.json:
-        report = {"cases": cases, "kernels": native.describe(), "torch": torch.__version__}
+        report = {"cpu": processor.level(), "precision": str(PRECISION).removeprefix("torch.")}
+        report |= {"kernels": native.describe(), "torch": torch.__version__, "cases": cases}
         print(json.dumps(report, indent=1))
 
 

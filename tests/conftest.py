@@ -5,7 +5,24 @@ from pathlib import Path
 import pytest
 import torch
 
+from semsynth import processor
+from semsynth.errors import SemsynthError
+
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+def pytest_configure() -> None:
+    """Refuse a level that this processor lacks."""
+    try:
+        processor.limit()
+    except SemsynthError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_header() -> str:
+    """What the tests compute with."""
+    limit = processor.limit()
+    return f"processor: {processor.level()}" + (f", limited by {processor.VARIABLE}={limit}" if limit else "")
 
 
 @pytest.fixture(scope="session", autouse=True)

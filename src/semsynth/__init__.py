@@ -7,6 +7,10 @@ Synthesizer.from_pretrained("landscape")("beach.png", seed=7).pictures()[0].save
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from semsynth import processor
+
+processor.prepare()  # before torch computes anything
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -58,6 +58,8 @@ def choose(name: str | torch.device = "auto") -> torch.device:
 def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bfloat16"]:
     """Settle "auto": bfloat16 where the device has native arithmetic for it, several times as fast.
 
+    Any precision draws on any device: `engine_for` computes bfloat16 in float32 where it must.
+
     Raises:
         SemsynthError: There is no such precision.
     """
@@ -66,6 +68,23 @@ def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bf
     if asked not in DTYPES:
         raise SemsynthError(f"The precision is {asked!r}; allowed are auto, {', '.join(DTYPES)}.")
     return "bfloat16" if asked == "bfloat16" else "float32"
+
+
+def training_dtype(
+    asked: str, device: torch.device, say: Callable[[str], None] = lambda sentence: None
+) -> torch.dtype:
+    """What to train in: bfloat16 where that or "auto" is asked for and the device has its arithmetic.
+
+    Elsewhere it would be computed in pieces, many times slower than float32, which is taken instead and said.
+
+    Raises:
+        SemsynthError: There is no such precision.
+    """
+    precision = DTYPES[choose_precision(asked, device)]
+    if precision == torch.bfloat16 and not multiplies_bfloat16(device):
+        say("Training in float32: this device has no bfloat16 arithmetic.")
+        return torch.float32
+    return precision
 
 
 @contextlib.contextmanager

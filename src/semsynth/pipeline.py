@@ -125,7 +125,8 @@ class Synthesizer:
         model: what a model folder holds. It is copied, and stays as it is.
         device: see `device.choose`: "auto" is CUDA where there is one, else MPS, else the CPU.
         precision: "float32" draws what the network was trained to, "bfloat16" nearly that in a fraction of
-            the time where the device multiplies it by itself; "auto" is bfloat16 there, else float32.
+            the time where the device has bfloat16 arithmetic; "auto" is bfloat16 there, else float32.
+            Where it has none, "bfloat16" computes in float32 with weights rounded to bfloat16.
         incremental: keep the latest picture's features too: for painting, where each map is the last one
             with a stroke more, and only what depends on the stroke is computed. Such a picture is the one
             drawn from nothing to rounding, not to the byte.

@@ -11,6 +11,7 @@ from semsynth.inference.engine import Precision, SpadeEngine, engine_for
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native, planes
+from tests.exactness import assert_as_exact
 from tests.ops.test_native import blobs
 
 CLASSES, STYLE = 6, 9
@@ -55,11 +56,12 @@ def test_float32_equals_the_dense_network(case: str) -> None:
     dense = copy.deepcopy(generator)
     dense.label_mode = "dense"
     with torch.no_grad():
-        expected = dense(labels, style=style)
+        plain = dense(labels, style=style)
+        exact = dense.double()(labels, style=None if style is None else style.double())
     engine = engine_for(generator)
     assert isinstance(engine, SpadeEngine)
     for _ in range(2):  # the second from kept tables
-        assert (engine(labels, style=style) - expected).abs().max() <= 2e-5
+        assert_as_exact(engine(labels, style=style), plain, exact)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

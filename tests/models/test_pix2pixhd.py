@@ -1,5 +1,7 @@
 """pix2pixHD and pix2pixHD++ against the published ones, and their properties."""
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from semsynth.models.pix2pixhd_features import InstanceEncoder, cluster, draw_fe
 from semsynth.models.pix2pixhd_published import import_published, import_published_encoder
 from semsynth.ops.blocks import fold_spectral_norm, stored_weight
 from semsynth.ops.pyramid import LabelPyramid
+from tests.exactness import assert_as_exact, error
 
 
 def _load(shared: Path, name: str) -> dict[str, Any]:
@@ -50,12 +53,14 @@ def test_published_generators(shared: Path, name: str, mode: str) -> None:
     labels, edges = planes[:, :6].argmax(1), planes[:, 6:]
     with torch.no_grad():
         image = model.draw(LabelPyramid(labels, 6, edges, mode))
-    torch.testing.assert_close(image, golden["output"], rtol=0, atol=1e-5)
+        exact = copy.deepcopy(model).double().draw(LabelPyramid(labels, 6, edges.double(), mode))
+    torch.testing.assert_close(exact, golden["output"].double(), rtol=0, atol=1e-5)
+    assert_as_exact(image, golden["output"], exact)
     if "label" in golden:
         model.label_mode = mode
         with torch.no_grad():
             by_ids = model(golden["label"][:, 0], instances=golden["instance"][:, 0])
-        torch.testing.assert_close(by_ids, golden["output"], rtol=0, atol=1e-5)
+        assert_as_exact(by_ids, golden["output"], exact)
 
 
 def test_published_generator_in_float64(shared: Path) -> None:
@@ -72,54 +77,79 @@ def test_published_generator_in_float64(shared: Path) -> None:
 
 
 def test_published_training_iteration(shared: Path) -> None:
-    """Generator's step, then discriminator's, with Adam, as the SPADE release runs them."""
+    """Generator's step, then discriminator's, with Adam, as the SPADE release runs them.
+
+    In float64 the record is met: before the first step to the rounding of its float32, behind it to 3e-3 of
+    the largest value, because Adam's first step is the learning rate times a sign, also where the gradient is
+    rounding. In float32 we are about as near to float64 as the record is.
+    """
     golden = _load(shared, "pix2pixhd_in_spade_repo.pt")
+    recorded = _recorded_iteration(golden["train_step"])
+    exact, found = (_published_iteration(golden, dtype) for dtype in (torch.float64, torch.float32))
+    assert exact.keys() == recorded.keys()
+    for name, value in exact.items():
+        limit = (3e-3 if name in {*AFTER_A_STEP, "D_Fake", "D_real"} else 1e-4) * float(value.abs().max())
+        assert error(recorded[name], value) <= max(limit, 2e-5), name
+        assert_as_exact(found[name], recorded[name], value, name)
+
+
+AFTER_A_STEP: dict[str, Callable[[Any], Tensor]] = {
+    "discriminator_0.model0.0.weight": lambda judge: judge.scales[0].first.weight.grad,
+    "discriminator_0.model0.0.bias": lambda judge: judge.scales[0].first.bias.grad,
+    "discriminator_0.model1.0.0.weight_orig": lambda judge: (
+        stored_weight(judge.scales[0].hidden[0].conv).grad
+    ),
+    "discriminator_1.model4.0.weight": lambda judge: judge.scales[1].score.weight.grad,
+    "discriminator_1.model4.0.bias": lambda judge: judge.scales[1].score.bias.grad,
+}
+"""Published name of what is computed behind the generator's step → where its gradient is here."""
+
+
+def _recorded_iteration(step: dict[str, Any]) -> dict[str, Tensor]:
+    """What was recorded, by the names of `_published_iteration`."""
+    found = {
+        "generated": step["generated"],
+        "model.1.0.weight_orig": step["grads_G"]["model.1.0.weight_orig"],
+        "u": step["D_after"]["discriminator_0.model1.0.0.weight_u"],
+        **step["g_losses"],
+        **step["d_losses"],
+        **{name: step["grads_D"][name] for name in AFTER_A_STEP},
+    }
+    return {name: value.squeeze() for name, value in found.items()}
+
+
+def _published_iteration(golden: dict[str, Any], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Pictures, losses, gradients and spectral norm's vector of one iteration."""
     step = golden["train_step"]
     config, state = patchgan.import_published(golden["state_dict"]["D"], instances=True)
     judge = MultiscaleDiscriminator(**config)
     judge.load_state_dict(state)
-    model = _generator(golden["state_dict"]["G"], instances=True).train()
-    labels, instances, real = golden["label"][:, 0].long(), golden["instance"][:, 0], golden["real_image"]
-    betas = tuple(step["betas"])
+    judge.to(dtype)
+    model = _generator(golden["state_dict"]["G"], instances=True).train().to(dtype)
+    labels, instances = golden["label"][:, 0].long(), golden["instance"][:, 0]
+    real = golden["real_image"].to(dtype)
     seen = judge.see(labels, instances)
 
     fake = model(labels, instances=instances)
-    torch.testing.assert_close(fake, step["generated"], rtol=0, atol=2e-5)
     judged_fake, judged_real = judge.requires_grad_(False).compare(seen, fake, real)
-    losses = [generator_loss(judged_fake), 10 * feature_matching_loss(judged_fake, judged_real)]
-    assert torch.stack(losses).tolist() == pytest.approx(
-        [step["g_losses"]["GAN"].item(), step["g_losses"]["GAN_Feat"].item()], rel=1e-4, abs=1e-5
-    )
-    optimizer = torch.optim.Adam(model.parameters(), lr=step["lr_G"], betas=betas)
-    sum(losses).backward()
-    expected = step["grads_G"]["model.1.0.weight_orig"]
-    torch.testing.assert_close(
-        stored_weight(model.stages[0].stem.conv).grad, expected, rtol=1e-3, atol=1e-3 * expected.abs().max()
-    )
+    adversarial, matching = generator_loss(judged_fake), 10 * feature_matching_loss(judged_fake, judged_real)
+    optimizer = torch.optim.Adam(model.parameters(), lr=step["lr_G"], betas=tuple(step["betas"]))
+    (adversarial + matching).backward()
+    values = {"generated": fake, "GAN": adversarial, "GAN_Feat": matching}
+    values["model.1.0.weight_orig"] = stored_weight(model.stages[0].stem.conv).grad.clone()
     optimizer.step()
 
     with torch.no_grad():
         fake = model(labels, instances=instances)
     judged_fake, judged_real = judge.requires_grad_(True).compare(seen, fake, real)
     on_fake, on_real = discriminator_loss(judged_fake, judged_real)
-    assert on_fake.item() == pytest.approx(step["d_losses"]["D_Fake"].item(), rel=1e-4)
-    assert on_real.item() == pytest.approx(step["d_losses"]["D_real"].item(), rel=1e-4)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=step["lr_D"], betas=betas)
+    optimizer = torch.optim.Adam(judge.parameters(), lr=step["lr_D"], betas=tuple(step["betas"]))
     (on_fake + on_real).backward()
-    hidden = judge.scales[0].hidden[0].conv
-    for name, parameter in {
-        "discriminator_0.model0.0.weight": judge.scales[0].first.weight,
-        "discriminator_0.model0.0.bias": judge.scales[0].first.bias,
-        "discriminator_0.model1.0.0.weight_orig": stored_weight(hidden),
-        "discriminator_1.model4.0.weight": judge.scales[1].score.weight,
-        "discriminator_1.model4.0.bias": judge.scales[1].score.bias,
-    }.items():
-        expected = step["grads_D"][name]
-        tolerance = 1e-3 * expected.abs().max().item()
-        torch.testing.assert_close(parameter.grad, expected, rtol=1e-3, atol=tolerance)
+    values |= {"D_Fake": on_fake, "D_real": on_real}
+    values |= {name: of(judge).clone() for name, of in AFTER_A_STEP.items()}
     optimizer.step()
-    u = hidden.parametrizations.weight[0].u
-    torch.testing.assert_close(u, step["D_after"]["discriminator_0.model1.0.0.weight_u"], rtol=0, atol=1e-5)
+    values["u"] = judge.scales[0].hidden[0].conv.parametrizations.weight[0].u
+    return {name: value.detach().squeeze() for name, value in values.items()}
 
 
 def test_published_encoder(shared: Path) -> None:

@@ -5,19 +5,42 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from semsynth import processor
 from semsynth.ops import native
 from semsynth.ops.pyramid import distinct_patches
 
 pytestmark = pytest.mark.skipif(not native.available(), reason=f"kernels: {native.describe()}")
 
 
-@pytest.fixture(params=["portable", "avx2", "avx512"])
+@pytest.fixture(params=processor.available())
 def kernels(request: pytest.FixtureRequest) -> Iterator[str]:
-    best = native.describe().split()[0]
-    if not native.use_kernels(request.param):
-        pytest.skip(f"this processor has no {request.param}")
+    if not native.use_level(request.param):
+        pytest.skip(f"the level here is {processor.level()}, below {request.param}")
     yield request.param
-    native.use_kernels(best)
+    native.use_level(processor.level())
+
+
+def test_the_library_finds_the_same_levels() -> None:
+    """For every mix of features, also of processors that are not here; the bits are those of levels.h."""
+    bits = ["avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "amx"]
+    for mask in range(1 << len(bits)):
+        flags = {bit for place, bit in enumerate(bits) if mask >> place & 1}
+        flags |= {"amx_tile", "amx_bf16"} if "amx" in flags else set()
+        found = native.library().semsynth_level_of(mask)
+        assert processor.LEVELS[found] == processor.level_of(flags), flags
+
+
+def test_the_best_set_below_the_level_computes(kernels: str) -> None:
+    name = native.library().semsynth_kernels().decode()
+    assert name == ("avx512_bf16" if kernels == "amx" else kernels)
+    assert not native.library().semsynth_matrix_unit() or kernels == "amx"
+
+
+def test_a_library_of_other_structs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "struct_sizes", lambda _: [8] * 7)
+    library, why = native._load.__wrapped__()
+    assert library is None
+    assert "built from other sources" in why
 
 
 def blobs(batch: int, height: int, width: int, classes: int, seed: int = 0) -> torch.Tensor:

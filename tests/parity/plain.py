@@ -24,15 +24,17 @@ from semsynth.models.oasis import OASISGenerator
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.pix2pixhd_features import InstanceEncoder
 from semsynth.ops.pyramid import LabelPyramid
-from tests.parity.rows import Row, compare
+from tests.parity.rows import Row, compare, uniform_like
 
 Golden = Mapping[str, Any]
+Pair = tuple[str, Tensor, Tensor, str]
+"""Name, what is computed here, what was recorded, and a note."""
 NEAR = 1e-5
 """These files are held to 1e-5 in float32."""
 
 
 def check_plain(golden: Golden) -> list[Row]:
-    """All rows of one file.
+    """All rows of one file, in both precisions.
 
     Raises:
         ValueError: a class without a check.
@@ -41,10 +43,21 @@ def check_plain(golden: Golden) -> list[Row]:
     if kind not in CHECKS:
         raise ValueError(f"no check for {kind!r}; there are checks for {', '.join(CHECKS)}")
     with torch.no_grad():
-        return CHECKS[kind](golden)
+        single, double = (CHECKS[kind](_cast(golden, dtype)) for dtype in (torch.float32, torch.float64))
+    return [
+        compare(name, exact, ours, recorded, absolute=NEAR, relative=NEAR, note=note)
+        for (name, ours, recorded, note), (_, exact, _, _) in zip(single, double, strict=True)
+    ]
 
 
-def check_pix2pixhd(golden: Golden) -> list[Row]:
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    """A record with every floating point tensor in this type."""
+    if isinstance(value, Mapping):
+        return {key: _cast(each, dtype) for key, each in value.items()}
+    return uniform_like(value, dtype) if isinstance(value, Tensor) else value
+
+
+def check_pix2pixhd(golden: Golden) -> list[Pair]:
     """A generator of the original release or of SPADE's: from its recorded planes, and from ids."""
     planes = golden["input"]
     edges = bool((planes.sum(1) == 2).any())  # a class everywhere, and an edge here and there
@@ -64,13 +77,13 @@ def check_pix2pixhd(golden: Golden) -> list[Row]:
     return rows
 
 
-def check_instance_encoder(golden: Golden) -> list[Row]:
+def check_instance_encoder(golden: Golden) -> list[Pair]:
     """pix2pixHD's encoder of instance features."""
     model = _filled(InstanceEncoder, *pix2pixhd_published.import_published_encoder(golden["state_dict"]))
     return [_near("output", model(golden["image"], golden["instance"][:, 0]), golden["output"])]
 
 
-def check_multiscale(golden: Golden) -> list[Row]:
+def check_multiscale(golden: Golden) -> list[Pair]:
     """pix2pixHD's discriminator: every layer, and its least-squares losses, which are sums over scales."""
     model = _filled(MultiscaleDiscriminator, *patchgan.import_published(golden["state_dict"], instances=True))
     fake, real = model.compare(golden["input_semantics"], golden["fake"], golden["real"])
@@ -91,7 +104,7 @@ def check_multiscale(golden: Golden) -> list[Row]:
     return rows + [_near(key, value, golden[key]) for key, value in values.items() if key in golden]
 
 
-def check_fpse(golden: Golden) -> list[Row]:
+def check_fpse(golden: Golden) -> list[Pair]:
     """CC-FPSE's discriminator: features, scores and losses."""
     read = fpse.import_published(golden["state_dict"], instances=not golden["config"]["no_instance"])
     model = _filled(FpseDiscriminator, *read)
@@ -115,7 +128,7 @@ def check_fpse(golden: Golden) -> list[Row]:
     return rows + [_near(key, value, golden[key]) for key, value in values.items() if key in golden]
 
 
-def check_ccfpse(golden: Golden) -> list[Row]:
+def check_ccfpse(golden: Golden) -> list[Pair]:
     """CC-FPSE's generator."""
     config = golden["config"]
     read = ccfpse_published.import_published(golden["state_dict"], instances=not config["no_instance"])
@@ -124,13 +137,13 @@ def check_ccfpse(golden: Golden) -> list[Row]:
     return _drawn(model, golden, instances)
 
 
-def check_oasis(golden: Golden) -> list[Row]:
+def check_oasis(golden: Golden) -> list[Pair]:
     """OASIS's generator."""
     read = oasis_published.import_published(golden["state_dict"], num_classes=golden["config"]["semantic_nc"])
     return _drawn(_filled(OASISGenerator, *read), golden, None)
 
 
-def check_oasis_discriminator(golden: Golden) -> list[Row]:
+def check_oasis_discriminator(golden: Golden) -> list[Pair]:
     """OASIS's discriminator, its losses, and LabelMix with the published flaw."""
     model = _filled(OasisDiscriminator, *oasis_discriminator.import_published(golden["state_dict"]))
     labels = golden["label"][:, 0]
@@ -162,7 +175,7 @@ def check_oasis_discriminator(golden: Golden) -> list[Row]:
     return rows + [_near(key, value, golden[key]) for key, value in values.items() if key in golden]
 
 
-def _drawn(model: GeneratorModule, golden: Golden, instances: Tensor | None) -> list[Row]:
+def _drawn(model: GeneratorModule, golden: Golden, instances: Tensor | None) -> list[Pair]:
     labels = golden["label"][:, 0].long()
     style = golden["z"] if model.style_dim else None
     rows = []
@@ -175,15 +188,16 @@ def _drawn(model: GeneratorModule, golden: Golden, instances: Tensor | None) -> 
 
 def _filled(kind: Callable[..., nn.Module], config: dict[str, Any], state: dict[str, Tensor]) -> Any:
     model = kind(**config).eval()
+    model.to(next(value.dtype for value in state.values() if value.is_floating_point()))
     model.load_state_dict(state)
     return model
 
 
-def _near(name: str, ours: Tensor, recorded: Tensor, note: str = "") -> Row:
-    return compare(name, None, ours, recorded, absolute=NEAR, relative=NEAR, note=note)
+def _near(name: str, ours: Tensor, recorded: Tensor, note: str = "") -> Pair:
+    return name, ours, recorded, note
 
 
-CHECKS: dict[str, Callable[[Golden], list[Row]]] = {
+CHECKS: dict[str, Callable[[Golden], list[Pair]]] = {
     "GlobalGenerator": check_pix2pixhd,
     "LocalEnhancer": check_pix2pixhd,
     "Pix2PixHDGenerator": check_pix2pixhd,

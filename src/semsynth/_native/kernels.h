@@ -9,7 +9,7 @@
 
 namespace semsynth {
 
-constexpr int INTERFACE = 3;  // counted up with every change of the structs or of the C functions
+constexpr int INTERFACE = 4;  // counted up with every change of the structs or of the C functions
 
 // Normalise, double by nearest sampling, scale and shift by a row of a table per pixel, leaky ReLU.
 struct Modulation {
@@ -77,6 +77,6 @@ struct Kernels {
     void (*sum_groups)(const Groups&, int64_t begin, int64_t end);
 };
 
-extern const Kernels portable, avx2, avx512;
+extern const Kernels portable, avx2, avx512, avx512_bf16;
 
 }  // namespace semsynth

@@ -7,24 +7,46 @@
 #include <vector>
 
 #include "kernels.h"
+#include "levels.h"
 #include "patches.h"
 #include "planes.h"
 
 namespace semsynth {
 namespace {
 
-const Kernels* choose() {
+uint32_t features() {
+    uint32_t found = 0;
 #if defined(SEMSYNTH_X86)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return &avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+    if (__builtin_cpu_supports("avx2")) found |= HAS_AVX2;
+    if (__builtin_cpu_supports("fma")) found |= HAS_FMA;
+    if (__builtin_cpu_supports("avx512f")) found |= HAS_AVX512F;
+    if (__builtin_cpu_supports("avx512bw")) found |= HAS_AVX512BW;
+    if (__builtin_cpu_supports("avx512vl")) found |= HAS_AVX512VL;
+    if (__builtin_cpu_supports("avx512dq")) found |= HAS_AVX512DQ;
+#if defined(SEMSYNTH_AVX512_BF16)
+    if (__builtin_cpu_supports("avx512bf16")) found |= HAS_AVX512_BF16;
 #endif
-    return &portable;
+#if defined(SEMSYNTH_MATRIX_UNIT)
+    if (level_of(found) == AVX512_BF16 && matrix_unit()) found |= HAS_AMX;  // its file is built with AVX-512
+#endif
+#endif
+    return found;
 }
 
-const Kernels* kernels = choose();
+// By level. The matrix unit is driven beside the last of them.
+const Kernels* const SETS[] = {&portable,
+#if defined(SEMSYNTH_X86)
+                               &avx2, &avx512,
+#if defined(SEMSYNTH_AVX512_BF16)
+                               &avx512_bf16
+#endif
+#endif
+};
+constexpr int LAST_SET = int(sizeof(SETS) / sizeof(*SETS)) - 1;
+
+int level = level_of(features());
+const Kernels* kernels = SETS[std::min(level, LAST_SET)];
 
 // A second OpenMP runtime beside the one PyTorch has loaded would fight it for the cores: its threads spin
 // after each parallel region. So this library links none, and borrows PyTorch's by a function pointer.
@@ -80,19 +102,21 @@ int semsynth_interface() { return INTERFACE; }
 
 const char* semsynth_kernels() { return kernels->name; }
 
-// Choose an instruction set by name, for tests. Returns 0 where this processor lacks it.
-int semsynth_use_kernels(const char* name) {
-    const Kernels* best = choose();
-    const Kernels* known[] = {&portable,
-#if defined(SEMSYNTH_X86)
-                              &avx2, &avx512
-#endif
-    };
-    for (const Kernels* set : known) {
-        if (!std::strcmp(set->name, name)) return kernels = set, 1;
-        if (set == best) break;
-    }
-    return 0;
+// The level of a processor with these features, see levels.h; for tests.
+int semsynth_level_of(uint32_t features) { return level_of(features); }
+
+// Compute as a processor of this level would; one that lacks it computes at its own. Returns the level taken.
+int semsynth_use_level(int wanted) {
+    level = std::max(0, std::min(wanted, level_of(features())));
+    kernels = SETS[std::min(level, LAST_SET)];
+    return level;
+}
+
+// The sizes of the structs, in the order of ops/native.py and ops/planes.py, which mirror them.
+void semsynth_sizes(int64_t* sizes) {
+    const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
+                           sizeof(Product),    sizeof(PlaneModulation), sizeof(Chain)};
+    std::memcpy(sizes, all, sizeof(all));
 }
 
 void semsynth_threads(void* fork, int threads) {
@@ -173,10 +197,7 @@ void semsynth_sum_groups(const Groups* g) {
 
 #if defined(SEMSYNTH_MATRIX_UNIT)
 
-int semsynth_matrix_unit() {
-    static const bool here = matrix_unit();
-    return here && kernels == &avx512;
-}
+int semsynth_matrix_unit() { return level == AMX; }
 
 void semsynth_product(const Product* p) {
     const int64_t tasks = product_tasks(*p, thread_count);

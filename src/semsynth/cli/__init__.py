@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from semsynth import __version__
+from semsynth import __version__, processor
 from semsynth.cli.terminal import plain, plain_streams
 from semsynth.errors import SemsynthError
 
@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     try:
+        processor.limit()  # one that cannot be kept is refused before anything else
         parser = build_parser(verb)
         args, unknown = parser.parse_known_args(arguments)
         if getattr(args, "takes_settings", False):  # such as --data.root, checked against the recipe

@@ -41,7 +41,7 @@ def gather() -> dict[str, str]:
     """Facts worth attaching to a bug report."""
     import torch
 
-    from semsynth import __version__
+    from semsynth import __version__, processor
     from semsynth.hub import pretrained_names
 
     facts = {
@@ -49,6 +49,10 @@ def gather() -> dict[str, str]:
         "python": f"{platform.python_version()} on {platform.platform()}",
         "torch": torch.__version__,
         "device": _device(),
+        "processor": processor.level(),
+        "limit": f"{processor.VARIABLE}={limit}" if (limit := processor.limit()) else "none",
+        "levels": ", ".join(processor.available()),
+        "bfloat16": "computed as such" if processor.has_bfloat16() else "stored so, computed in float32",
         "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads",
         "native kernels": _native(),
         "models": ", ".join(pretrained_names()) or "none",

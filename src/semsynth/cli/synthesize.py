@@ -65,7 +65,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default="float32",
         choices=("auto", "float32", "bfloat16"),
         help="float32 draws exactly what the network was trained to; bfloat16 nearly that, several times as "
-        "fast on recent processors; auto is bfloat16 there (default: float32)",
+        "fast on recent processors, and as fast elsewhere; auto is bfloat16 there (default: float32)",
     )
     add_overwrite(parser)
     parser.add_argument(

@@ -32,14 +32,11 @@ class _Plain:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.rich_proxied_file = (
-            stream  # what rich writes to: it has commands of its own, and cleans its text
-        )
+        # What rich writes to: it has commands of its own, and cleans its text.
+        self.rich_proxied_file = stream
 
     def write(self, text: str) -> int:
-        lines = "\r".join(
-            plain(part) for part in text.split("\r")
-        )  # progress bars return to the line's start
+        lines = "\r".join(map(plain, text.split("\r")))  # progress bars return to the line's start
         encoding = self.stream.encoding or "utf-8"
         return self.stream.write(lines.encode(encoding, "replace").decode(encoding))
 
@@ -56,7 +53,7 @@ def plain_streams() -> Iterator[None]:
     """Pass whatever is printed within through `plain`, tables and progress bars of rich included."""
     from rich import control
 
-    table = control._CONTROL_STRIP_TRANSLATE
+    table: dict[int, Any] = control._CONTROL_STRIP_TRANSLATE  # type: ignore[assignment]
     table.update({code: None for code in range(0x2070) if re.fullmatch(_CONTROLS, chr(code))})
     table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
     before = sys.stdout, sys.stderr

@@ -2,7 +2,7 @@
 
 Made for two processor cores: the early steps of a pretrained encoder stay frozen; of the late steps the
 pointwise convolutions learn (the depthwise filters cost more time than they give); the loss is taken at a
-quarter of the size; and everything runs in bfloat16.
+quarter of the size; and everything runs in bfloat16 where the processor has its arithmetic.
 """
 
 import copy
@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from semsynth import processor
 from semsynth.data import Dataset
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
@@ -72,14 +73,14 @@ def validate(
 ) -> SegmentationScores:
     """Scores on whole photographs, void ignored, over the classes that occur.
 
-    ``fast`` reads every picture once and in bfloat16, for a look while training; else as a judge does.
+    ``fast`` reads every picture once and as training does, for a look meanwhile; else as a judge does.
     """
     model.eval()
     matrix = ConfusionMatrix(photographs.num_classes)
     for start in range(0, len(photographs), batch_size):
         pixels = np.array(photographs.images[start : start + batch_size])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast and processor.has_bfloat16()):
             images = images.contiguous(memory_format=torch.channels_last)
             logits = model(images) if fast else model.read(images)
         logits = F.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
@@ -148,7 +149,7 @@ def train_segmenter(
     def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
         images, classes = augmented(photographs, indices, recipe.least_crop, rng)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0):
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0 and processor.has_bfloat16()):
             return model.encoder.early(images, recipe.frozen), classes
 
     def validate_and_save() -> None:
@@ -183,7 +184,7 @@ def train_segmenter(
         # One step.
         model.train()
         kept, classes = next(stream)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
             logits = model.decode(model.encoder.late(kept, recipe.frozen))
         step = seen // recipe.batch_size
         loss = loss_at_quarter_size(logits, classes, balance.weights, step)

@@ -24,6 +24,7 @@ from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 from semsynth.ops.blocks import fold_spectral_norm
+from semsynth.ops.dtypes import multiplies_bfloat16
 from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.pyramid import LabelPyramid, PatchPlan
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
@@ -42,8 +43,9 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
 
     Args:
         generator: put into evaluation mode, its spectral norm folded. In bfloat16 its convolutions belong to
-            the engine from now on, stored in that type: it can no longer be used by itself.
-        precision: float32 draws what the generator draws, to 2e-5.
+            the engine from now on, rounded to that type: it can no longer be used by itself.
+        precision: float32 draws what the generator draws, to 2e-5. bfloat16 rounds the weights to bfloat16;
+            the arithmetic is bfloat16 where the device has it, else float32.
 
     Returns:
         a `SpadeEngine` for SPADE on a CPU; else the generator itself, under autocast where asked.
@@ -51,6 +53,9 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
     fold_spectral_norm(generator).eval().requires_grad_(False)
     dtype = _TYPES[precision]
     device = next(generator.parameters()).device
+    if dtype == torch.bfloat16 and not multiplies_bfloat16(device):
+        _round_weights(generator)
+        dtype = torch.float32
     if type(generator) is SpadeGenerator and device.type == "cpu":
         return SpadeEngine(generator, dtype)
 
@@ -61,6 +66,14 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
             return generator(labels, **given).float()  # type: ignore[no-any-return]
 
     return draw
+
+
+@torch.no_grad()
+def _round_weights(generator: GeneratorModule) -> None:
+    """Round matrices and kernels to bfloat16; vectors stay, as in a file stored so."""
+    for weight in generator.parameters():
+        if weight.dim() > 1:
+            weight.copy_(weight.bfloat16())
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,7 @@ class SpadeEngine:
 
     Args:
         generator: in evaluation mode, spectral norm folded, on the CPU.
-        dtype: float32 or bfloat16, of features and tables.
+        dtype: float32, or bfloat16 where the processor has its arithmetic; of features and tables.
     """
 
     def __init__(self, generator: SpadeGenerator, dtype: torch.dtype) -> None:

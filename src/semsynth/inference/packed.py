@@ -2,7 +2,8 @@
 
 PyTorch's oneDNN convolutions otherwise lay the weight out anew in every call, which takes longer than the
 convolution itself where a map is small and the channels are many. The operations that avoid it are those
-`torch.compile` uses; where this PyTorch lacks them, the usual ones give the same numbers.
+`torch.compile` uses; where this PyTorch lacks them, or the processor cannot do what they need, the usual ones
+give the same numbers.
 """
 
 from typing import Any
@@ -31,6 +32,7 @@ class PackedConv:
         self.bias = None if conv.bias is None else conv.bias.to(dtype)
         self.geometry: list[Any] = [list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups]
         self._packed: Tensor | None = None
+        self._packs = True  # until packing has failed
 
     def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """(B,C,H,W) → (B,C',H',W'), plus `add` where given; channels last in memory."""
@@ -38,14 +40,13 @@ class PackedConv:
             few = x.shape[0] * x.shape[2] * x.shape[3] <= _FEW_PIXELS
             out = self._as_product(x) if few else self._planar(x)
             return out if add is None else out.add_(add)
-        if not _can_pack(x):
+        packed = self._packed  # read once: another thread may be packing too
+        if packed is None and self._packs:  # packed for the first size seen; right for all
+            packed = self._packed = self._pack(x)
+            self._packs = packed is not None
+        if packed is None or x.device.type != "cpu":
             out = F.conv2d(x, self.conv.weight, self.bias, self.conv.stride, self.conv.padding)
             return out if add is None else out + add
-        packed = self._packed
-        if packed is None:  # packed for the first size seen; right for all
-            packed = self._packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.conv.weight, *self.geometry, list(x.shape)
-            )
         if add is None:
             return torch.ops.mkldnn._convolution_pointwise(  # type: ignore[no-any-return]
                 x, packed, self.bias, *self.geometry, "none", [], ""
@@ -53,6 +54,18 @@ class PackedConv:
         return torch.ops.mkldnn._convolution_pointwise.binary(  # type: ignore[no-any-return]
             x, add, packed, self.bias, *self.geometry, "add", 1.0, None, [], None
         )
+
+    def _pack(self, x: Tensor) -> Tensor | None:
+        """The weight in oneDNN's own layout; None where that cannot be."""
+        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+            return None
+        try:  # an operation that is missing is an AttributeError
+            assert torch.ops.mkldnn._convolution_pointwise
+            return torch.ops.mkldnn._reorder_convolution_weight(  # type: ignore[no-any-return]
+                self.conv.weight, *self.geometry, list(x.shape)
+            )
+        except (AttributeError, RuntimeError):
+            return None
 
     def _as_product(self, x: Tensor) -> Tensor:
         """As one matrix product with the windows, which takes the weight as it lies."""
@@ -76,12 +89,3 @@ class PackedConv:
             with torch.inference_mode(False):  # the generator stays an ordinary one
                 self.conv.weight.data = weight = weight.contiguous(memory_format=layout)
         return weight
-
-
-def _can_pack(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    )

@@ -1,21 +1,23 @@
 """The native kernels: whether they run here, and why not; one typed function per kernel.
 
-The library has a plain C interface and is loaded with ctypes. Where it is missing (no compiler at build
-time, another platform) or switched off by SEMSYNTH_NATIVE=0, everything is computed by PyTorch's public
-operations with the same numbers.
+The library has a plain C interface and is loaded with ctypes. It computes at the level of this processor, or
+at the limit that SEMSYNTH_CPU sets. Where it is missing (no compiler at build time, another platform) or
+switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same numbers.
 """
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p, sizeof
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from semsynth import processor
+
 LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
-_INTERFACE = 3  # of the C structs and functions, as in kernels.h
+_INTERFACE = 4  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
@@ -52,7 +54,12 @@ class _Groups(ctypes.Structure):
 
 @cache
 def _load() -> tuple[ctypes.CDLL | None, str]:
-    """The library, or None; and the reason in words."""
+    """The library, or None; and the reason in words.
+
+    Raises:
+        SemsynthError: there is no such level as SEMSYNTH_CPU names.
+    """
+    limit = processor.limit()
     if os.environ.get("SEMSYNTH_NATIVE", "1") == "0":
         return None, "switched off by SEMSYNTH_NATIVE=0"
     if not LIBRARY.exists():
@@ -62,10 +69,11 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         found = library.semsynth_interface()
     except (OSError, AttributeError) as error:
         return None, f"the library does not load: {error}"
-    if found != _INTERFACE:
+    if found != _INTERFACE or struct_sizes(library)[:3] != list(map(sizeof, (Modulation, _Lookup, _Groups))):
         return None, "the library was built from other sources: install the package again"
+    if limit is not None:
+        library.semsynth_use_level(processor.LEVELS.index(limit))
     library.semsynth_kernels.restype = c_char_p
-    library.semsynth_use_kernels.argtypes = [c_char_p]
     library.semsynth_threads.argtypes = [c_void_p, c_int]
     library.semsynth_number_windows.argtypes = [c_void_p, *[c_int64] * 4, c_void_p, c_void_p]
     library.semsynth_number_windows.restype = c_int64
@@ -78,6 +86,13 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     library.semsynth_sum_groups.argtypes = [POINTER(_Groups)]
     unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
     return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
+
+
+def struct_sizes(library: ctypes.CDLL) -> list[int]:
+    """Bytes of the library's structs: three of this module, then those of `planes.py`."""
+    sizes = (c_int64 * 7)()
+    library.semsynth_sizes(sizes)
+    return list(sizes)
 
 
 @cache
@@ -120,9 +135,12 @@ def numbers_windows(ids: Tensor, side: int) -> bool:
     return available() and ids.device.type == "cpu" and side in (1, 3, 5, 7) and ids.numel() <= _MOST_PIXELS
 
 
-def use_kernels(name: str) -> bool:
-    """Choose "portable", "avx2" or "avx512" instead of the best, for tests; False where it cannot run."""
-    return bool(library().semsynth_use_kernels(name.encode()))
+def use_level(level: str) -> bool:
+    """Compute at this level from now on, for tests; False where the processor or the limit is below it."""
+    if processor.LEVELS.index(level) > processor.LEVELS.index(processor.level()):
+        return False
+    wanted = processor.LEVELS.index(level)
+    return bool(library().semsynth_use_level(wanted) == wanted)
 
 
 def number_windows(ids: Tensor, side: int) -> tuple[Tensor, Tensor]:

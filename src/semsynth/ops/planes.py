@@ -65,7 +65,10 @@ class _Chain(ctypes.Structure):
 
 def available() -> bool:
     """Whether this processor has a matrix unit for bfloat16 and the native kernels drive it."""
-    return native.available() and bool(native.library().semsynth_matrix_unit())
+    if not native.available() or not native.library().semsynth_matrix_unit():
+        return False
+    mirrored = list(map(ctypes.sizeof, (_Affine, Product, PlaneModulation, _Chain)))
+    return native.struct_sizes(native.library())[3:] == mirrored
 
 
 def num_blocks(channels: int) -> int:

@@ -14,7 +14,7 @@ from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
 from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
-from semsynth.device import DTYPES, choose, choose_precision, isolated, keep_heap
+from semsynth.device import choose, isolated, keep_heap, training_dtype
 from semsynth.files.claiming import claimed
 from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
@@ -105,7 +105,7 @@ def _train(
     # Where to compute.
     main = rank == 0
     target = choose(device)
-    precision = DTYPES[choose_precision(recipe.run.precision, target)]
+    precision = training_dtype(recipe.run.precision, target, say)
     keep_heap()
 
     # What to learn from, and where an earlier run stopped.
