@@ -12,8 +12,14 @@ from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.imagefile import read_upright, upright
-from semsynth.labels import LabelSpace, pack_colors, read_label_array, read_label_map, read_values
-from semsynth.labels import nearest_rows
+from semsynth.labels import (
+    LabelSpace,
+    nearest_rows,
+    pack_colors,
+    read_label_array,
+    read_label_map,
+    read_values,
+)
 
 ImageLike = str | Path | bytes | BinaryIO | NDArray[Any] | Image.Image | Tensor
 

@@ -53,11 +53,11 @@ def plain_streams() -> Iterator[None]:
     """Pass whatever is printed within through `plain`, tables and progress bars of rich included."""
     from rich import control
 
-    table: dict[int, Any] = control._CONTROL_STRIP_TRANSLATE  # type: ignore[assignment]
+    table: dict[int, Any] = control._CONTROL_STRIP_TRANSLATE
     table.update({code: None for code in range(0x2070) if re.fullmatch(_CONTROLS, chr(code))})
     table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_Plain(stream) for stream in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (_Plain(stream) for stream in before)
     try:
         yield
     finally:
