@@ -203,9 +203,9 @@ def examine_photo(
 ) -> PhotoReading:
     """Read a photograph of a data set as RGB, and say how it was read.
 
-    A camera's orientation tag is honoured only where that makes the photograph as large as its label map:
-    published data sets are labelled on the pixels as stored, photographs from a phone as shown. A photograph
-    that comes by itself is read by `read_upright`.
+    A camera's orientation tag is honoured only where the photograph then lies as its label map does, and else
+    lies across it: published data sets are labelled on the pixels as stored, photographs from a phone as
+    shown. A photograph that comes by itself is read by `read_upright`.
 
     Args:
         source: The image file.
@@ -220,10 +220,9 @@ def examine_photo(
     called = source_name(source, "The picture") if name is None else name
     image = open_image(source, name=called, max_pixels=max_pixels)
     tag = _orientation(image)
-    stored, turned = (image.height, image.width), (image.width, image.height)
-    fits = size is not None and stored != size and turned == size
-    turn = orient if orient is not None else fits
-    undecided = tag != 1 and orient is None and size == (turned if tag > 4 else stored) == stored
+    across = tag > 4 and image.width != image.height  # so that the shape tells whether it is turned
+    turn = orient if orient is not None else across and size is not None and _is_turned(image, size)
+    undecided = tag != 1 and orient is None and size is not None and not (across and size[0] != size[1])
     rgb, notes = to_rgb(image, called)
     rgb = _turned(rgb, tag) if turn else rgb
     return PhotoReading(np.array(rgb, dtype=np.uint8), image.mode, notes, tag, undecided)
@@ -247,6 +246,11 @@ def orientation(source: ImageSource, *, name: str | None = None) -> int:
     """The orientation tag of a camera, 1 (upright) to 8; 1 where there is none or it is damaged."""
     with open_header(source, name=name) as image:
         return _orientation(image)
+
+
+def _is_turned(image: Image.Image, size: tuple[int, int]) -> bool:
+    """Whether a height and width are, in their proportion, rather those of the image turned by a quarter."""
+    return (image.height > image.width) != (size[0] > size[1]) and size[0] != size[1]
 
 
 def _orientation(image: Image.Image) -> int:

@@ -135,7 +135,7 @@ def _from_colors(seen: _Seen, name: str) -> LabelSpace:
     kept = [color for color, _ in sorted(colors.items(), key=lambda item: (-item[1], item[0]))]
     solid = [color for color in kept if seen.solid_colors[color]]
     edges = sum(colors[color] for color in kept if not seen.solid_colors[color])
-    if len(kept) > 2 * len(solid) and edges < MOST_EDGES * colors.total():
+    if len(kept) >= 2 * len(solid) > 2 and edges < MOST_EDGES * colors.total():
         kept = solid
     if seen.lossy:
         kept = _apart(kept, seen.solid_colors)
@@ -215,7 +215,7 @@ def _levels(seen: _Seen, values: list[int]) -> list[int]:
         return levels if apart else values
     solid = [value for value in values if seen.solid_ids[value]]
     edges = sum(seen.ids[value] for value in values if not seen.solid_ids[value])
-    soft = len(values) > 2 * len(solid) > 2 and edges < MOST_EDGES * seen.ids.total()
+    soft = len(values) >= 2 * len(solid) > 2 and edges < MOST_EDGES * seen.ids.total()
     return solid if soft else values
 
 

@@ -231,6 +231,8 @@ def labelmap_form(text: str) -> dict[str, Any]:
                     f"Line {number}: {error} A line is name:r,g,b::, as in sky:51,221,255::."
                 ) from None
         classes.append(entry)
+    if not classes:
+        raise SemsynthError("It names no class; a line is name:r,g,b::, as in sky:51,221,255::.")
     return with_void({"classes": classes, "void_id": void})
 
 
@@ -250,6 +252,8 @@ def classes_csv_form(text: str) -> dict[str, Any]:
                 f"Line {number} is {line[:40]!r}; a pixel value and a class are wanted, as in 1, sky."
             )
         classes[value] = name
+    if not classes:
+        raise SemsynthError("It names no class; a line is a pixel value and a class, as in 1, sky.")
     return with_void({"classes": classes})
 
 

@@ -1,11 +1,6 @@
-"""Label sets and label map files."""
+"""Label map files: reading what people have, and writing."""
 
-import contextlib
-import io
-import json
 import os
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from semsynth import imagefile
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.labels import (
-    GROUPS,
     NAMED,
     LabelClass,
     LabelSpace,
     nearest_colors,
-    published_palette,
     read_label_map,
     write_label_map,
 )
@@ -41,169 +33,6 @@ def save(path: Path, array: np.ndarray, mode: str | None = None) -> Path:
     (image if mode is None else image.convert(mode)).save(path)
     return path
 
-
-# --- label sets ---
-
-
-@pytest.mark.parametrize("name", NAMED)
-def test_named_sets_are_sound(name: str) -> None:
-    space = SETS[name]
-    assert space.name == name
-    assert [entry.id for entry in space.classes] == list(range(space.num_classes))
-    assert len(set(space.names)) == space.num_classes
-    assert sorted(i for ids in space.groups.values() for i in ids) == list(range(space.num_classes))
-    assert set(space.groups) <= set(GROUPS)
-    assert space.note
-    assert LabelSpace.from_dict(space.to_dict()) == space
-    assert hash(space) == hash(LabelSpace.from_dict(space.to_dict()))
-
-
-def test_sizes_and_void_of_the_named_sets() -> None:
-    found = {name: (space.num_classes, space.void_id) for name, space in SETS.items()}
-    assert found == {
-        "ade20k": (151, 0),
-        "ade20k-shifted": (151, 150),
-        "camvid": (32, 30),
-        "cityscapes": (35, 0),
-        "cityscapes-19": (19, 255),
-        "coco-stuff": (183, 182),
-        "facades": (12, None),
-        "facades-cmp": (13, 0),
-        "siftflow": (34, 0),
-    }
-
-
-def test_known_entries() -> None:
-    coco = SETS["coco-stuff"]
-    assert (coco.names[0], coco.names[154], coco.names[181], coco.names[182]) == (
-        "person",
-        "sea",
-        "wood",
-        "unlabeled",
-    )
-    assert (SETS["ade20k"].names[3], SETS["ade20k-shifted"].names[2]) == ("sky", "sky")
-    assert SETS["cityscapes"].classes[26].name == "car"
-    assert SETS["cityscapes"].classes[26].color == (0, 0, 142)
-    assert (SETS["siftflow"].names[1], SETS["siftflow"].names[33]) == ("awning", "window")
-    assert SETS["facades"].names[:3] == ("background", "facade", "window")
-
-
-@pytest.mark.parametrize(
-    "name", ["coco-stuff", "siftflow", "camvid", "facades", "facades-cmp", "cityscapes-19"]
-)
-def test_colours_are_distinct(name: str) -> None:
-    assert len({tuple(color) for color in SETS[name].palette().tolist()}) == SETS[name].num_classes
-
-
-def test_shifted_ade_renames_and_nothing_else() -> None:
-    raw = np.arange(151)
-    shifted = SETS["ade20k-shifted"].to_ids(raw)
-    assert sorted(shifted) == list(range(151))
-    assert [SETS["ade20k"].names[v] for v in raw] == [SETS["ade20k-shifted"].names[i] for i in shifted]
-
-
-def test_cityscapes_train_ids_keep_names() -> None:
-    ids = SETS["cityscapes-19"].to_ids(np.arange(35))
-    assert sorted(set(ids) - {255}) == list(range(19))
-    for label, train_id in enumerate(ids):
-        if train_id != 255:
-            assert SETS["cityscapes"].names[label] == SETS["cityscapes-19"].names[train_id]
-
-
-def test_filling_takes_a_nearest_label() -> None:
-    space = own(5, void_id=9)
-    rng = np.random.default_rng(0)
-    ids = np.full((2, 13, 9), 9)
-    known = rng.random(ids.shape) < 0.05
-    known[:, 0, 0] = True
-    ids[known] = rng.integers(0, 5, known.sum())
-    before = ids.copy()
-    filled = space.fill_void(ids)
-    assert np.array_equal(ids, before)
-    assert np.array_equal(filled[known], ids[known])
-    for b in range(2):
-        places = np.argwhere(known[b])
-        for i in range(13):
-            for j in range(9):
-                distance = np.abs(places - [i, j]).sum(1)
-                nearest = places[distance == distance.min()]
-                assert filled[b, i, j] in ids[b, nearest[:, 0], nearest[:, 1]]
-
-
-def test_void_with_a_channel_is_not_filled() -> None:
-    ids = np.array([[0, 3], [3, 3]])
-    assert own(4, void_id=3).fill_void(ids) is ids
-    with pytest.raises(SemsynthError, match="nothing but void"):
-        own(4, void_id=9).fill_void(np.stack([ids, np.full_like(ids, 9)]))
-
-
-def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(SemsynthError, match="siftflow"):
-        LabelSpace.named("voc")
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        {},
-        [],
-        {"classes": []},
-        {"classes": 3},
-        {"classes": [{"id": 1, "name": "a"}]},
-        {"classes": ["a", {"id": 0, "name": "b"}]},
-        {"classes": [{"color": [0, 0, 0]}]},
-        {"classes": [{"name": "a", "color": [0, 0, 300]}]},
-        {"classes": [{"name": "a", "color": [0, 0]}]},
-        {"classes": ["a"], "void_id": -1},
-        {"classes": ["a"], "void_id": "x"},
-        {"classes": ["a"], "file_values": {"255": 7}},
-        {"classes": ["a"], "file_values": [1]},
-    ],
-)
-def test_a_bad_labels_json_is_a_sentence_that_names_the_file(tmp_path: Path, data: object) -> None:
-    path = tmp_path / "labels.json"
-    path.write_text(json.dumps(data))
-    with pytest.raises(SemsynthError, match=r"labels\.json"):
-        LabelSpace.from_file(path)
-
-
-def test_labels_json_missing_or_broken(tmp_path: Path) -> None:
-    (tmp_path / "b.json").write_text("{")
-    for name in ("a.json", "b.json"):
-        with pytest.raises(SemsynthError, match=name):
-            LabelSpace.from_file(tmp_path / name)
-
-
-@given(
-    classes=st.lists(
-        st.tuples(
-            st.text(st.characters(exclude_categories=("C", "Z")), max_size=8),
-            st.tuples(*[st.integers(0, 255)] * 3),
-            st.sampled_from([*GROUPS, "mine"]),
-        ),
-        min_size=1,
-        max_size=8,
-    ),
-    void=st.none() | st.integers(0, 300),
-)
-@settings(max_examples=30)
-def test_labels_json_round_trip(
-    tmp_path_factory: pytest.TempPathFactory, classes: list, void: int | None
-) -> None:
-    path = tmp_path_factory.mktemp("labels") / "labels.json"
-    entries = tuple(LabelClass(i, name, color, group) for i, (name, color, group) in enumerate(classes))
-    space = LabelSpace("own", entries, void, {255: 0})
-    space.save(path)
-    assert LabelSpace.from_file(path) == space
-
-
-def test_published_palette_starts_as_published() -> None:
-    expected = [(128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128)]
-    assert [tuple(color) for color in published_palette(5).tolist()] == expected
-    assert len(np.unique(published_palette(255), axis=0)) == 255
-
-
-# --- reading ---
 
 IDS = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [1, 1, 1, 2]], dtype=np.uint8)
 
@@ -337,94 +166,6 @@ def test_a_mask_gets_advice(tmp_path: Path) -> None:
 def test_nearest_colors_of_an_array() -> None:
     space = SETS["facades"]
     assert nearest_colors(space.colorize(IDS), space).ids.tolist() == IDS.tolist()
-
-
-# --- files nobody should have to debug ---
-
-
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    )
-
-
-def whole_png() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 4, (64, 64), dtype=np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-ZOO = {
-    "text.png": b"these are notes, not pixels",
-    "empty.png": b"",
-    "truncated.png": whole_png()[:200],
-    "half header.png": whole_png()[:20],
-    "bomb.png": png_header(60_000, 60_000),
-    "long.png": png_header(30_000, 10),
-    "many.png": png_header(16_000, 16_000),
-    "nothing.png": png_header(0, 5),
-    "broken.jpg": b"\xff\xd8\xff\xe0" + b"\x00" * 40,
-    "page.png": b"<!DOCTYPE html><html>404</html>",
-}
-
-
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("name", ZOO)
-def test_bad_files_give_a_sentence_that_names_them(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(ZOO[name])
-    with pytest.raises(SemsynthError, match=name) as caught:
-        read_label_map(tmp_path / name, own(4))
-    assert str(caught.value).endswith(".")
-    with pytest.raises(SemsynthError, match=name):
-        imagefile.read_photo(tmp_path / name)
-
-
-def test_limits_are_stated(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(ZOO["long.png"])
-    with pytest.raises(SemsynthError, match=r"30000 x 10.*16384"):
-        read_label_map(tmp_path / "a.png", own(4))
-
-
-def test_missing_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(SemsynthError, match="does not exist"):
-        read_label_map(tmp_path / "no.png", own(4))
-    with pytest.raises(SemsynthError, match="folder"):
-        read_label_map(tmp_path, own(4))
-
-
-def test_one_pixel_is_a_map(tmp_path: Path) -> None:
-    assert read_label_map(save(tmp_path / "a.png", IDS[:1, :1]), own(4)).ids.shape == (1, 1)
-
-
-@given(
-    cut=st.integers(0, 400), flips=st.lists(st.tuples(st.integers(0, 399), st.integers(1, 255)), max_size=4)
-)
-@settings(max_examples=60, deadline=None)
-def test_damaged_files_never_escape(
-    tmp_path_factory: pytest.TempPathFactory, cut: int, flips: list[tuple[int, int]]
-) -> None:
-    data = bytearray(whole_png())
-    for place, change in flips:
-        data[place % len(data)] ^= change
-    path = tmp_path_factory.mktemp("damaged") / "map.png"
-    path.write_bytes(bytes(data[: len(data) - cut]))
-    with contextlib.suppress(SemsynthError):  # any other exception fails the test
-        assert read_label_map(path, own(4)).ids.ndim == 2
-
-
-def test_photographs_are_turned_only_to_fit_their_map(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turned by a quarter
-    path = tmp_path / "a.jpg"
-    Image.new("RGB", (6, 4)).save(path, exif=exif)
-    assert imagefile.read_photo(path).shape == (4, 6, 3)
-    assert imagefile.read_photo(path, (4, 6)).shape == (4, 6, 3)
-    assert imagefile.read_photo(path, (6, 4)).shape == (6, 4, 3)
-    assert imagefile.read_upright(path).shape == (6, 4, 3)  # given by itself, it has no map to fit
 
 
 # --- writing ---
