@@ -14,10 +14,11 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, features
+from PIL import Image, ImageFile, features
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import open_regular
+from semsynth.photomodes import load_pixels, to_rgb
 
 MAX_SIDE = 16_384
 """Longest side of a picture or label map, in pixels."""
@@ -31,6 +32,17 @@ IMAGE_SUFFIXES = (
     *((".avif",) if features.check("avif") else ()),
 )
 """File name endings taken for pictures, in lower case."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a photograph upright, by the orientation tag of its camera."""
 
 FORMATS = (
     "PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX",
@@ -64,7 +76,7 @@ def open_image(
         SemsynthError: The file is missing, empty, no image, damaged, or larger than the limits.
     """
     with open_header(source, name=name, max_pixels=max_pixels, formats=formats) as image:
-        image.load()
+        load_pixels(image)
         with contextlib.suppress(Exception):  # a damaged tag is the business of whoever asks for it
             image.getexif()  # some formats look it up in the file, which is about to be closed
     return image
@@ -77,7 +89,7 @@ def open_header(
     name: str | None = None,
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] = FORMATS,
-) -> Iterator[Image.Image]:
+) -> Iterator[ImageFile.ImageFile]:
     """An image file opened, its size checked, none of its pixels decoded; see `open_image`."""
     called = source_name(source, "The picture") if name is None else name
     Image.init()  # so that formats which this Pillow was built without are known to be missing
@@ -212,8 +224,9 @@ def examine_photo(
     fits = size is not None and stored != size and turned == size
     turn = orient if orient is not None else fits
     undecided = tag != 1 and orient is None and size == (turned if tag > 4 else stored) == stored
-    pixels = np.array(upright(image) if turn else _to_rgb(image), dtype=np.uint8)
-    return PhotoReading(pixels, image.mode, (), tag, undecided)
+    rgb, notes = to_rgb(image, called)
+    rgb = _turned(rgb, tag) if turn else rgb
+    return PhotoReading(np.array(rgb, dtype=np.uint8), image.mode, notes, tag, undecided)
 
 
 def read_upright(
@@ -243,18 +256,13 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image, *, name: str = "The picture") -> Image.Image:
     """The image as RGB, turned as its camera was held; as stored where its orientation tag is damaged."""
-    with contextlib.suppress(Exception):  # Pillow raises whatever the tag makes it trip over
-        image = ImageOps.exif_transpose(image)
-    return _to_rgb(image)
+    return _turned(to_rgb(image, name)[0], _orientation(image))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):  # Pillow would clip to 255; a photograph wants its high byte
-        high = (np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8)
-        return Image.fromarray(high).convert("RGB")
-    return image.convert("RGB")
+def _turned(image: Image.Image, tag: int) -> Image.Image:
+    return image.transpose(TURNS[tag]) if tag in TURNS else image
 
 
 def png_bytes(image: Image.Image, **options: object) -> bytes:

@@ -192,7 +192,7 @@ def color_counts(pixels: NDArray[np.uint8]) -> dict[int, int]:
     return dict(zip(found.tolist(), counts.tolist()))
 
 
-def packed_colors(colors: NDArray[np.uint8]) -> NDArray[np.uint32]:
+def packed_colors(colors: NDArray[np.integer[Any]]) -> NDArray[np.uint32]:
     """As `pack_colors`, in half of the memory."""
     packed = colors[..., 0].astype(np.uint32)
     for channel in (1, 2):

@@ -197,13 +197,13 @@ def _doubtful(
     lossy: bool,
 ) -> NDArray[np.bool_]:
     """Pixels whose colour is a class's by accident: thin ones between others, as blends are."""
-    thin = (known > 0) & ~_in_square(known)
+    thin = (known > 0) & ~in_square(known)
     if lossy:
         return thin
     doubtful = thin & _grown(wrong)
     inexact = wrong & (known > 0)
     if inexact.any():
-        doubtful |= inexact & ~_in_square(packed)
+        doubtful |= inexact & ~in_square(packed)
     between = _between(known, thin & ~doubtful, palette)
     if len(between[0]) <= wrong.sum():  # more of them are drawn lines in a map that is softened nowhere
         doubtful[between] = True
@@ -212,11 +212,11 @@ def _doubtful(
 
 def _unsupported(known: NDArray[np.uint16], count: int) -> NDArray[np.bool_]:
     """Which of `count` classes a lossy file holds in scattered pixels alone, as compression makes them."""
-    support = np.bincount(known[_in_square(known)], minlength=count + 1)[1:]
+    support = np.bincount(known[in_square(known)], minlength=count + 1)[1:]
     return support < max(16.0, SUPPORT * known.size)
 
 
-def _in_square(values: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.bool_]:
+def in_square(values: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.bool_]:
     """Pixels that are part of a square of 2 x 2 equal ones."""
     inside = np.zeros(values.shape, dtype=bool)
     if min(values.shape) < 2:
