@@ -33,8 +33,16 @@ class Reader:
         from semsynth.labels import read_label_map
 
         given = self.drawn_with
-        if given is None or given.names == self.space.names:
-            return read_label_map(path, self.space, palette=self.palette)
+        if given is None:
+            try:
+                return read_label_map(path, self.space, palette=self.palette)
+            except SemsynthError as error:
+                if f"label set {self.space.name!r}" not in str(error):
+                    raise
+                more = "If it was drawn with another label set, name that with --labels."
+                raise SemsynthError(f"{error} {more}") from None
+        if given.names == self.space.names:
+            return read_label_map(path, given, palette=self.palette)
         return self._translated(path, given, read_label_map(path, given, palette=self.palette))
 
     def _translated(self, path: Path, given: "LabelSpace", reading: "LabelReading") -> "LabelReading":

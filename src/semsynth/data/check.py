@@ -111,8 +111,9 @@ class CheckReport:
                 (one, first), (two, second) = list(colors.items())[:2]
                 return (
                     f"Index {number} is #{one:06x} in {first} and #{two:06x} in {second}: the files have "
-                    f"palettes of their own, and only their colours mean the same. Read them by colour "
-                    f"(--palette color; in training, --data.options.palette color)."
+                    f"palettes of their own, and only their colours mean the same. Give the classes of the "
+                    f"label set these colours (without a labels.json, one is guessed that has them); then "
+                    f"the files are read by their colours."
                 )
         return ""
 
