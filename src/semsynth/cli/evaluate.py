@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise SemsynthError(f"--limit is {args.limit}; give a number of pictures, or leave it out for all.")
     with Progress(console=Console(stderr=True), transient=True) as progress:
         evaluation = build(args)
-        evaluation.progress = progress
+        evaluation.progress, evaluation.say = progress, progress.console.print
         evaluation.run()
         if args.save_reference:
             evaluation.real_statistics().save(args.save_reference)

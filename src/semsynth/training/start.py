@@ -1,6 +1,8 @@
 """Beginning a run with the weights of another."""
 
 import contextlib
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -117,9 +119,7 @@ def _advice(networks: Networks, model: hub.Model) -> str:
     for section in ("generator", "style_encoder"):
         ours, theirs = getattr(networks, section), getattr(model, section)
         if ours is not None and theirs is not None:
-            unlike = {
-                key: value for key, value in theirs.config.items() if ours.config.get(key, value) != value
-            }
-            unlike.pop("num_classes", None)
-            flags += [f"--{section}.{key} {_toml(value)}" for key, value in unlike.items()]
+            values = {key: json.dumps(value) for key, value in theirs.config.items() if key != "num_classes"}
+            unlike = [key for key in values if json.dumps(ours.config.get(key)) != values[key]]
+            flags += [f"--{section}.{key} {shlex.quote(values[key])}" for key in unlike]
     return f" The model was made with {' '.join(flags)}." if flags else ""
