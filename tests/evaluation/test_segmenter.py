@@ -16,6 +16,7 @@ from semsynth.evaluation.segmenter import Encoder, PyramidSegmenter, SegmenterCo
 from semsynth.evaluation.segmenter_data import Balance, Photographs, augment, decode
 from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
 from semsynth.evaluation.segmenter_training import train_segmenter, validate
+from semsynth.training.log import read_log
 from tests.evaluation.scenes import write_scenes
 
 SMALL = SegmenterRecipe(
@@ -102,22 +103,38 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(scenes: Path, tmp_path: Path) ->
 
     saves = []
 
-    def save_and_stop(state: dict[str, object], path: Path) -> None:
-        original(state, path)
-        saves.append(state["seen"])
+    def save_and_stop(folder: Path, seen: int, state: dict[str, object], keep: int) -> None:
+        original(folder, seen, state, keep)
+        saves.append(seen)
         raise Stopped
 
-    original = training._save_state
-    training._save_state = save_and_stop
+    original = training.save_checkpoint
+    training.save_checkpoint = save_and_stop
     try:
         with pytest.raises(Stopped):
             train(scenes, tmp_path / "stopped", SMALL)
     finally:
-        training._save_state = original
+        training.save_checkpoint = original
     assert saves == [24]
+    # As if it had been killed between the next line of the log and its checkpoint, and a file been damaged.
+    with (tmp_path / "stopped" / "log.jsonl").open("ab") as log:
+        log.write(b'{"pictures": 48, "miou": 0}\nnonsense\n{"pictures": 4')
+    (tmp_path / "stopped" / "checkpoints" / f"{36:010d}-0123456789abcdef.pt").write_bytes(b"")
+    for path in (tmp_path / "stopped" / "cache").iterdir():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     resumed = train(scenes, tmp_path / "stopped", SMALL)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+    for name in ("model.safetensors", "segmenter.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    one, other = (
+        [
+            {key: value for key, value in line.items() if key != "seconds"}
+            for line in read_log(tmp_path / name / "log.jsonl", "pictures")
+        ]
+        for name in ("whole", "stopped")
+    )
+    assert one == other
     with pytest.raises(SemsynthError, match=r"holds a run with width 16, not 24"):
         train(scenes, tmp_path / "stopped", replace(SMALL, width=24))
 

@@ -60,7 +60,8 @@ def run_train(args: argparse.Namespace) -> int:
         load_dataset(args.data, split=split, label_space=space) for split in (args.split, args.val_split)
     )
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress)
+        say = progress.console.print
+        model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress, say=say)
     scores = model.config.scores
     print(
         f"{args.output}: pixel accuracy {scores['pixel_accuracy']:.1%}, mIoU {scores['miou']:.1%} over "
@@ -112,22 +113,19 @@ def _settings() -> dict[str, type]:
 def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":
     """Defaults, then the recipe file, then flags."""
     import difflib
-    import tomllib
 
     from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+    from semsynth.files.reading import read_toml
 
     values: dict[str, Any] = {}
     if args.recipe is not None:
-        try:
-            values = tomllib.loads(recipe_path(args.recipe).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SemsynthError(f"{args.recipe} cannot be read as a recipe: {error}.") from error
+        values = read_toml(recipe_path(args.recipe))
     for name, value in values.items():
         kind = _settings().get(name)
         if kind is None:
             near = difflib.get_close_matches(name, _settings(), n=1) or sorted(_settings())
             raise SemsynthError(f"{args.recipe} sets {name!r}, which is unknown; did you mean {near[0]!r}?")
-        if not isinstance(value, (int, float) if kind is float else kind):
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise SemsynthError(f"{args.recipe} sets {name} to {value!r}; it must be a {kind.__name__}.")
     values |= {name: getattr(args, name) for name in _settings() if getattr(args, name) is not None}
     return SegmenterRecipe(**values)

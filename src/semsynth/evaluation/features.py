@@ -101,8 +101,10 @@ class FeatureExtractor:
         values = self.network(torch.cat(inputs))  # (B, D)
         return values.double().numpy()
 
-    def all(self, pictures: Iterable[Pixels], source: str, batch_size: int = 4) -> Features:
-        """Features of a whole set."""
+    def all(
+        self, pictures: Iterable[Pixels], source: str, batch_size: int = 4, names: Sequence[str] = ()
+    ) -> Features:
+        """Features of a whole set; `names` are for messages."""
         rows, batch = [], []
         for picture in pictures:
             batch.append(picture)
@@ -113,7 +115,7 @@ class FeatureExtractor:
             rows.append(self(batch))
         if not rows:
             raise SemsynthError(f"There are no pictures in {source}: nothing to compute features of.")
-        return Features(np.concatenate(rows), self.space, source)
+        return Features(np.concatenate(rows), self.space, source, tuple(names))
 
 
 @isolated()

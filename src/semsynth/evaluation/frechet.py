@@ -10,14 +10,16 @@ fewer pictures than features a small matrix.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parse_json, parsing, read_arrays
+from semsynth.files.writing import whole_file
 
 Array = npt.NDArray[np.float64]
 
@@ -52,18 +54,38 @@ class Features:
         values: (N, D) float64.
         space: Where they come from.
         source: What the pictures are, for people: "siftflow val, photographs".
+        names: What each picture is called, for messages; may be empty.
+
+    Raises:
+        SemsynthError: Values of another shape than the space's, or that are not finite.
     """
 
     values: Array
     space: FeatureSpace
     source: str = ""
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != self.space.dimensions:
+            raise SemsynthError(
+                f"The features of {self.source or 'these pictures'} have the shape {self.values.shape}; "
+                f"those of {self.space.network} have {self.space.dimensions} numbers a picture."
+            )
+        if len(bad := np.flatnonzero(~np.isfinite(self.values).all(axis=1))):
+            names = f" ({self.names[bad[0]]})" if self.names else ""
+            raise SemsynthError(
+                f"{self.space.network} gives features that are not finite numbers for {len(bad)} of "
+                f"{len(self)} pictures of {self.source or 'these pictures'}; number {bad[0] + 1}{names} is "
+                "the first. Its weights are damaged, or the picture is."
+            )
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
     def subset(self, indices: npt.NDArray[np.integer]) -> "Features":
         """The features of some of the pictures."""
-        return Features(self.values[indices], self.space, self.source)
+        names = tuple(self.names[i] for i in indices) if self.names else ()
+        return Features(self.values[indices], self.space, self.source, names)
 
 
 @dataclass(frozen=True)
@@ -94,12 +116,8 @@ class Statistics:
     def save(self, path: Path) -> None:
         """Write an .npz with its provenance inside."""
         provenance = json.dumps({**asdict(self.space), "count": self.count, "source": self.source})
-        part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
+        with whole_file(path) as file:
             np.savez(file, mean=self.mean, covariance=self.covariance, provenance=np.array(provenance))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Statistics":
@@ -108,11 +126,7 @@ class Statistics:
         Raises:
             SemsynthError: The file is no .npz, or does not say which network and resizing it was made with.
         """
-        try:
-            with np.load(path, allow_pickle=False) as held:
-                entries = {name: held[name] for name in held.files}
-        except (OSError, ValueError, EOFError) as error:
-            raise SemsynthError(f"{path} cannot be read as reference statistics (.npz): {error}.") from error
+        entries = read_arrays(path)
         if missing := {"mean", "covariance", "provenance"} - entries.keys():
             raise SemsynthError(
                 f"{path} holds {', '.join(sorted(entries)) or 'nothing'} but no "
@@ -120,9 +134,24 @@ class Statistics:
                 "say which network, weights and resizing it was made with. Make it again from the "
                 "photographs."
             )
-        provenance = json.loads(str(entries["provenance"]))
-        count, source = int(provenance.pop("count")), str(provenance.pop("source"))
-        return cls(entries["mean"], entries["covariance"], count, FeatureSpace(**provenance), source)
+        provenance = parse_json(str(entries["provenance"]), f"The provenance in {path}")
+        with parsing(path, "reference statistics", "Make them again from the photographs."):
+            count, source = provenance.pop("count"), str(provenance.pop("source"))
+            space = FeatureSpace(**provenance)
+            for name, kind in get_type_hints(FeatureSpace).items():
+                if type(getattr(space, name)) is not kind:
+                    raise ValueError(f"its {name} is {getattr(space, name)!r}")
+            if type(count) is not int or count < 2:
+                raise ValueError(f"its count is {count!r}; it must be a number of pictures, at least 2")
+            mean, covariance = (entries[name].astype(np.float64) for name in ("mean", "covariance"))
+            size = space.dimensions
+            if mean.shape != (size,) or covariance.shape != (size, size):
+                raise ValueError(
+                    f"its arrays have shapes {mean.shape} and {covariance.shape} for {size} features"
+                )
+            if not np.isfinite(mean).all() or not np.isfinite(covariance).all():
+                raise ValueError("it holds numbers that are not finite")
+        return cls(mean, covariance, count, space, source)
 
 
 def refuse_unlike(first: FeatureSpace, second: FeatureSpace) -> None:

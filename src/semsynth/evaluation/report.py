@@ -5,14 +5,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import SegmentationScores
+from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
 
 FORMAT = 1
 REPORT_FILE = "report.json"
+PROTOCOL = frozenset({"name", "split", "height", "width", "absent", "void", "note", "published"})
+"""Entries of a protocol that a table shows."""
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -101,17 +107,60 @@ class Report:
             SemsynthError: There is no report, or it is no report of ours.
         """
         path = folder / REPORT_FILE
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+        if not path.exists():
+            raise SemsynthError(f"{folder} holds no {REPORT_FILE}; semsynth evaluate writes one.")
+        document = read_json(path)
+        with parsing(path, "a report", "Evaluate again."):
             if document.pop("format") != FORMAT:
                 raise SemsynthError(f"{path} was written by another version; evaluate again.")
-            document["methods"] = [Row(**row) for row in document["methods"]]
-            document["real"] = Row(**document["real"])
-            return cls(**document)
-        except FileNotFoundError as error:
-            raise SemsynthError(f"{folder} holds no {REPORT_FILE}; semsynth evaluate writes one.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SemsynthError(f"{path} is no report: {type(error).__name__}: {error}.") from error
+            document["methods"] = [_checked(Row(**row)) for row in document["methods"]]
+            document["real"] = _checked(Row(**document["real"]))
+            report = _checked(cls(**document))
+            if not report.methods:
+                raise ValueError("it has no method")
+            for row in (*report.methods, report.real):
+                for scores in (row.void_ignored, row.void_counted):
+                    if missing := {"miou", "pixel_accuracy", "mean_accuracy"} - scores.keys():
+                        raise ValueError(f"the row of {row.name} lacks {', '.join(sorted(missing))}")
+                for distance in (row.kid, row.lite2_kernel):
+                    if distance is not None and "mean" not in distance:
+                        raise ValueError(f"a distance of {row.name} has no mean")
+            if absent := PROTOCOL - report.protocol.keys():
+                raise ValueError(f"its protocol lacks {', '.join(sorted(absent))}")
+            if not isinstance(report.protocol["name"], str) or not isinstance(report.protocol["note"], str):
+                raise ValueError("its protocol has no name or no note")
+            if not {"network", "weights"} <= report.networks["judge"].keys():
+                raise ValueError("it does not say which judge it is of")
+        return report
+
+
+def _checked(record: Record) -> Record:
+    """A dataclass whose values are of the types it declares.
+
+    Raises:
+        ValueError: One is not.
+    """
+    for name, hint in get_type_hints(type(record)).items():
+        value = getattr(record, name)
+        if not _is(value, hint):
+            raise ValueError(f"its {name} is {str(value)[:80]!r}, which is of another kind")
+    return record
+
+
+def _is(value: object, hint: Any) -> bool:
+    """Whether a value of JSON is of a declared type; a whole number is a float too."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_is(value, part) for part in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_is(entry, inner[0]) for entry in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_is(entry, inner[1]) for entry in value.values())
+    if hint is Any:
+        return True
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is hint
 
 
 def score_entries(scores: SegmentationScores) -> dict[str, float]:

@@ -5,11 +5,13 @@ A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps a
 ``report.json``, ``table.md``, ``sheet.png`` and ``sheet.html``.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,18 @@ from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.subjects import Method, Pixels, Subjects
 from semsynth.evaluation.table import table
-from semsynth.files.writing import write_atomically
+from semsynth.files.claiming import claimed
+from semsynth.files.reading import parsing, read_arrays, read_bytes, read_json
+from semsynth.files.writing import whole_file, write_atomically
 from semsynth.imagefile import open_image, png_bytes
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 SHEET_ROWS = 8
+WITHIN = ("pictures", "sheet", "cache")
+"""Folders of a report that are written to file by file."""
+OF = "of"
+"""In a cache: digits of the pictures it was computed from."""
 INCEPTION_ENTRIES = ("fid", "fid_half", "kid")
 LITE2_ENTRIES = ("lite2_frechet", "lite2_frechet_half", "lite2_kernel")
 
@@ -56,6 +64,7 @@ class Evaluation:
         stages: The network of the style measures, or None.
         reference: Statistics the Fréchet distance is taken to, instead of these photographs.
         progress: Shows how far it is.
+        say: Told in sentences what was damaged and is done again.
     """
 
     method: Method
@@ -67,6 +76,7 @@ class Evaluation:
     stages: Stages | None = None
     reference: Statistics | None = None
     progress: Progress | None = None
+    say: Callable[[str], None] = lambda _: None
     warnings: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
 
@@ -90,7 +100,11 @@ class Evaluation:
     @isolated()
     def run(self) -> Report:
         """Do every step that has not been done, and write the report."""
-        self._claim()
+        with claimed(self.folder, "evaluates", WITHIN):
+            return self._run()
+
+    def _run(self) -> Report:
+        self._check_folder()
         with self._timed("drawing"):
             self._draw()
         with self._timed("judging"):
@@ -116,7 +130,7 @@ class Evaluation:
         self._write(report)
         return report
 
-    def _claim(self) -> None:
+    def _check_folder(self) -> None:
         """Make the folder this evaluation's, or refuse it if it is another's."""
         mine = {
             "method": self.method.name,
@@ -126,8 +140,13 @@ class Evaluation:
             "data set": f"{len(self.subjects)} pictures, {self.subjects.fingerprint}",
         }
         path = self.folder / "run.json"
-        if path.is_file():
-            theirs = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists():
+            theirs = read_json(path)
+            if not isinstance(theirs, dict):
+                raise SemsynthError(
+                    f"{path} does not say which evaluation {self.folder} holds. Give another folder, or "
+                    "delete this one."
+                )
             if unlike := [key for key in mine if theirs.get(key) != mine[key]]:
                 what = unlike[0]
                 raise SemsynthError(
@@ -135,7 +154,6 @@ class Evaluation:
                     "Give another folder, or delete this one."
                 )
         else:
-            self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
 
     def _draw(self) -> None:
@@ -144,7 +162,7 @@ class Evaluation:
         for number in self._track(range(len(self.subjects)), "drawing"):
             key = self.subjects.keys[number]
             path = picture_path(self.folder, key)
-            if path.is_file():
+            if self._is_drawn(path):
                 if not record.was_replaced(key, path):
                     continue
                 replaced.append(key)
@@ -158,6 +176,20 @@ class Evaluation:
                 f"{len(replaced)} pictures had been changed since they were drawn, such as {replaced[0]}: "
                 "they were drawn and judged again."
             )
+
+    def _is_drawn(self, path: Path) -> bool:
+        """Whether a picture was drawn before and can be read; one that is damaged is drawn again."""
+        if not path.exists():
+            return False
+        try:
+            size = open_image(path).size
+        except SemsynthError as error:
+            self.say(f"{error} It is drawn again.")
+            return False
+        if size != (self.protocol.width, self.protocol.height):
+            self.say(f"{path} is of another size than the protocol's. It is drawn again.")
+            return False
+        return True
 
     def _save(self, path: Path, picture: Pixels) -> None:
         size = (self.protocol.height, self.protocol.width)
@@ -174,12 +206,27 @@ class Evaluation:
         for key in self.subjects.keys:
             yield np.asarray(open_image(picture_path(self.folder, key)).convert("RGB"))
 
+    @cached_property
+    def _drawn(self) -> str:
+        """16 hex digits that change with the pictures that were drawn."""
+        digest = hashlib.sha256()
+        for key in self.subjects.keys:
+            digest.update(hashlib.sha256(read_bytes(picture_path(self.folder, key))).digest())
+        return digest.hexdigest()[:16]
+
     def _counts(self, name: str, pictures: Callable[[], Iterator[Pixels]]) -> ConfusionMatrix:
         def compute() -> Arrays:
             tracked = self._track(pictures(), f"judging {name}")
             return {"counts": confusion(self.judge, self.classes, self.subjects, tracked).counts}
 
-        return ConfusionMatrix(len(self.classes.names), self._kept(f"counts-{name}", compute)["counts"])
+        classes = len(self.classes.names)
+
+        def fits(kept: Arrays) -> bool:
+            shape, integral = (classes + 1, classes + 1), kept["counts"].dtype.kind in "iu"
+            return kept["counts"].shape == shape and integral and bool((kept["counts"] >= 0).all())
+
+        kept = self._kept(f"counts-{name}", compute, fits, self._drawn if name == "made" else "")
+        return ConfusionMatrix(classes, kept["counts"])
 
     def _distances(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -226,10 +273,16 @@ class Evaluation:
 
         def compute() -> Arrays:
             tracked = self._track(pictures(), f"{space.network}, {name}")
-            return {"values": extractor.all(tracked, name).values}
+            return {"values": extractor.all(tracked, name, names=self.subjects.keys).values}
+
+        def features(kept: Arrays) -> Features:
+            return Features(kept["values"], space, f"{self.protocol.name}, {name}", tuple(self.subjects.keys))
+
+        def fits(kept: Arrays) -> bool:
+            return kept["values"].dtype == np.float64 and len(features(kept)) == len(self.subjects)
 
         file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
-        return Features(self._kept(file, compute)["values"], space, f"{self.protocol.name}, {name}")
+        return features(self._kept(file, compute, fits, self._drawn if name == "made" else ""))
 
     def _styles(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -244,20 +297,44 @@ class Evaluation:
             )
             return {name: np.array(value) for name, value in found.items()}
 
-        found = {name: float(value) for name, value in self._kept("style-measures", compute).items()}
+        def fits(kept: Arrays) -> bool:
+            return "diversity" in kept and all(value.shape == () for value in kept.values())
+
+        kept = self._kept("style-measures", compute, fits, self._drawn)
+        found = {name: float(value) for name, value in kept.items()}
         of_real = {"diversity": found.pop("of_scenes", None)}
         return found, of_real
 
-    def _kept(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """The arrays of a step, from the cache where it was done before."""
+    def _kept(
+        self, name: str, compute: Callable[[], Arrays], fits: Callable[[Arrays], bool], of: str
+    ) -> Arrays:
+        """The arrays of a step, from the cache where it was done before; a damaged cache is made again.
+
+        Args:
+            name: What the cache is called.
+            compute: Does the step.
+            fits: Whether arrays from the cache can be what the step gives.
+            of: Digits of the pictures that the step looks at, where they may change.
+        """
         path = self.folder / "cache" / f"{name}.npz"
-        if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(".part.npz")
-            np.savez(part, **compute())  # type: ignore[arg-type]
-            part.replace(path)
-        with np.load(path) as held:
-            return {key: held[key] for key in held.files}
+        if path.exists():
+            try:
+                held = read_arrays(path)
+                then = str(held.pop(OF, ""))
+                with parsing(path, "what this step keeps"):
+                    if fits(held) and then == of:
+                        return held
+                why = (
+                    "It does not belong to the pictures as they are now." if then != of else "It is damaged."
+                )
+            except SemsynthError as error:
+                why = str(error)
+            self.say(f"{path} is made again: {why}")
+        arrays = compute()
+        path.parent.mkdir(exist_ok=True)
+        with whole_file(path) as file:
+            np.savez(file, **arrays, **{OF: np.array(of)})  # type: ignore[arg-type]
+        return arrays
 
     def _write(self, report: Report) -> None:
         for number, key in enumerate(self.subjects.keys):

@@ -4,7 +4,7 @@ Photographs are decoded once, into memory-mapped arrays.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from semsynth.data import Dataset, Geometry
 from semsynth.data.cache import fingerprint
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_bytes, require_regular
+from semsynth.files.writing import write_atomically
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
@@ -62,10 +64,13 @@ def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: s
     seal = folder / f"{name}.json"
     whole = Geometry("resize_and_crop", size, size)
     stamp = json.dumps({"fingerprint": fingerprint(data, whole), "ids": ids})
-    if not (seal.is_file() and seal.read_text(encoding="utf-8") == stamp):
+    shapes = ((len(data), size, size, 3), (len(data), size, size))
+    kept = _kept(seal, stamp, paths, shapes)
+    if kept is None:
         seal.unlink(missing_ok=True)
-        images = open_memmap(paths[0], "w+", np.uint8, (len(data), size, size, 3))
-        classes = open_memmap(paths[1], "w+", np.uint8, (len(data), size, size))
+        images, classes = (
+            open_memmap(path, "w+", np.uint8, shape) for path, shape in zip(paths, shapes, strict=True)
+        )
         table = np.full(
             max(data.label_space.num_classes, data.label_space.void_id or 0, 255) + 1, len(ids), np.uint8
         )
@@ -76,8 +81,27 @@ def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: s
             classes[index] = table[resize_ids(sample.labels, (size, size))]
         images.flush()
         classes.flush()
-        seal.write_text(stamp, encoding="utf-8")
-    return Photographs(np.load(paths[0], mmap_mode="r"), np.load(paths[1], mmap_mode="r"), len(ids))
+        write_atomically(seal, stamp.encode())
+        kept = _kept(seal, stamp, paths, shapes)
+    if kept is None:
+        raise SemsynthError(f"{folder} cannot keep the {name} photographs: what was written is not there.")
+    return Photographs(kept[0], kept[1], len(ids))
+
+
+def _kept(
+    seal: Path, stamp: str, paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]
+) -> list[Pixels] | None:
+    """What an earlier run decoded, mapped; None where it is of other data, or damaged."""
+    try:
+        if not seal.exists() or read_bytes(seal) != stamp.encode():
+            return None
+        for path in paths:
+            require_regular(path)
+        arrays = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+    except (SemsynthError, OSError, ValueError, EOFError):
+        return None
+    fitting = all(a.shape == s and a.dtype == np.uint8 for a, s in zip(arrays, shapes, strict=True))
+    return arrays if fitting else None
 
 
 @dataclass(frozen=True)

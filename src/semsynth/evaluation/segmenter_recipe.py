@@ -1,5 +1,6 @@
 """Settings of a segmenter's training."""
 
+import math
 from dataclasses import dataclass
 
 from semsynth.errors import SemsynthError
@@ -11,6 +12,24 @@ ENCODERS = {
     "scratch": None,
 }
 """Encoder name → variant of EfficientNet-Lite; None for the plain one that starts from nothing."""
+
+
+LEAST = {
+    "width": 1,
+    "pictures": 1,
+    "minutes": 0,
+    "batch_size": 1,
+    "learning_rate": 0,
+    "encoder_rate": 0,
+    "weight_decay": 0,
+    "ema": 0,
+    "least_crop": 0,
+    "validate_every": 1,
+    "seed": 0,
+}
+"""The smallest values that settings may have."""
+LARGEST = 4096
+"""Longest side of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,11 @@ class SegmenterRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            if not least <= getattr(self, name) < math.inf:  # nor what is not a number
+                raise SemsynthError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if self.size > LARGEST:
+            raise SemsynthError(f"size is {self.size}; it must be at most {LARGEST}.")
         if self.encoder not in ENCODERS:
             raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
         if self.size % 32 or self.size < 64:

@@ -6,9 +6,9 @@ quarter of the size; and everything runs in bfloat16 where the processor has its
 """
 
 import copy
-import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ from semsynth.evaluation.segmenter_data import (
     decode,
 )
 from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
+from semsynth.files.claiming import claimed
+from semsynth.files.reading import parsing
+from semsynth.training.log import append_line, keep_lines
+from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
+
+CHECKPOINTS = "checkpoints"
+WITHIN = (CHECKPOINTS, "cache")
+"""Folders of a run that are written to file by file."""
+NEEDS = ("settings", "model", "averaged", "optimiser", "spent")
+"""What a checkpoint must hold."""
 
 
 def parameter_groups(model: PyramidSegmenter, recipe: SegmenterRecipe) -> list[dict[str, Any]]:
@@ -97,6 +107,7 @@ def train_segmenter(
     *,
     start: Path | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> PyramidSegmenter:
     """Train a judge and write it to a folder; a run that was stopped goes on where it last validated.
 
@@ -104,15 +115,30 @@ def train_segmenter(
         train: What it learns from.
         val: What it is scored on; never learnt from.
         folder: Gets ``segmenter.json``, ``model.safetensors``, ``log.jsonl``, and while training
-            ``training.pt`` and ``cache/``.
+            ``checkpoints/`` and ``cache/``.
         recipe: The settings.
         start: A segmenter of the same shape whose weights it starts from.
         progress: Shows how far it is.
+        say: Told in sentences what was damaged.
 
     Raises:
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other
-            settings.
+            settings, or is another process's; the disk is full.
     """
+    with claimed(folder, "trains", WITHIN):
+        return _train(train, val, folder, recipe, start, progress, say)
+
+
+def _train(
+    train: Dataset,
+    val: Dataset,
+    folder: Path,
+    recipe: SegmenterRecipe,
+    start: Path | None,
+    progress: Progress | None,
+    say: Callable[[str], None],
+) -> PyramidSegmenter:
+    """The run, in a folder that is this process's own; see `train_segmenter`."""
     space = train.label_space
     ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
     # The name of every setting that shapes the run; a resumed run must have the same.
@@ -131,19 +157,22 @@ def train_segmenter(
     pairs = list(learning(averaged).values()), list(learning(model).values())
 
     # Resume: weights, average, optimiser, and how far it was.
-    seen, spent, state_path = 0, 0.0, folder / "training.pt"
-    if state_path.is_file():
-        state = torch.load(state_path, weights_only=True)
-        if state["settings"] != settings:
-            unlike = next(key for key in settings if state["settings"].get(key) != settings[key])
-            raise SemsynthError(
-                f"{folder} holds a run with {unlike} {state['settings'].get(unlike)}, not "
-                f"{settings[unlike]}: resume with the same settings, or choose another folder."
-            )
-        model.load_state_dict(state["model"])
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        seen, spent = state["seen"], state["spent"]
+    seen, spent, checkpoints = 0, 0.0, folder / CHECKPOINTS
+    state = load_newest(checkpoints, say, NEEDS)
+    if state is not None:
+        with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
+            before = state["settings"]
+            if unlike := [key for key in settings if before.get(key) != settings[key]]:
+                raise SemsynthError(
+                    f"{folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
+                    f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
+                )
+            model.load_state_dict(state["model"])
+            averaged.load_state_dict(state["averaged"])
+            optimiser.load_state_dict(state["optimiser"])
+            seen, spent = state["images_seen"], float(state["spent"])
+        set_aside_damaged(checkpoints, seen, say)
+    keep_lines(folder / "log.jsonl", seen, "pictures", say)
 
     @torch.no_grad()
     def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
@@ -161,10 +190,10 @@ def train_segmenter(
             "model": model.state_dict(),
             "averaged": averaged.state_dict(),
             "optimiser": optimiser.state_dict(),
-            "seen": seen,
+            "images_seen": seen,
             "spent": time.monotonic() - started,
         }
-        _save_state(state, state_path)
+        save_checkpoint(checkpoints, seen, state, keep=2)
 
     started = time.monotonic() - spent
     task = progress.add_task("training", total=recipe.pictures, completed=seen) if progress else None
@@ -251,11 +280,4 @@ def _log(folder: Path, seen: int, seconds: float, scores: SegmentationScores) ->
         "pixel_accuracy": scores.pixel_accuracy,
         "miou": scores.miou,
     }
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def _save_state(state: dict[str, Any], path: Path) -> None:
-    part = path.with_name(path.name + ".part")
-    torch.save(state, part)
-    part.replace(path)
+    append_line(folder / "log.jsonl", line)

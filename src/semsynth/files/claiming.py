@@ -3,7 +3,7 @@
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from semsynth.errors import SemsynthError
@@ -24,7 +24,7 @@ def claimed(folder: Path, doing: str, within: tuple[str, ...] = ()) -> Iterator[
     Args:
         folder: Made if missing.
         doing: What is done there, for the message: "trains".
-        within: Its folders that are written to as well.
+        within: Its folders that are written to as well, with theirs.
 
     Raises:
         SemsynthError: Another process works there, or it cannot be written.
@@ -40,8 +40,9 @@ def claimed(folder: Path, doing: str, within: tuple[str, ...] = ()) -> Iterator[
             raise SemsynthError(
                 f"Another process {doing} in {folder}; wait for it, or choose another folder (-o FOLDER)."
             )
-        for place in (folder, *(folder / name for name in within)):
-            _put_in_order(place)
+        _put_in_order(folder.glob(".*"))
+        for name in within:
+            _put_in_order((folder / name).rglob(".*"))
         try:
             yield
         finally:
@@ -51,14 +52,14 @@ def claimed(folder: Path, doing: str, within: tuple[str, ...] = ()) -> Iterator[
                     folder.rmdir()
 
 
-def _put_in_order(folder: Path) -> None:
+def _put_in_order(paths: Iterable[Path]) -> None:
     """Bring back folders that were being replaced, and delete what was not finished."""
-    for path in sorted(folder.glob(".*")):
+    for path in sorted(paths):
         found = _LEFTOVER.fullmatch(path.name)
         if found is None:
             continue
         if found[2] == OLD:
-            recover(folder / found[1])
+            recover(path.with_name(found[1]))
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

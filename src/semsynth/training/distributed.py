@@ -11,7 +11,16 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 
-_LOST = ("connection closed", "connection reset", "broken pipe", "gloo", "nccl", "timed out", "process group")
+_LOST = (
+    "connection closed",
+    "connection reset",
+    "broken pipe",
+    "gloo",
+    "nccl",
+    "timed out",
+    "process group",
+    "socket",
+)
 """What the backends' errors speak of when another process has ended."""
 
 
