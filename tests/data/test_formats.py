@@ -234,3 +234,29 @@ def test_every_format_says_what_it_expects(tmp_path: Path) -> None:
         assert entry.layout
         with pytest.raises(SemsynthError, match=r"expected|lacks"):
             load_dataset(name, root=tmp_path)
+
+
+def test_droppings_hide_no_layout(tmp_path: Path) -> None:
+    pair = np.zeros((8, 16, 3), np.uint8)
+    trees.write(tmp_path / "facades" / "train" / "1.jpg", pair)
+    coco(tmp_path / "coco")
+    for place in (tmp_path / "facades" / "train", tmp_path / "coco" / "train_img"):
+        (place / "._1.jpg").write_bytes(b"resource fork")
+        (place / ".DS_Store").touch()
+    assert recognise(tmp_path / "facades") == "facades"
+    assert recognise(tmp_path / "coco") == "coco-stuff"
+    stem = "ADE_train_00000001"
+    trees.photo(tmp_path / "ade" / "a" / f"{stem}.jpg")
+    trees.ids(tmp_path / "ade" / "a" / f"{stem}.png")
+    trees.ids(tmp_path / "ade" / "a" / ".ipynb_checkpoints" / f"{stem}.png")
+    assert load_dataset("ade20k", root=tmp_path / "ade").keys == [stem]
+    trees.ids(tmp_path / "ade" / "b" / f"{stem}.png")
+    with pytest.raises(SemsynthError, match="have one name"):
+        load_dataset("ade20k", root=tmp_path / "ade")
+
+
+def test_all_of_camvid_is_every_split(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        trees.photo(tmp_path / split / "images" / f"{split}.png")
+        trees.ids(tmp_path / split / "labels" / f"{split}_L.png")
+    assert load_dataset("camvid", root=tmp_path, split="all").keys == ["train/train", "val/val"]

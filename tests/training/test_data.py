@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semsynth.data.check import check
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from semsynth.training.data import choose_label_space, open_dataset
+from semsynth.training.loop import train
 from semsynth.training.settings import DataSettings
-from tests.training.tiny import COLOURS, paint
+from tests.training.tiny import COLOURS, paint, tiny_recipe
 
 
 def colour_coded(root: Path) -> Path:
@@ -45,3 +47,26 @@ def test_a_described_folder_keeps_its_classes(tmp_path: Path) -> None:
     (root / "labels.json").write_text("{")
     with pytest.raises(SemsynthError, match=r"labels\.json"):
         choose_label_space(DataSettings(root=str(root)), tmp_path / "run", print)
+
+
+def test_training_says_what_it_leaves_out_and_stays_off_the_validation_split(tmp_path: Path) -> None:
+    root = paint(tmp_path / "data", 6)
+    for kind in ("images", "labels"):
+        for split, numbers in (("train", range(4)), ("val", (4, 5))):
+            (root / kind / split).mkdir()
+            for number in numbers:
+                name = f"{number:03}.png"
+                (root / kind / name).rename(root / kind / split / name)
+    (root / "labels" / "train" / "000.png").unlink()
+    (root / "images" / "train" / "phone.heic").touch()
+    said: list[str] = []
+    train(
+        tiny_recipe(root, run__images=2, run__batch_size=2, objective__prior_share=0.0),
+        tmp_path / "run",
+        say=said.append,
+    )
+    expected = (
+        "3 of 5 photographs are used; left out: 1 without a label map, such as train/000.png; 1 of a kind "
+    )
+    assert said.count(f"{expected}that is not read (.heic: 1).") == 1
+    assert check(root).splits[0].usage[0] in said

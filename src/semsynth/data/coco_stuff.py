@@ -12,7 +12,7 @@ from pathlib import Path
 from semsynth.data.filedataset import FileDataset
 from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
-from semsynth.files.walking import contents
+from semsynth.files.walking import contents, walk
 from semsynth.labels import LabelSpace
 
 IMAGE_FOLDERS = ("images/{0}2017", "{0}2017")
@@ -78,5 +78,6 @@ def looks_like(root: Path) -> bool:
 
 def _is_coco(images: Path) -> bool:
     """Facades have the same layout; COCO's file names are twelve digits."""
-    first = next(images.glob("*.jpg"), None)
+    files = walk(images, recursive=False) if images.is_dir() else iter(())
+    first = next((path for path in files if path.suffix == ".jpg"), None)
     return first is not None and first.stem[-12:].isdecimal() and len(first.stem) >= 12

@@ -96,7 +96,9 @@ def looks_like(root: Path) -> bool:
     """Whether a folder holds CMP's own files, or pictures twice as wide as high named by numbers."""
     if next(root.glob("base/cmp_b*.png"), None) is not None:
         return True
-    first = next(root.glob("train/*.jpg"), None)
+    train = root / "train"
+    files = walk(train, recursive=False) if train.is_dir() else iter(())
+    first = next((path for path in files if path.suffix == ".jpg"), None)
     return first is not None and first.stem.isdecimal() and _is_double(open_image(first).size)
 
 
