@@ -1,8 +1,8 @@
 """What a run leaves to be read and looked at: log.jsonl, curves.png, environment.txt."""
 
+import importlib
 import json
 import platform
-import resource
 import sys
 import time
 from pathlib import Path
@@ -96,7 +96,11 @@ def peak_memory() -> int:
     """Most memory this process has held, in bytes: on the card where there is one, else resident."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows
+        return 0
+    peak: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
