@@ -6,6 +6,7 @@ Without one the build succeeds all the same: the package then computes with PyTo
 
 import os
 import platform
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ except ImportError:  # run as a script
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
 SOURCES = Path(__file__).parent / "src" / "semsynth" / "_native"
-LIBRARY = SOURCES / "libsemsynth.so"
+LIBRARY: Path = runpy.run_path(str(SOURCES.parent / "ops" / "library.py"))["LIBRARY"]  # without torch
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
 AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
@@ -81,7 +82,9 @@ def compile_library(target: Path = LIBRARY) -> None:
             macros.append("-DSEMSYNTH_MATRIX_UNIT")
         build("library.cpp", "library", *macros)
         linked = f"{folder}/{target.name}"
-        subprocess.run([*command, "-shared", "-pthread", *objects, "-o", linked], check=True)
+        # On Windows the compiler's own libraries are not there to be found by whoever installs the wheel.
+        more = ["-static"] if sys.platform == "win32" else []
+        subprocess.run([*command, "-shared", "-pthread", *more, *objects, "-o", linked], check=True)
         Path(linked).replace(target)  # a running process keeps the old file
 
 

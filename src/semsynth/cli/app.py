@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import socket
 import sys
 import webbrowser
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.places import data_folder
 
 if TYPE_CHECKING:
     import uvicorn
@@ -94,17 +94,6 @@ def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool)
     from semsynth.app.synthesizer import load_painter
 
     return load_painter(model, segmenter, precision, trust=trust)
-
-
-def data_folder() -> Path:
-    """Find the folder of this user's application data."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library/Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share"))
-    return base / "semsynth"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,15 +9,20 @@ import ctypes
 import os
 from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p, sizeof
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+<<<<<<< ours
 from semsynth import processor
 
 LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
 _INTERFACE = 4  # of the C structs and functions, as in kernels.h
+=======
+from semsynth.ops.library import LIBRARY
+
+_INTERFACE = 3  # of the C structs and functions, as in kernels.h
+>>>>>>> theirs
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
