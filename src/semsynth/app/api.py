@@ -43,6 +43,10 @@ router = APIRouter(
 WithDesk = Annotated[Desk, Depends(desk_of)]
 Index = Annotated[int, PathParameter(ge=0, le=10_000)]
 Side = Annotated[int | None, Form(ge=16, le=4096)]
+Palette = Annotated[
+    Literal["auto", "index", "color"],
+    Form(description="What an indexed file means: its indices or colours."),
+]
 KINDS = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg"}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
@@ -162,6 +166,7 @@ async def synthesize(
     scale: Annotated[int, Form(ge=1, le=4)] = 1,
     width: Side = None,
     height: Side = None,
+    palette: Palette = "auto",
 ) -> Response:
     """Paint one label map. What was repaired in the map is said in the header X-Semsynth-Notes."""
     found = await desk.worker.describe()
@@ -172,7 +177,7 @@ async def synthesize(
         wish = wish.model_copy(update={"look": SeedLook(seed=seed)})
     size = _size(desk, width, height)
     data = await upload_bytes(map, desk.limits)
-    reading = await desk.aside(read_map, data, found.label_space, desk.limits, size)
+    reading = await desk.aside(read_map, data, found.label_space, desk.limits, size, palette)
     form = Format.named(format)
     painted = await desk.worker.paint(lambda: PaintJob(reading.ids, wish, form, scale))
     headers = {
@@ -185,12 +190,17 @@ async def synthesize(
 
 @router.post("/maps/read")
 async def read_map_file(
-    desk: WithDesk, map: Annotated[UploadFile, File()], width: Side = None, height: Side = None
+    desk: WithDesk,
+    map: Annotated[UploadFile, File()],
+    width: Side = None,
+    height: Side = None,
+    palette: Palette = "auto",
 ) -> dict[str, Any]:
     """Read a label map, indexed or coloured; gives its class ids in base 64 and what was repaired."""
     found = await desk.worker.describe()
     data = await upload_bytes(map, desk.limits)
-    reading = await desk.aside(read_map, data, found.label_space, desk.limits, _size(desk, width, height))
+    size = _size(desk, width, height)
+    reading = await desk.aside(read_map, data, found.label_space, desk.limits, size, palette)
     return {
         "width": reading.ids.shape[1],
         "height": reading.ids.shape[0],

@@ -1,8 +1,10 @@
 """Reading pictures that strangers send, and writing pictures that say how they were made."""
 
+import contextlib
 import io
 import json
-import warnings
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,22 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
-from semsynth.errors import SemsynthError
-from semsynth.imagefile import upright
+from semsynth.imagefile import open_header, open_image, upright
 
 TEXT_KEY = "semsynth"
-_ALLOWED = ("PNG", "JPEG", "WEBP")
+ALLOWED = ("PNG", "JPEG", "WEBP")
+
+_decoding = threading.Lock()
 
 
-def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWED) -> Image.Image:
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """One picture at a time is unpacked: a compressed file of 100 kB can need 200 MB."""
+    with _decoding:
+        yield
+
+
+def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = ALLOWED) -> Image.Image:
     """Decode a picture from its bytes, after its header has been found harmless.
 
     Args:
@@ -28,20 +38,10 @@ def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = _ALLOWE
     Raises:
         SemsynthError: It is no such picture, is damaged, or is too large.
     """
-    names = " or ".join(formats)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning; our limit is stricter
-            picture = Image.open(io.BytesIO(data), formats=formats)
-            limits.check_picture(*picture.size)
-            picture.load()
-    except SemsynthError:
-        raise
-    except Image.DecompressionBombError:
-        raise SemsynthError("The picture would unpack to far too many pixels; make it smaller.") from None
-    except Exception:  # decoders raise anything at all on hostile bytes
-        raise SemsynthError(f"The file is not a {names} picture, or it is damaged.") from None
-    return picture
+    with open_header(data, name="The file", formats=formats) as picture:
+        limits.check_picture(*picture.size)
+    with decoding():
+        return open_image(data, name="The file", formats=formats)
 
 
 def read_photo(data: bytes, limits: Limits) -> np.ndarray:

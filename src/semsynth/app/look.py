@@ -11,6 +11,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+StyleNumber = Annotated[FiniteFloat, Field(ge=-1e4, le=1e4)]
+"""A number of a style code. Those of photographs lie within a few units of 0."""
+
+
 class SeedLook(_Strict):
     """A random style, the same for the same seed."""
 
@@ -32,7 +36,7 @@ class NamedLook(_Varied):
 class VectorLook(_Varied):
     """A style code, as the style encoder made it of a photograph."""
 
-    vector: list[Annotated[FiniteFloat, Field(ge=-1e4, le=1e4)]] = Field(min_length=1, max_length=1024)
+    vector: list[StyleNumber] = Field(min_length=1, max_length=1024)
 
 
 PlainLook = SeedLook | NamedLook | VectorLook

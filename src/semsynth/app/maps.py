@@ -2,22 +2,22 @@
 
 import base64
 import json
-import tempfile
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
-from semsynth.app.images import TEXT_KEY, map_png, open_picture, read_png_text
+from semsynth.app.images import ALLOWED, TEXT_KEY, decoding, map_png, read_png_text
 from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
-from semsynth.errors import SemsynthError
+from semsynth.imagefile import open_header
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
-from semsynth.labels import LabelReading, LabelSpace, read_label_map
+from semsynth.labels import LabelSpace, read_label_map
 
 
-def read_map(data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, int] | None) -> "ReadMap":
+def read_map(
+    data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, int] | None, palette: str = "auto"
+) -> "ReadMap":
     """Read a label map, indexed or coloured, repairing colours that are slightly off.
 
     Args:
@@ -25,22 +25,27 @@ def read_map(data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, in
         space: The classes of the model.
         limits: What is accepted.
         size: (width, height) to bring the map to, by nearest neighbour; None leaves it.
+        palette: See `read_label_map`.
 
     Raises:
         SemsynthError: It is no label map of this label set.
     """
-    picture = open_picture(data, limits)
-    reading = _read_label_map(data, space)
+    with open_header(data, name="The file", formats=ALLOWED) as picture:
+        limits.check_picture(*picture.size)
+        limits.check_map(*(size or picture.size))  # before its pixels take any memory
+        stored, settings = picture.size, _settings(picture)
+    with decoding():
+        reading = read_label_map(
+            data, space, palette=palette, size=None if size is None else size[::-1], name="The file"
+        )
     ids, notes = reading.ids, list(reading.notes)
-    if size is not None and ids.shape != size[::-1]:
-        notes.append(f"The map was resized from {ids.shape[1]}x{ids.shape[0]} to {size[0]}x{size[1]} pixels.")
-        ids = _nearest(ids, size)
-    limits.check_map(ids.shape[1], ids.shape[0])
+    if size not in (None, stored):
+        notes.append(f"The map was resized from {stored[0]}x{stored[1]} to {size[0]}x{size[1]} pixels.")
     filled = space.fill_void(ids)
     if filled is not ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
         ids = filled
-    return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(picture))
+    return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, settings)
 
 
 class ReadMap:
@@ -80,23 +85,6 @@ def write_map(ids: np.ndarray, space: LabelSpace, settings: Settings | None) -> 
 def to_base64(data: bytes) -> str:
     """Write bytes as text."""
     return base64.b64encode(data).decode("ascii")
-
-
-def _read_label_map(data: bytes, space: LabelSpace) -> LabelReading:
-    with tempfile.TemporaryDirectory(prefix="semsynth-") as folder:
-        path = Path(folder) / "map.png"
-        path.write_bytes(data)
-        try:
-            return read_label_map(path, space)
-        except SemsynthError as error:  # its sentence names our temporary file, which is nobody's business
-            raise SemsynthError(str(error).replace(str(path), "The file")) from None
-
-
-def _nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    rows = (np.arange(size[1]) * 2 + 1) * ids.shape[0] // (2 * size[1])
-    columns = (np.arange(size[0]) * 2 + 1) * ids.shape[1] // (2 * size[0])
-    resized: np.ndarray = ids[rows[:, None], columns[None, :]]
-    return resized
 
 
 def _settings(picture: Image.Image) -> Settings | None:

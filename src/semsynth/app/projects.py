@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semsynth.app.images import map_png, open_picture
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings, explain
+from semsynth.app.look import Settings, StyleNumber, explain
 from semsynth.app.protocol import check_labels
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
@@ -43,7 +43,7 @@ class OwnStyle(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(max_length=80)
-    vector: list[float] = Field(max_length=1024)
+    vector: list[StyleNumber] = Field(max_length=1024)
     thumbnail: str = Field(
         default="", max_length=60_000, pattern=r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]*)?$"
     )

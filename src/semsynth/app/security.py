@@ -1,11 +1,15 @@
 """Who may talk to the server: the token, Host and Origin, sizes, and the headers every answer carries."""
 
+import contextlib
 import hmac
+import html
 import ipaddress
 import json
 import os
 import re
 import secrets
+import stat
+from collections.abc import Iterator
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semsynth.app.limits import Limits
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import open_regular
 from semsynth.files.writing import write_atomically
 
 POLICY = (
@@ -47,7 +52,7 @@ def load_token(folder: Path, *, new: bool = False) -> str:
         new: Make one whether or not there is one.
 
     Raises:
-        SemsynthError: The folder cannot be used.
+        SemsynthError: The folder cannot be used, or others can read the key that is kept there.
     """
     path = folder / "token"
     try:
@@ -61,19 +66,55 @@ def load_token(folder: Path, *, new: bool = False) -> str:
     if len(token) >= 32 and token.isascii():
         return token
     token = secrets.token_urlsafe(32)
-    before = os.umask(0o077)  # from its first byte on, nobody else may read it
-    try:
-        write_atomically(path, token.encode("ascii"))
-    finally:
-        os.umask(before)
+    _write_private(path, token.encode("ascii"))
     return token
 
 
 def _read_token(path: Path) -> str:
-    try:
-        return path.read_text("ascii").strip()
-    except (FileNotFoundError, UnicodeDecodeError):
+    """The token of a file; empty where there is none.
+
+    Raises:
+        SemsynthError: Others than this user can know or choose it.
+    """
+    if not path.exists():
         return ""
+    with open_regular(path) as file:
+        facts = os.fstat(file.fileno())
+        content = file.read(1000)
+    if hasattr(os, "geteuid") and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
+        mode = stat.S_IMODE(facts.st_mode)
+        raise SemsynthError(
+            f"The access key {path} is not this user's alone (owner {facts.st_uid}, mode {mode:o}). "
+            "Delete it, and a new one is made; or name another folder with --data."
+        )
+    return content.decode("ascii", "replace").strip()
+
+
+@contextlib.contextmanager
+def redirect_page(folder: Path, address: str) -> Iterator[str]:
+    """A page that leads to the application, readable by this user alone; gives its address.
+
+    What a browser is started with can be read by every user of the machine, a file of one's own cannot.
+
+    Args:
+        folder: Where to keep the page meanwhile.
+        address: Where it leads.
+    """
+    path = folder / f"open-{secrets.token_hex(4)}.html"
+    page = f'<!doctype html><meta http-equiv="refresh" content="0;url={html.escape(address)}">'
+    _write_private(path, page.encode())
+    try:
+        yield path.resolve().as_uri()
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    before = os.umask(0o077)  # from its first byte on, nobody else may read it
+    try:
+        write_atomically(path, content)
+    finally:
+        os.umask(before)
 
 
 class Gate:

@@ -1,7 +1,7 @@
 """The folder of saved projects."""
 
 import re
-import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,22 +9,31 @@ from pathlib import Path
 from semsynth.app.limits import Limits
 from semsynth.app.refusal import NAME_TAKEN, NOT_STORED, Refusal
 from semsynth.errors import SemsynthError
+from semsynth.files.locking import exclusive
 from semsynth.files.writing import write_atomically
 
-_NAME = re.compile(r"^\w(?:[\w \-]{0,62}\w)?$")
+_MARKS = frozenset(" -_'’,()&+!\u200c\u200d")
+"""What a name may hold beside letters, marks and digits; the last two join letters in some scripts."""
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])")
 
 
 def check_name(name: str) -> str:
-    """Let through only names that can never be a path.
+    """Let through only names that can never be a path, on any system, composed as NFC.
 
     Raises:
-        SemsynthError: There is anything in it but letters, digits, spaces, hyphens and underscores.
+        SemsynthError: It is too long, holds other characters, or is a device of Windows.
     """
-    name = name.strip()
-    if not _NAME.match(name) or len(name.encode()) > 200:
+    name = unicodedata.normalize("NFC", name).strip()
+    known = all(unicodedata.category(c)[0] in "LMN" or c in _MARKS for c in name)
+    if not known or not 1 <= len(name) <= 64 or len(name.encode("utf-8", "replace")) > 200:
         raise SemsynthError(
-            "A project's name has up to 64 letters, digits, spaces, hyphens and underscores, no more."
+            "A project's name has up to 64 letters and digits of any script, spaces and - _ ' , ( ) & + !, "
+            "no more."
         )
+    if unicodedata.category(name[0])[0] not in "LN":
+        raise SemsynthError("A project's name begins with a letter or a digit.")
+    if _DEVICES.fullmatch(name):
+        raise SemsynthError(f"Windows keeps the name {name} for a device; choose another.")
     return name
 
 
@@ -39,7 +48,6 @@ class Shelf:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.folder = folder
         self.limits = limits
-        self._saving = threading.Lock()  # so that of two who save a new name at once, one is refused
 
     def names(self) -> list[tuple[str, float, int]]:
         """List the projects, the newest first: (name, time saved in seconds since 1970, bytes)."""
@@ -60,21 +68,23 @@ class Shelf:
             Refusal: There is one of this name and ``replace`` was not said, or it cannot be written.
             SemsynthError: There are too many, or the name is none.
         """
-        path = self._path(name)
-        with self._saving, _disk("The project could not be saved"):
+        with _disk("The project could not be saved"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            exists = path.exists()
-            if exists and not replace:
-                raise Refusal("There is a project of this name already.", NAME_TAKEN, 409)
-            if not exists and len(self.names()) >= self.limits.max_projects:
-                raise SemsynthError(
-                    f"There are {self.limits.max_projects} projects already; delete some first."
-                )
-            try:
-                write_atomically(path, data)
-            except SemsynthError as error:  # it names the path, which is nobody's business
-                sentence = str(error).replace(str(path), "the project")
-                raise Refusal(sentence[0].upper() + sentence[1:], NOT_STORED, 507) from None
+            with exclusive(self.folder / ".lock", wait=True):  # of two who save a new name, one is refused
+                self._save(name, data, replace)
+
+    def _save(self, name: str, data: bytes, replace: bool) -> None:
+        path = self._path(name)
+        exists = path.exists()
+        if exists and not replace:
+            raise Refusal("There is a project of this name already.", NAME_TAKEN, 409)
+        if not exists and len(self.names()) >= self.limits.max_projects:
+            raise SemsynthError(f"There are {self.limits.max_projects} projects already; delete some first.")
+        try:
+            write_atomically(path, data)
+        except SemsynthError as error:  # it names the path, which is nobody's business
+            sentence = str(error).replace(str(path), "the project")
+            raise Refusal(sentence[0].upper() + sentence[1:], NOT_STORED, 507) from None
 
     def load(self, name: str) -> bytes:
         """Read a project's file."""
@@ -87,7 +97,25 @@ class Shelf:
             self._path(name).unlink()
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{check_name(name)}.zip"
+        """The file of a project: one there is, or a new one.
+
+        Raises:
+            Refusal: There is a project whose name differs in capitals alone: many disks hold one of the two.
+        """
+        name = check_name(name)
+        path = self.folder / f"{name}.zip"
+        if path.exists():
+            return path
+        for other in self.folder.glob("*.zip"):
+            if unicodedata.normalize("NFC", other.stem) == name:  # saved by a system that decomposes names
+                return other
+            if other.stem.casefold() == name.casefold():
+                raise Refusal(
+                    f"There is a project named {other.stem}, which differs in capitals alone.",
+                    NAME_TAKEN,
+                    409,
+                )
+        return path
 
 
 @contextmanager

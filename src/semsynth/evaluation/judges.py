@@ -32,6 +32,8 @@ from semsynth.files.tensors import check_archive, file_sha256
 
 LEAST_SIDE = 256
 """Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
+MOST_ENLARGED = 2048
+"""Longest side a picture is enlarged to for that: a strip of 16 x 1024 pixels is not made 256 x 16384."""
 
 
 class Segmenter(Protocol):
@@ -138,7 +140,8 @@ def own_judge(folder: Path) -> Segmenter:
     def read(images: Tensor) -> Tensor:
         least = min(images.shape[-2:])
         if least < LEAST_SIDE:
-            images = F.interpolate(images, scale_factor=LEAST_SIDE / least, mode="bicubic").clamp(-1, 1)
+            factor = min(LEAST_SIDE / least, max(1.0, MOST_ENLARGED / max(images.shape[-2:])))
+            images = F.interpolate(images, scale_factor=factor, mode="bicubic").clamp(-1, 1)
         return model.read(images)
 
     return LogitJudge(model.names, about, read)

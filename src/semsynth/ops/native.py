@@ -13,16 +13,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-<<<<<<< ours
 from semsynth import processor
-
-LIBRARY = Path(__file__).parents[1] / "_native" / "libsemsynth.so"
-_INTERFACE = 4  # of the C structs and functions, as in kernels.h
-=======
 from semsynth.ops.library import LIBRARY
 
-_INTERFACE = 3  # of the C structs and functions, as in kernels.h
->>>>>>> theirs
+_INTERFACE = 4  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 

@@ -1,10 +1,7 @@
 """What a run leaves to be read and looked at: log.jsonl, curves.png, environment.txt."""
 
 import importlib
-<<<<<<< ours
 import io
-=======
->>>>>>> theirs
 import json
 import os
 import platform
