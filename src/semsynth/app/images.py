@@ -1,8 +1,10 @@
 """Reading pictures that strangers send, and writing pictures that say how they were made."""
 
 import contextlib
+import ctypes
 import io
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +19,19 @@ from semsynth.imagefile import open_header, open_image, upright
 TEXT_KEY = "semsynth"
 ALLOWED = ("PNG", "JPEG", "WEBP")
 
+_MMAP_THRESHOLD = -3
 _decoding = threading.Lock()
+
+
+def return_memory() -> None:
+    """Have the memory of large pictures given back to the system once they are done with.
+
+    glibc keeps what it once gave out in pieces below a threshold that it raises up to 32 MiB by itself; one
+    that is set stays.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
 
 
 @contextlib.contextmanager

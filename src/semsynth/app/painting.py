@@ -24,6 +24,7 @@ async def paint(socket: WebSocket) -> None:
     desk = socket.app.state.desk
     assert isinstance(desk, Desk)
     if desk.clients >= desk.limits.max_clients:
+        await socket.accept()  # or the browser hears of a failed connection, not of the reason
         await socket.close(1013, "Too many pages are open.")
         return
     desk.clients += 1

@@ -65,6 +65,8 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
+    for parser in ("multipart", "python_multipart"):  # which prints a line for every malformed upload
+        logging.getLogger(parser).setLevel(logging.CRITICAL)
     _speak_in_sentences(app)
     _serve_pages(app, token)
     app.include_router(api.router)

@@ -17,6 +17,7 @@ from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
 Result = TypeVar("Result", Painted, TakenApart)
+JOB_SECONDS = 60.0
 
 
 class WorkerDied(Exception):
@@ -33,10 +34,17 @@ class Worker:
     Args:
         load: Loads the model; runs in the worker, so it must be picklable.
         max_photos: How many photographs the worker keeps.
+        job_seconds: How long a job may take before the worker is started again.
     """
 
-    def __init__(self, load: Callable[[], Painter], max_photos: int = Limits.max_photos) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Painter],
+        max_photos: int = Limits.max_photos,
+        job_seconds: float = JOB_SECONDS,
+    ) -> None:
         self._load = load
+        self._job_seconds = job_seconds
         self._max_photos = max_photos
         self._lock = asyncio.Lock()  # wakes its waiters in the order they came, so every client has its turn
         self._process: BaseProcess | None = None
@@ -101,11 +109,19 @@ class Worker:
             job = take()
             for _ in range(2):
                 try:
-                    return await asyncio.to_thread(self._ask, job)
+                    return await self._within_time(job)
                 except WorkerDied:
                     await self._end()
                     await self._ensure_running()
             return Failure("The worker stopped in the middle of this picture, twice.", blame_client=False)
+
+    async def _within_time(self, job: Job) -> object:
+        """Ask, and kill a worker that does not answer: one that is stopped or swaps holds up everybody."""
+        asking = asyncio.create_task(asyncio.to_thread(self._ask, job))
+        done, _ = await asyncio.wait({asking}, timeout=self._job_seconds)
+        if not done and self._process is not None:
+            self._process.kill()
+        return await asking
 
     def _ask(self, job: Job) -> object:
         assert self._pipe is not None

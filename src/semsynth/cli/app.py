@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import socket
 import sys
 import webbrowser
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsynth.errors import SemsynthError
+from semsynth.files.locking import exclusive
 from semsynth.files.places import data_folder
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         import uvicorn
 
+        from semsynth.app.connections import BACKLOG, timed_protocol
+        from semsynth.app.images import return_memory
         from semsynth.app.limits import Limits
         from semsynth.app.security import load_token
         from semsynth.app.server import LOCAL_HOSTS, create_app
@@ -53,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     folder = args.data or data_folder()
     token = load_token(folder, new=args.new_key)
+    return_memory()
     local = args.host in LOCAL_HOSTS
     if not local:
         print(
@@ -74,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     )
     config = uvicorn.Config(
         app,
+        http=timed_protocol(),
+        backlog=BACKLOG,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -85,7 +92,14 @@ def run(args: argparse.Namespace) -> int:
         "127.0.0.1" if args.host in ("0.0.0.0", "::") else f"[{args.host}]" if ":" in args.host else args.host
     )
     address = f"http://{shown}:{port}/?token={token}"
-    asyncio.run(_serve(uvicorn.Server(config), listener, worker, address, not args.no_browser))
+    with exclusive(folder / ".serving", wait=False) as alone:
+        if args.new_key and not alone:
+            print(
+                f"Another server uses {folder}: it keeps the old key until it is started again.",
+                file=sys.stderr,
+            )
+        pages = None if args.no_browser else folder
+        asyncio.run(_serve(uvicorn.Server(config), listener, worker, address, pages))
     return 0
 
 
@@ -98,7 +112,8 @@ def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool)
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio switches Nagle's algorithm off, which holds each answer back by 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -114,15 +129,27 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    server: "uvicorn.Server", listener: socket.socket, worker: "Worker", address: str, browse: bool
+    server: "uvicorn.Server",
+    listener: socket.socket,
+    worker: "Worker",
+    address: str,
+    pages: Path | None,
 ) -> None:
+    """Serve until interrupted, and open a browser by way of a page in the folder `pages`."""
+    from semsynth.app.connections import say_exhaustion_once
+    from semsynth.app.security import redirect_page
+
+    say_exhaustion_once(asyncio.get_running_loop())
     serving: asyncio.Task[Any] = asyncio.create_task(server.serve([listener]))
     try:
         print("Loading the model ...", file=sys.stderr)
         found = await worker.describe()
         print(f"{found.name} is ready. Paint at\n\n    {address}\n\nPress Ctrl+C to stop.", flush=True)
-        if browse:
-            await asyncio.to_thread(webbrowser.open, address)
+        with contextlib.ExitStack() as stack:
+            if pages is not None:
+                page = stack.enter_context(redirect_page(pages, address))
+                await asyncio.to_thread(webbrowser.open, page)
+            await serving
     finally:
         if not worker.ready:
             server.should_exit = True

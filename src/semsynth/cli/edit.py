@@ -43,9 +43,14 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing([args.output], args)
     from PIL import Image
 
-    from semsynth.app.look import NamedLook
-    from semsynth.app.retouch import retouch
-    from semsynth.app.synthesizer import load_painter
+    try:
+        from semsynth.app.look import NamedLook
+        from semsynth.app.retouch import retouch
+        from semsynth.app.synthesizer import load_painter
+    except ImportError as error:
+        raise SemsynthError(
+            f"Editing photographs needs {error.name}; install it with: pip install 'semsynth[app]'."
+        ) from None
     from semsynth.files.writing import write_atomically
     from semsynth.imagefile import png_bytes, read_upright
     from semsynth.labels import read_label_map, write_label_map
