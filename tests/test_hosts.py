@@ -27,7 +27,7 @@ from semsynth.evaluation.features import lite2_extractor
 from semsynth.evaluation.judges import load_judge
 from semsynth.explain import explain_normalization
 from semsynth.export import export_program
-from semsynth.hub import load_model, save_model
+from semsynth.hub import Model, load_model, save_model
 from semsynth.importing import import_model
 from semsynth.inference import engine, incremental
 from semsynth.labels import LabelSpace, write_label_map
@@ -227,19 +227,12 @@ def test_pictures_are_the_same_whatever_the_program_has_set(
     painter(scene(2), "noon")  # and goes on without
 
 
-@pytest.mark.parametrize("family", ["crn", "pix2pixhd", "oasis", "ccfpse"])
+@pytest.mark.parametrize("family", ["crn", "pix2pixhd", "oasis", "ccfpse", "concat"])
 def test_other_families_too(family: str) -> None:
-    small = {"crn": {}, "pix2pixhd": {"width": 4}, "oasis": {"width": 4}, "ccfpse": {"width": 4}}[family]
-
     def draw() -> Tensor:
-        torch.manual_seed(0)
-        try:
-            generator = create_model(family, num_classes=4, **small)
-        except TypeError:
-            generator = create_model(family, num_classes=4)
+        generator = create_model(family, num_classes=4, width=4)
         initialize(generator, "xavier", 0.5, generator=torch.Generator().manual_seed(0))
-        model = type(small_model())(generator.eval(), SPACE, (64, 64))
-        return Synthesizer(model, precision="float32")(scene(1, 64, 64), seed=1).images
+        return Synthesizer(Model(generator.eval(), SPACE, (64, 64)))(scene(1, 64, 64), seed=1).images
 
     expected = draw()
     with default_dtype(torch.float64):
