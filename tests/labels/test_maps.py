@@ -264,5 +264,5 @@ def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
 def test_an_image_that_cannot_be_decoded_is_a_sentence() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 4, (64, 64), dtype=np.uint8)).save(buffer, "PNG")
-    with pytest.raises(SemsynthError, match="^The label map cannot be read as an image"):
+    with pytest.raises(SemsynthError, match=r"^The label map cannot be read as an image"):
         read_label_map(Image.open(io.BytesIO(buffer.getvalue()[:300])), own(4))
