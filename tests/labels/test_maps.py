@@ -1,5 +1,6 @@
 """Label map files: reading what people have, and writing."""
 
+import io
 import os
 from pathlib import Path
 
@@ -236,3 +237,32 @@ def test_a_full_disk_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_a_missing_folder_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SemsynthError, match=r"nowhere.a\.png cannot be written"):
         write_label_map(tmp_path / "nowhere" / "a.png", IDS, own(4))
+
+
+@given(
+    stored=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    wanted=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_size_takes_the_pixels_nearest_to_the_centres(
+    stored: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    ids = np.random.default_rng(0).integers(0, 34, stored)
+    rows, columns = ([(2 * i + 1) * n // (2 * m) for i in range(m)] for n, m in zip(stored, wanted))
+    for image in (Image.fromarray(ids.astype(np.uint8)), Image.fromarray(SETS["siftflow"].colorize(ids))):
+        reading = read_label_map(image, SETS["siftflow"], size=wanted)
+        assert np.array_equal(reading.ids, ids[np.ix_(rows, columns)])
+        assert reading.stored_size == stored
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, -1), (5, 10**9)])
+def test_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(SemsynthError, match="pixels a side are possible"):
+        read_label_map(Image.new("L", (4, 4)), own(4), size=size)
+
+
+def test_an_image_that_cannot_be_decoded_is_a_sentence() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 4, (64, 64), dtype=np.uint8)).save(buffer, "PNG")
+    with pytest.raises(SemsynthError, match=r"^The label map cannot be read as an image"):
+        read_label_map(Image.open(io.BytesIO(buffer.getvalue()[:300])), own(4))

@@ -35,7 +35,7 @@ APART = 24
 """How far apart grey levels and colours are in a lossy file."""
 MOST_EDGES = 0.25
 """Largest share of pixels that lie on softened edges."""
-LARGEST_ID = 4095
+LARGEST_ID = 4094
 
 
 @dataclass

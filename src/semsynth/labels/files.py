@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, PngImagePlugin
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import MAX_PIXELS, ImageSource, open_image, png_bytes, source_name
+from semsynth.imagefile import MAX_PIXELS, MAX_SIDE, ImageSource, open_image, png_bytes, source_name
 from semsynth.labels.fill import fill_from_nearest
 from semsynth.labels.palettes import look_alike, meaning_of, shown, used_colors
 from semsynth.labels.raw import TEXT_KEY, RawMap, unpack, value_counts
@@ -130,7 +131,15 @@ def read_values(
         max_pixels: See `open_image`.
     """
     called = source_name(source, "The label map") if name is None else name
-    if not isinstance(source, Image.Image):
+    if size is not None and not (min(size) >= 1 and max(size) <= MAX_SIDE):
+        raise SemsynthError(
+            f"A size of {size[0]} x {size[1]} is wanted for {called}; 1 to {MAX_SIDE} pixels a side are "
+            f"possible."
+        )
+    if isinstance(source, Image.Image):
+        with parsing(called, "an image"):  # which may still have to be decoded
+            source.load()
+    else:
         source = open_image(source, name=called, max_pixels=max_pixels)
     raw = unpack(source, called, size=size)
     return colored(raw) if by_color else raw

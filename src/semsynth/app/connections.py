@@ -1,0 +1,115 @@
+"""Connections that say nothing, or say it slowly: a request has a time to arrive in, and few are waited for.
+
+uvicorn waits for ever for the rest of a header, and accepts connections until the process has no descriptors
+left. Whoever reaches the port, with or without the key, could so keep everybody else out.
+"""
+
+import asyncio
+import importlib
+import logging
+import time
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+HEADER_SECONDS, BODY_SECONDS = 10.0, 60.0
+"""Within which the header of a request, and then its body, must be there as a whole."""
+BACKLOG = 64
+"""Connections that the system accepts at a time, before the oldest of those that wait are closed."""
+
+log = logging.getLogger("semsynth.app")
+
+
+def timed_protocol(
+    *, header: float = HEADER_SECONDS, body: float = BODY_SECONDS, most: int | None = None
+) -> type[asyncio.Protocol]:
+    """uvicorn's HTTP protocol, but with time limits, and with a bound on connections without a request.
+
+    Args:
+        header: Seconds for the header of a request.
+        body: Seconds for its body.
+        most: Connections that may be waiting for a request; beyond them the oldest is closed. None takes a
+            quarter of the descriptors this process may have, at most 128.
+    """
+    limit = _quarter_of_descriptors() if most is None else most
+    waiting: dict[Any, None] = {}  # the oldest first
+
+    class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+        phase = ""
+        served = False
+        timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self.follow()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.phase != "gone":  # not handed over to a WebSocket
+                self.follow()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self.served = True
+            if self.phase != "gone":
+                self.follow()
+
+        def handle_websocket_upgrade(self, *arguments: Any) -> None:
+            self.enter("gone")
+            super().handle_websocket_upgrade(*arguments)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            self.enter("gone")
+            super().connection_lost(error)
+
+        def follow(self) -> None:
+            """See what is waited for: a request, its body, or nothing as it is being answered."""
+            if self.cycle is None or self.cycle.response_complete:
+                self.enter("header")
+            else:
+                self.enter("body" if self.cycle.more_body else "answer")
+
+        def enter(self, phase: str) -> None:
+            if phase == self.phase:
+                return  # the time runs on: a byte now and then gains nothing
+            self.phase = phase
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            waiting.pop(self, None)
+            if phase in ("header", "body"):
+                seconds = header if phase == "header" else body
+                self.timer = asyncio.get_running_loop().call_later(seconds, self.drop)
+            if phase == "header":
+                waiting[self] = None
+                if len(waiting) > limit:
+                    next((c for c in waiting if not c.served), next(iter(waiting))).drop()
+
+        def drop(self) -> None:
+            self.enter("gone")
+            self.transport.abort()
+
+    return TimedProtocol
+
+
+def say_exhaustion_once(loop: asyncio.AbstractEventLoop) -> None:
+    """Have one line a minute where no connection can be accepted; asyncio writes thousands a second."""
+    last = float("-inf")
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal last
+        if "system resource" not in context.get("message", ""):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - last > 60:
+            last = time.monotonic()
+            log.warning("No further connections can be accepted: %s.", context.get("exception"))
+
+    loop.set_exception_handler(handle)
+
+
+def _quarter_of_descriptors() -> int:
+    try:
+        resource = importlib.import_module("resource")
+    except ImportError:  # Windows
+        return 128
+    return max(8, min(128, int(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) // 4))
