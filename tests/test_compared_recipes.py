@@ -113,7 +113,7 @@ def test_later_variants_win_and_flags_over_all(tmp_path: Path) -> None:
     recipe = load_recipe(RECIPES / "spade-siftflow.toml", ["run.images=4"], variants=[small, smaller])
     assert (recipe.data.name, recipe.data.load_size, recipe.data.crop_size) == ("siftflow", 80, 64)
     assert recipe.run.images == 4
-    with pytest.raises(SemsynthError, match="cannot read the recipe"):
+    with pytest.raises(SemsynthError, match="does not exist"):
         load_recipe(small, variants=[tmp_path / "absent.toml"])
 
 
