@@ -5,8 +5,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-
+from semsynth.app.connections import Server, listen, server_config
+from semsynth.app.images import return_memory
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Painter
 from semsynth.app.server import create_app
@@ -27,10 +27,8 @@ def load(model: str) -> Painter:
 def main() -> None:
     port, folder, token, model = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4]
     app = create_app(Worker(partial(load, model)), token=token, folder=folder)
-    config = uvicorn.Config(
-        app, port=port, log_level="warning", ws_max_size=Limits().max_message, ws_per_message_deflate=False
-    )
-    asyncio.run(uvicorn.Server(config).serve())
+    return_memory()
+    asyncio.run(Server(server_config(app, Limits())).serve([listen("127.0.0.1", port)]))
 
 
 if __name__ == "__main__":

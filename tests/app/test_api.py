@@ -73,7 +73,7 @@ def test_refusals_are_sentences(client: Any) -> None:
         ({"map": png(ids)}, {"settings": '{"look": {"seed": -1}}'}, "settings"),
         ({"map": png(ids)}, {"settings": '{"photo": "' + "0" * 32 + '"}'}, "hand it in again"),
         ({"map": png(ids[:4])}, {}, "each side"),
-        ({"map": bomb()}, {}, "60000 x 60000"),
+        ({"map": bomb()}, {}, "more pixels than any picture"),
     ]
     for files, data, words in cases:
         answer = client.post("/api/synthesize", files=files, data=data)

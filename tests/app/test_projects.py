@@ -3,6 +3,9 @@
 import errno
 import io
 import json
+import subprocess
+import sys
+import unicodedata
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from semsynth.app.limits import Limits
 from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings
 from semsynth.app.projects import EMPTY, Layer, Project, pack_ids, read_project, write_project
-from semsynth.app.refusal import Refusal
+from semsynth.app.refusal import NAME_TAKEN, Refusal
 from semsynth.app.shelf import Shelf, check_name
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
@@ -83,7 +87,7 @@ def test_a_layer_of_a_billion_pixels_is_refused() -> None:
         header = bytearray(old.read("layers/0.png"))
         header[16:24] = (60_000).to_bytes(4, "big") * 2
         new.writestr("layers/0.png", bytes(header))
-    with pytest.raises(SemsynthError, match=r"million|damaged"):
+    with pytest.raises(SemsynthError, match=r"million|damaged|no image format"):
         read_project(out.getvalue(), LIMITS, SPACE)
 
 
@@ -135,7 +139,7 @@ def test_whatever_is_let_through_stays_in_the_folder(tmp_path: Path, name: str) 
     except SemsynthError:
         return
     assert shelf.load(name) == b"data"
-    assert [p.parent for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / "projects"]
+    assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == {tmp_path / "projects"}
     shelf.delete(name)
     assert not shelf.names()
 
@@ -158,7 +162,7 @@ def test_projects_saved_at_once_are_never_mixed(tmp_path: Path) -> None:
         refused = [threads.submit(shelf.save, "sea", data).exception() for data in contents]
     assert shelf.load("lake") in contents
     assert sum(error is None for error in refused) == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["lake.zip", "sea.zip"]
+    assert sorted(p.name for p in tmp_path.glob("[!.]*")) == ["lake.zip", "sea.zip"]
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_behind(
@@ -175,7 +179,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
     assert refused.value.status == 507
     assert str(tmp_path) not in str(refused.value)
     assert shelf.load("lake") == b"first"
-    assert [p.name for p in tmp_path.iterdir()] == ["lake.zip"]
+    assert [p.name for p in tmp_path.iterdir() if p.name != ".lock"] == ["lake.zip"]
 
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
@@ -183,3 +187,64 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"could not be saved: .*\.$") as refused:
         Shelf(tmp_path / "projects", LIMITS).save("lake", b"first")
     assert refused.value.status == 507
+
+
+@pytest.mark.parametrize("name", ["Δελφοί", "झील", "ทะเลสาบ", "بحيرة", "湖 2", "e\u0301tang", "L'île (2)"])
+def test_names_of_all_scripts(tmp_path: Path, name: str) -> None:
+    shelf = Shelf(tmp_path, LIMITS)
+    shelf.save(name, b"data")
+    assert shelf.names()[0][0] == unicodedata.normalize("NFC", name)
+    assert shelf.load(unicodedata.normalize("NFD", name)) == b"data"
+
+
+@pytest.mark.parametrize("name", ["CON", "nul", "Lpt1", "com9", "lake.", "lake\u202egnp"])
+def test_names_that_windows_or_a_reader_would_mistake(name: str) -> None:
+    with pytest.raises(SemsynthError, match="name"):
+        check_name(name)
+
+
+def test_names_that_differ_in_capitals_alone_are_one(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, LIMITS)
+    shelf.save("Lake", b"first")
+    with pytest.raises(Refusal, match="named Lake") as refused:
+        shelf.save("lake", b"second", replace=True)
+    assert refused.value.code == NAME_TAKEN
+    assert shelf.load("Lake") == b"first"
+
+
+def test_two_servers_on_one_folder_do_not_both_take_a_name(tmp_path: Path) -> None:
+    """Each process saves 20 new names; every name must be refused to exactly one of the two."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from semsynth.app.limits import Limits; from semsynth.app.shelf import Shelf\n"
+        "from semsynth.app.refusal import Refusal\n"
+        "shelf, refused = Shelf(Path(sys.argv[1]), Limits()), 0\n"
+        "sys.stdin.readline()\n"
+        "for number in range(20):\n"
+        "    try: shelf.save(f'lake {number}', b'data')\n"
+        "    except Refusal: refused += 1\n"
+        "print(refused)"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    assert sum(int(one.communicate(timeout=60)[0]) for one in both) == 20
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e30"])
+def test_styles_of_ones_own_are_finite(number: str) -> None:
+    head = project(1).model_dump() | {"own_styles": []}
+    text = json.dumps(head)
+    text = text.replace('"own_styles": []', f'"own_styles": [{{"name": "x", "vector": [{number}]}}]')
+    with pytest.raises(ValidationError):
+        Project.model_validate(json.loads(text))

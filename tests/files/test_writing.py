@@ -63,3 +63,9 @@ def test_a_walk_leaves_out_what_is_hidden_and_follows_links(tmp_path: Path) -> N
     found = [path.relative_to(data).as_posix() for path in walk(data)]
     assert found == ["a.png", "one/g.png", "sub/b.png", "two/g.png"]
     assert [path.name for path in walk(data, recursive=False)] == ["a.png"]
+
+
+def test_long_names_leave_room_for_temporary_ones(tmp_path: Path) -> None:
+    path = tmp_path / ("海" * 80 + ".png")  # 244 bytes
+    write_atomically(path, b"whole")
+    assert path.read_bytes() == b"whole"

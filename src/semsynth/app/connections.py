@@ -7,17 +7,61 @@ left. Whoever reaches the port, with or without the key, could so keep everybody
 import asyncio
 import importlib
 import logging
+import socket
 import time
 from typing import Any
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from semsynth.app.limits import Limits
+from semsynth.errors import SemsynthError
 
 HEADER_SECONDS, BODY_SECONDS = 10.0, 60.0
 """Within which the header of a request, and then its body, must be there as a whole."""
-BACKLOG = 64
-"""Connections that the system accepts at a time, before the oldest of those that wait are closed."""
+ACCEPTED, QUEUE = 8, 512
+"""Connections that are accepted at a time, and that may wait to be."""
 
 log = logging.getLogger("semsynth.app")
+
+
+def server_config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        http=timed_protocol(),
+        backlog=ACCEPTED,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws_max_size=limits.max_message,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=2,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, for the server to accept from.
+
+    Raises:
+        SemsynthError: The port is taken, or there is no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio switches Nagle's algorithm off, which holds each answer back by 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OverflowError:
+        listener.close()
+        raise SemsynthError(f"There is no port {port}: ports are 0 to 65535; 0 takes a free one.") from None
+    except OSError as error:
+        listener.close()
+        raise SemsynthError(
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another with --port."
+        ) from None
+    return listener
 
 
 def timed_protocol(
@@ -92,7 +136,21 @@ def timed_protocol(
     return TimedProtocol
 
 
-def say_exhaustion_once(loop: asyncio.AbstractEventLoop) -> None:
+class Server(uvicorn.Server):
+    """uvicorn's server, but taking few connections at a time out of a long queue.
+
+    asyncio accepts as many in a row as the queue is long, before it serves any of them.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUE)
+        _say_exhaustion_once(asyncio.get_running_loop())
+
+
+def _say_exhaustion_once(loop: asyncio.AbstractEventLoop) -> None:
     """Have one line a minute where no connection can be accepted; asyncio writes thousands a second."""
     last = float("-inf")
 

@@ -43,9 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     try:
-        import uvicorn
-
-        from semsynth.app.connections import BACKLOG, timed_protocol
+        from semsynth.app.connections import Server, listen, server_config
         from semsynth.app.images import return_memory
         from semsynth.app.limits import Limits
         from semsynth.app.security import load_token
@@ -65,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             "over a connection that is not encrypted.",
             file=sys.stderr,
         )
-    listener = _listen(args.host, args.port)
+    listener = listen(args.host, args.port)
     port = listener.getsockname()[1]
     limits = Limits()
     worker = Worker(partial(_load, args.model, args.segmenter, args.precision, args.trust), limits.max_photos)
@@ -77,17 +75,7 @@ def run(args: argparse.Namespace) -> int:
         hosts=LOCAL_HOSTS | {args.host, socket.gethostname().lower()},
         any_address=not local,
     )
-    config = uvicorn.Config(
-        app,
-        http=timed_protocol(),
-        backlog=BACKLOG,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ws_max_size=limits.max_message,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=2,
-    )
+    config = server_config(app, limits)
     shown = (
         "127.0.0.1" if args.host in ("0.0.0.0", "::") else f"[{args.host}]" if ":" in args.host else args.host
     )
@@ -99,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
         pages = None if args.no_browser else folder
-        asyncio.run(_serve(uvicorn.Server(config), listener, worker, address, pages))
+        asyncio.run(_serve(Server(config), listener, worker, address, pages))
     return 0
 
 
@@ -110,24 +98,6 @@ def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool)
     return load_painter(model, segmenter, precision, trust=trust)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle's algorithm off, which holds each answer back by 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OverflowError:
-        listener.close()
-        raise SemsynthError(f"There is no port {port}: ports are 0 to 65535; 0 takes a free one.") from None
-    except OSError as error:
-        listener.close()
-        raise SemsynthError(
-            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another with --port."
-        ) from None
-    return listener
-
-
 async def _serve(
     server: "uvicorn.Server",
     listener: socket.socket,
@@ -136,10 +106,8 @@ async def _serve(
     pages: Path | None,
 ) -> None:
     """Serve until interrupted, and open a browser by way of a page in the folder `pages`."""
-    from semsynth.app.connections import say_exhaustion_once
     from semsynth.app.security import redirect_page
 
-    say_exhaustion_once(asyncio.get_running_loop())
     serving: asyncio.Task[Any] = asyncio.create_task(server.serve([listener]))
     try:
         print("Loading the model ...", file=sys.stderr)

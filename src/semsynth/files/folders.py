@@ -15,7 +15,7 @@ from pathlib import Path
 
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import fcntl
-from semsynth.files.writing import PART, flush_folder, temporary_name
+from semsynth.files.writing import PART, flush_folder, hidden_stem, temporary_name
 
 OLD = ".old"
 _DAY = 86_400
@@ -89,7 +89,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _beside(folder: Path, ending: str) -> list[Path]:
-    pattern = re.compile(re.escape(f".{folder.name[:100]}.") + "[0-9a-f]{8}" + re.escape(ending))
+    pattern = re.compile(re.escape(hidden_stem(folder)) + "[0-9a-f]{8}" + re.escape(ending))
     try:
         return [path for path in folder.parent.iterdir() if pattern.fullmatch(path.name) and path.is_dir()]
     except OSError:

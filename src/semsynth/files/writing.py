@@ -49,7 +49,12 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 def temporary_name(path: Path) -> Path:
     """A name beside `path` that no other process takes, for what will be renamed to it."""
-    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}{PART}")
+    return path.with_name(f"{hidden_stem(path)}{secrets.token_hex(4)}{PART}")
+
+
+def hidden_stem(path: Path) -> str:
+    """How temporary names beside `path` begin; names have at most 255 bytes on most disks."""
+    return f".{os.fsencode(path.name)[:200].decode('utf-8', 'ignore')}."
 
 
 def flush_folder(folder: Path) -> None:
