@@ -26,6 +26,7 @@ from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_repl
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from tests.app import siege  # noqa: E402
 from tests.app.conftest import TOKEN, Served, free_port  # noqa: E402
 
 KEY = {"Authorization": f"Bearer {TOKEN}"}
@@ -113,6 +114,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--side", type=int, default=64, help="side of the maps in pixels")
     parser.add_argument("--malformed", type=int, default=10_000)
+    parser.add_argument("--siege", type=float, default=20, help="seconds of half-open connections")
     args = parser.parse_args()
     bad: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -122,6 +124,7 @@ def main() -> int:
             httpx.get(f"{served.url}/api/model", headers=KEY, timeout=300, trust_env=False).raise_for_status()
             bad += judge_load(args, served)
             bad += judge_abuse(args, served)
+            bad += judge_siege(args, served)
         finally:
             served.stop()
         log = served.log.read_text()
@@ -143,6 +146,28 @@ def judge_load(args: argparse.Namespace, served: Served) -> list[str]:
     if sizes[-1] > 1.1 * sizes[1]:
         wrong.append("memory grows")
     return wrong
+
+
+def judge_siege(args: argparse.Namespace, served: Served) -> list[str]:
+    """Hold half-open connections and slow uploads open, and send large maps, beside an honest client."""
+    assert served.process is not None
+    before, took = siege.resident(served.process.pid), list[float]()
+    waits = siege.under_attack(
+        served,
+        lambda: siege.half_open(served, 200, args.siege),
+        lambda: siege.slow_uploads(served, 30, args.siege),
+        lambda: siege.large_maps(served, 10, took),
+    )
+    after = siege.resident(served.process.pid)
+    print(
+        f"200 half-open connections, 30 slow uploads, 10 maps of 40 megapixels, {args.siege:.0f} s\n"
+        f"  {len(waits)} honest requests: median {np.median(waits):.2f} s, longest {max(waits):.2f} s\n"
+        f"  a map of 40 megapixels: median {np.median(took):.2f} s, longest {max(took):.2f} s\n"
+        f"  memory of the server in MB: {before:.0f} before, {after:.0f} after\n"
+        f"  an answer on an open connection: {siege.keep_alive_median(served) * 1e3:.1f} ms"
+    )
+    wrong = ["an honest client waited for more than a second"] if max(waits) > 1 else []
+    return wrong + (["large maps leave memory taken"] if after - before > 50 else [])
 
 
 def judge_abuse(args: argparse.Namespace, served: Served) -> list[str]:

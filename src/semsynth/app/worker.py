@@ -17,7 +17,7 @@ from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
 Result = TypeVar("Result", Painted, TakenApart)
-JOB_SECONDS = 60.0
+JOB_SECONDS = 120.0
 
 
 class WorkerDied(Exception):
