@@ -114,7 +114,10 @@ class SpadeGenerator(GeneratorModule):
             self.stem_positions = nn.Conv2d(positions, widths[0], 1, bias=False)
             self.stem_positions.init_zero = True  # type: ignore[assignment]
             code = torch.randn(
-                1, positions, CODE, CODE, dtype=torch.float32, generator=torch.Generator().manual_seed(0)
+                (1, positions, CODE, CODE),
+                dtype=torch.float32,
+                device="cpu",  # whatever the network is built on: PyTorch's compiler would be loaded for it
+                generator=torch.Generator().manual_seed(0),
             )
             self.position_code: Tensor
             self.register_buffer("position_code", code)

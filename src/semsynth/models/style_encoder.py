@@ -73,7 +73,7 @@ class StyleEncoder(nn.Module):
         self.shift: Tensor | None
         self.factor: Tensor | None
         self.register_buffer("shift", torch.zeros(style_dim) if whitened else None)
-        self.register_buffer("factor", torch.eye(style_dim) if whitened else None)
+        self.register_buffer("factor", torch.eye(style_dim, device="cpu") if whitened else None)
 
     @torch.no_grad()
     def whiten(self, mean: Tensor, factor: Tensor) -> None:
