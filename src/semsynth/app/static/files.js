@@ -91,7 +91,19 @@ export class Files {
   async dropped(file, target) {
     if (/zip/.test(file.type) || file.name.endsWith(".zip")) return this.openProjectFile(file);
     if (target.closest("#panel-style")) return this.styles.addPhoto(file);
+    await this.ask(file, "");
+  }
+
+  /**
+   * Ask what a picture is, and take it for that.
+   * @param {File} file
+   * @param {string} known what it is not: a sentence about why it cannot be opened as a label map
+   */
+  async ask(file, known) {
     const drop = dialog("drop");
+    /** @type {HTMLElement} */ (document.getElementById("drop-note")).textContent = known;
+    hide("drop-note", !known);
+    hide("drop-map", known !== "");
     drop.returnValue = "";
     drop.showModal();
     await new Promise((resolve) => drop.addEventListener("close", resolve, { once: true }));
@@ -106,7 +118,14 @@ export class Files {
   async openMap(file) {
     const { width, height } = this.studio.drawing;
     const form = { map: file, width: String(width), height: String(height) };
-    const found = await (await sendForm("/api/maps/read", form)).json();
+    let found;
+    try {
+      found = await (await sendForm("/api/maps/read", form)).json();
+    } catch (error) {
+      const { code, message } = /** @type {import("./server.js").Refusal} */ (error);
+      if (code !== "looks-like-a-picture") throw error;
+      return this.ask(file, message);
+    }
     this.studio.exchange("Open map", () => {
       this.studio.drawing.replace(fromBase64(found.ids));
       this.photo.put(null);
