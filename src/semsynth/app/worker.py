@@ -130,6 +130,9 @@ class Worker:
             raise SemsynthError(answer.sentence)
         self._description = answer
         self.presence.tell("")
+        self._watch()
+
+    def _watch(self) -> None:
         if self._process is not None:
             when_ended(self._process, self._ended)
 
