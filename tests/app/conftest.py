@@ -123,7 +123,7 @@ def browser() -> Iterator[Any]:
 
 def harmless(text: str) -> bool:
     """Whether Chromium complains only of what a test did on purpose: a connection cut, a request refused."""
-    return any(words in text for words in ("net::", "status of 409", "status of 503"))
+    return any(words in text for words in ("net::", "status of 400", "status of 409", "status of 503"))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from semsynth.app.engine import Engine, PaintJob, PhotoJob, work
 from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
+from semsynth.app.presence import AWAY
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
 from semsynth.app.refusal import Refusal
 from semsynth.app.server import create_app
@@ -66,6 +67,29 @@ def test_who_leaves_in_the_middle_does_not_disturb_the_pipe() -> None:
         assert painted.data == StandIn().paint(job(9).labels, Settings().look).tobytes()
 
     with_worker(Slow, use)
+
+
+def test_a_death_between_two_pictures_is_told_and_mended_at_once() -> None:
+    async def use(worker: Worker) -> None:
+        await worker.describe()
+        told: list[str] = []
+        back = asyncio.Event()
+
+        def hear() -> None:
+            told.append(worker.presence.away)
+            if not worker.presence.away:
+                back.set()
+
+        worker.presence.listeners.add(hear)
+        process = worker._process
+        assert process is not None
+        process.kill()
+        await asyncio.wait_for(back.wait(), 60)  # nobody has asked for a picture
+        assert told == [AWAY, ""]
+        assert worker._process is not process
+        await worker.paint(lambda: job(3))
+
+    with_worker(StandIn, use)
 
 
 def missing() -> StandIn:

@@ -10,9 +10,16 @@ from pydantic import ValidationError
 from semsynth.app.images import ALLOWED, TEXT_KEY, decoding, map_png, read_png_text
 from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
-from semsynth.imagefile import open_header
+from semsynth.app.refusal import IS_PICTURE, Refusal
+from semsynth.errors import SemsynthError
+from semsynth.imagefile import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
-from semsynth.labels import LabelSpace, read_label_map
+from semsynth.labels import LabelReading, LabelSpace, read_label_map
+
+FAR = 32.0
+"""RGB distance up to which colours that are inexact all over come of noise or a colour profile."""
+EVEN = 0.5
+"""Share of equal neighbours: photographs stay below it, drawings above, even most compressed ones."""
 
 
 def read_map(
@@ -28,16 +35,17 @@ def read_map(
         palette: See `read_label_map`.
 
     Raises:
+        Refusal: It is a picture, not a label map.
         SemsynthError: It is no label map of this label set.
     """
     with open_header(data, name="The file", formats=ALLOWED) as picture:
         limits.check_picture(*picture.size)
         limits.check_map(*(size or picture.size))  # before its pixels take any memory
         stored, settings = picture.size, _settings(picture)
-    with decoding():
-        reading = read_label_map(
-            data, space, palette=palette, size=None if size is None else size[::-1], name="The file"
-        )
+        painted = "model" in read_png_text(picture)
+    if painted:
+        raise Refusal("The file is a picture that was painted here, not its label map.", IS_PICTURE)
+    reading = _read(data, space, None if size is None else size[::-1], palette)
     ids, notes = reading.ids, list(reading.notes)
     if size not in (None, stored):
         notes.append(f"The map was resized from {stored[0]}x{stored[1]} to {size[0]}x{size[1]} pixels.")
@@ -46,6 +54,35 @@ def read_map(
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
         ids = filled
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, settings)
+
+
+def _read(data: bytes, space: LabelSpace, size: tuple[int, int] | None, palette: str) -> LabelReading:
+    try:
+        with decoding():
+            reading = read_label_map(data, space, palette=palette, size=size, name="The file")
+        if reading.repaired * 2 < reading.ids.size or reading.largest_distance < FAR:
+            return reading
+        foreign = None
+    except SemsynthError as error:
+        foreign = error
+    with decoding():
+        picture = _is_picture(data)
+    if picture:
+        raise Refusal("The file is a picture, not a label map.", IS_PICTURE)
+    if foreign is not None:
+        raise foreign
+    return reading
+
+
+def _is_picture(data: bytes) -> bool:
+    """Tell a photograph from a map in the colours or ids of other classes: it has no areas of one colour."""
+    picture = open_image(data, name="The file", formats=ALLOWED)
+    if picture.mode in ("1", "F") or picture.mode.startswith("I"):
+        return False
+    x, y = max(0, picture.width - 1024) // 2, max(0, picture.height - 1024) // 2  # the middle tells enough
+    pixels = np.asarray(picture.crop((x, y, picture.width - x, picture.height - y)).convert("RGB"))
+    across, down = pixels[:, 1:] == pixels[:, :-1], pixels[1:] == pixels[:-1]
+    return bool((across.all(2).mean() + down.all(2).mean()) / 2 < EVEN)
 
 
 class ReadMap:

@@ -57,6 +57,10 @@ class Seat:
     async def serve(self) -> None:
         """Receive and paint, side by side, until the client leaves."""
         painting = asyncio.create_task(self._paint_newest())
+        presence = self._desk.worker.presence
+        presence.listeners.add(self._tell_presence)
+        if presence.away:
+            self._tell_presence()
         try:
             await self._receive()
         except (
@@ -66,6 +70,7 @@ class Seat:
             return
         finally:
             self._left = True
+            presence.listeners.discard(self._tell_presence)
             painting.cancel()
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, _Left):
                 await painting
@@ -128,9 +133,16 @@ class Seat:
         self._filled.clear()
         expected = self._desk.worker.expected
         if expected > SLOW:
-            told = asyncio.ensure_future(self._say(Reply.STARTED, request.number, seconds=expected))
-            told.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._say_soon(Reply.STARTED, request.number, seconds=expected)
         return request
+
+    def _tell_presence(self) -> None:
+        away = self._desk.worker.presence.away
+        self._say_soon(Reply.AWAY if away else Reply.BACK, 0, away)
+
+    def _say_soon(self, kind: Reply, number: int, sentence: str = "", *, seconds: float = 0.0) -> None:
+        told = asyncio.ensure_future(self._say(kind, number, sentence, seconds=seconds))
+        told.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _say(
         self,

@@ -41,6 +41,10 @@ class Reply(IntEnum):
     ERROR = 3
     STARTED = 4
     """Painting has begun; ``microseconds`` is how long pictures took lately."""
+    AWAY = 5
+    """Of no request: the model's process is away, and a sentence why. Requests wait until it is back."""
+    BACK = 6
+    """Of no request: the model's process is there again."""
 
 
 class Reason(IntEnum):

@@ -6,6 +6,8 @@ PHOTO_LOST = "photo-lost"
 """The photograph under edit is not kept any more; the client hands it in again."""
 NAME_TAKEN = "name-taken"
 """A project of this name exists, and the request did not say to replace it."""
+IS_PICTURE = "looks-like-a-picture"
+"""What was sent for a label map is a photograph or a painted picture; the client asks what is meant."""
 NOT_STORED = "not-stored"
 """The disk is full, or the folder of projects cannot be used."""
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from semsynth.app.engine import Failure, Painted, PaintJob, PhotoJob, TakenApart, work
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
+from semsynth.app.presence import AWAY, GONE, Presence, when_ended
 from semsynth.app.refusal import Refusal
 from semsynth.errors import SemsynthError
 
@@ -52,6 +53,7 @@ class Worker:
         self._description: Description | None = None
         self._closed = False
         self._tasks: set[asyncio.Task[object]] = set()
+        self.presence = Presence()
         self.expected = 0.0
         """Seconds a picture took lately."""
 
@@ -70,7 +72,7 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether the model is loaded."""
-        return self._description is not None
+        return self._description is not None and not self.presence.away
 
     async def paint(self, take: Callable[[], PaintJob]) -> Painted:
         """Paint one picture when the worker's turn comes.
@@ -136,11 +138,42 @@ class Worker:
             return
         if self._closed:
             raise WorkerBroke("The server is being stopped.")
+        if self._description is not None:
+            self.presence.tell(AWAY)
         answer = await asyncio.to_thread(self._start)
         if isinstance(answer, Failure):
             await self._end()
             raise SemsynthError(answer.sentence)
         self._description = answer
+        self.presence.tell("")
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._process is not None:
+            when_ended(self._process, self._ended)
+
+    def _ended(self, process: BaseProcess) -> None:
+        if self._closed or self._process not in (process, None):  # another one is there already
+            return
+        self.presence.tell(AWAY)
+        task = asyncio.create_task(self._revive())
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+
+    async def _revive(self) -> None:
+        """Start the worker again at once, not only when somebody wants a picture."""
+        pause = 1.0
+        while not self._closed:
+            async with self._lock:
+                if self._process is not None and not self._process.is_alive():
+                    await self._end()
+                try:
+                    await self._ensure_running()
+                    return self.presence.tell("")
+                except (SemsynthError, WorkerBroke):
+                    self.presence.tell(GONE)
+            await asyncio.sleep(pause)
+            pause = min(60.0, 2 * pause)
 
     def _start(self) -> Description | Failure:
         context = multiprocessing.get_context("spawn")

@@ -4,7 +4,9 @@ import { Signal } from "./signal.js";
 
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./pictures.js").Kept} Kept */
-/** @typedef {{project: Project, name: string, keptAs: string | null, kept: Kept[], when?: number}} Saved */
+/** @typedef {import("./types.js").Document} Document */
+/** @typedef {{project: Project, document: Document, name?: string, kept: Kept[], when?: number}} Saved name: of before
+ *   there were documents */
 
 const STORE = "drawings", TAB = "semsynth.tab", WAIT = 300;
 /** Drawings kept per model, those of the tabs used last. */

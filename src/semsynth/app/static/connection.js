@@ -4,11 +4,12 @@ import { Signal } from "./signal.js";
  * @typedef {import("./types.js").Settings} Settings
  * @typedef {{ids: Uint8Array, width: number, height: number, settings: Settings, format: number, scale?: number}} Job
  * @typedef {{number: number, format: number, width: number, height: number, seconds: number,
- *   delay: number, bytes: Uint8Array<ArrayBuffer>}} Picture
+ *   delay: number, bytes: Uint8Array<ArrayBuffer>}} Picture delay: from asking to here in milliseconds, NaN where
+ *   the model was away in between
  */
 
 export const FORMAT = { png: 0, jpeg: 1, webp: 2, rgb: 3 };
-const KIND = { picture: 1, superseded: 2, error: 3, started: 4 };
+const KIND = { picture: 1, superseded: 2, error: 3, started: 4, away: 5, back: 6 };
 /** Why a request was refused, where the page can do something about it by itself. */
 export const REASON = { photoLost: 1 };
 const VERSION = 1, HEADER = 16;
@@ -31,6 +32,10 @@ export class Connection {
     this.started = new Signal();
     /** @type {Signal<boolean>} */
     this.linked = new Signal();
+    /** Why no picture comes although there is a connection; empty where one does. */
+    this.away = "";
+    /** The model went away, or came back. @type {Signal<string>} */
+    this.moved = new Signal();
   }
 
   open() {
@@ -39,6 +44,7 @@ export class Connection {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.delay = 250;
+      this.away = "";
       this.linked.emit(true);
     };
     socket.onmessage = (event) => this.receive(event.data);
@@ -84,7 +90,7 @@ export class Connection {
     message.set(settings, HEADER);
     message.set(job.ids, HEADER + settings.length);
     this.socket?.send(message);
-    this.waiting.set(this.number, performance.now());
+    this.waiting.set(this.number, this.away ? NaN : performance.now());
     return this.number;
   }
 
@@ -96,6 +102,12 @@ export class Connection {
     const bytes = new Uint8Array(data, HEADER);
     if (kind === KIND.started) {
       this.started.emit({ number, seconds });
+      return;
+    }
+    if (kind === KIND.away || kind === KIND.back) {
+      this.away = new TextDecoder().decode(bytes);
+      for (const waiting of this.waiting.keys()) this.waiting.set(waiting, NaN); // no measure of a picture's speed
+      this.moved.emit(this.away);
       return;
     }
     const delay = performance.now() - (this.waiting.get(number) ?? performance.now());

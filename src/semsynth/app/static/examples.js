@@ -51,7 +51,7 @@ export class Examples {
     this.studio.exchange(label, () => {
       this.studio.drawing.replace(ids);
       this.photo.put(null);
-      this.files.rename(name);
+      this.files.become({ name, saved: null });
     });
   }
 

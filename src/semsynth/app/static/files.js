@@ -5,6 +5,7 @@ import { sendForm, sendJson } from "./server.js";
 import { Signal } from "./signal.js";
 
 /**
+ * @typedef {import("./types.js").Document} Document
  * @typedef {import("./types.js").Project} Project
  * @typedef {import("./types.js").Settings} Settings
  * @typedef {import("./studio.js").Studio} Studio
@@ -27,9 +28,8 @@ export class Files {
     this.styles = styles;
     this.photo = photo;
     this.settings = settings;
-    this.name = "Untitled";
-    /** The saved project that this drawing is, which saving replaces. @type {string | null} */
-    this.keptAs = null;
+    /** Which drawing is on the table; whoever puts another there says which. @type {Document} */
+    this.document = { name: "Untitled", saved: null };
     /** @type {Signal<void>} */
     this.renamed = new Signal();
     this.listen();
@@ -91,7 +91,19 @@ export class Files {
   async dropped(file, target) {
     if (/zip/.test(file.type) || file.name.endsWith(".zip")) return this.openProjectFile(file);
     if (target.closest("#panel-style")) return this.styles.addPhoto(file);
+    await this.ask(file, "");
+  }
+
+  /**
+   * Ask what a picture is, and take it for that.
+   * @param {File} file
+   * @param {string} known what it is not: a sentence about why it cannot be opened as a label map
+   */
+  async ask(file, known) {
     const drop = dialog("drop");
+    /** @type {HTMLElement} */ (document.getElementById("drop-note")).textContent = known;
+    hide("drop-note", !known);
+    hide("drop-map", known !== "");
     drop.returnValue = "";
     drop.showModal();
     await new Promise((resolve) => drop.addEventListener("close", resolve, { once: true }));
@@ -102,16 +114,23 @@ export class Files {
 
   // Maps
 
-  /** @param {Blob} file */
+  /** @param {File} file */
   async openMap(file) {
     const { width, height } = this.studio.drawing;
     const form = { map: file, width: String(width), height: String(height) };
-    const found = await (await sendForm("/api/maps/read", form)).json();
+    let found;
+    try {
+      found = await (await sendForm("/api/maps/read", form)).json();
+    } catch (error) {
+      const { code, message } = /** @type {import("./server.js").Refusal} */ (error);
+      if (code !== "looks-like-a-picture") throw error;
+      return this.ask(file, message);
+    }
     this.studio.exchange("Open map", () => {
       this.studio.drawing.replace(fromBase64(found.ids));
       this.photo.put(null);
       if (found.settings && !found.settings.photo) this.styles.look = found.settings.look;
-      this.rename(this.name);
+      this.become(named(file));
     });
     this.studio.told.emit(["Map opened.", ...found.notes].join(" "));
   }
@@ -126,7 +145,7 @@ export class Files {
 
   // Pictures
 
-  /** Begin to edit a photograph. @param {Blob} file */
+  /** Begin to edit a photograph. @param {File} file */
   async openPhoto(file) {
     this.studio.told.emit("Looking at the photo ...");
     const found = await this.photo.send(file, null);
@@ -135,7 +154,7 @@ export class Files {
       this.photo.begin(found);
       const { vector, thumbnail } = found;
       if (vector.length) this.styles.addOwn({ name: "photo", vector, thumbnail });
-      this.rename(this.name);
+      this.become(named(file));
     });
     this.studio.told.emit("Paint where the photo shall change.");
   }
@@ -180,10 +199,9 @@ export class Files {
 
   /**
    * @param {Project} project
-   * @param {string} name
-   * @param {string | null} [keptAs] the saved project that it is
+   * @param {Document} document
    */
-  async openProject(project, name, keptAs = null) {
+  async openProject(project, document) {
     const { model, drawing } = this.studio;
     if (project.label_set !== model.label_set) {
       throw new Error(`The project uses the classes of ${project.label_set}; this model has those of ${model.label_set}.`);
@@ -198,7 +216,7 @@ export class Files {
       this.photo.put(photo);
       this.styles.own = project.own_styles;
       this.styles.look = project.settings.look;
-      this.rename(name, keptAs);
+      this.become(document);
     });
     if (photo?.key !== "") this.studio.told.emit("Project opened");
   }
@@ -206,7 +224,7 @@ export class Files {
   /** @param {File} file */
   async openProjectFile(file) {
     const project = await (await sendForm("/api/projects/read", { project: file })).json();
-    await this.openProject(project, file.name.replace(/\.zip$/, ""));
+    await this.openProject(project, named(file));
   }
 
   async exportProject() {
@@ -214,18 +232,43 @@ export class Files {
     download(await answer.blob(), `${this.name}.zip`);
   }
 
+  get name() {
+    return this.document.name;
+  }
+
+  /** Another drawing is on the table. @param {Document} other */
+  become(other) {
+    this.document = other;
+    this.showName();
+  }
+
   /**
+   * A drawing was saved as a project: under its first name it is the same drawing, under another one a new one.
+   * @param {Document} drawn what was saved; by now another drawing may be on the table
    * @param {string} name
-   * @param {string | null} [keptAs] the saved project that the drawing is; none where it is a new one
+   * @param {number | null} saved
    */
-  rename(name, keptAs = null) {
-    this.name = name;
-    this.keptAs = keptAs;
+  keptAs(drawn, name, saved) {
+    if (drawn.saved === null || drawn.name === name) Object.assign(drawn, { name, saved });
+    else if (this.document === drawn) this.document = { name, saved };
+    this.showName();
+  }
+
+  showName() {
     const shown = document.getElementById("project-name");
-    if (shown) shown.textContent = name;
-    document.title = `${name} - semsynth`;
+    if (shown) shown.textContent = this.name;
+    document.title = `${this.name} - semsynth`;
     this.renamed.emit();
   }
+}
+
+/**
+ * The drawing that a file holds: it has the file's name, and is no saved project.
+ * @param {File} file
+ * @returns {Document}
+ */
+function named(file) {
+  return { name: file.name.replace(/\.\w+$/, "").slice(0, 64).trim() || "Untitled", saved: null };
 }
 
 /**

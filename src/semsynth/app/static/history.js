@@ -22,7 +22,7 @@ export class History {
     this.done = [];
     /** @type {Step[]} */
     this.undone = [];
-    /** Set by whoever has more to a drawing than its layers. @type {{take: () => Scene, put: (scene: Scene) => void} | null} */
+    /** Set by whoever has more to a drawing than its layers. @type {{take: () => Scene, put: (scene: Scene, from: Scene | null) => void} | null} */
     this.scene = null;
   }
 
@@ -51,7 +51,7 @@ export class History {
     const step = this.done.pop();
     if (!step) return null;
     this.undone.push(step);
-    this.apply(step, step.before);
+    this.apply(step, step.before, step.after);
     return step.label;
   }
 
@@ -60,19 +60,20 @@ export class History {
     const step = this.undone.pop();
     if (!step) return null;
     this.done.push(step);
-    this.apply(step, step.after);
+    this.apply(step, step.after, step.before);
     return step.label;
   }
 
   /**
    * @param {Step} step
    * @param {Uint8Array | Whole} state
+   * @param {Uint8Array | Whole} from the step's other end
    */
-  apply(step, state) {
+  apply(step, state, from) {
     if (step.kind === "stack") {
       const whole = /** @type {Whole} */ (state);
       this.drawing.restore(whole);
-      if (whole.scene) this.scene?.put(whole.scene);
+      if (whole.scene) this.scene?.put(whole.scene, /** @type {Whole} */ (from).scene);
       return;
     }
     writeRect(this.drawing.layers[step.layer].ids, this.drawing.width, step.rect, /** @type {Uint8Array} */ (state));

@@ -48,6 +48,11 @@ export class Live {
       this.asked = null;
       if (up) this.request();
     });
+    this.connection.moved.on((away) => {
+      if (away || this.connection.waiting.size) return; // the server paints what it was asked for before
+      this.asked = null;
+      this.request();
+    });
     studio.changed.on(() => this.request());
   }
 
@@ -152,7 +157,7 @@ export class Live {
   /** @param {Picture} picture */
   done(picture) {
     this.shown = picture.number;
-    this.delays.push(picture.delay);
+    if (!Number.isNaN(picture.delay)) this.delays.push(picture.delay);
     if (this.delays.length > 20) this.delays.shift();
     this.view.refresh();
     this.showed.emit(this.current);

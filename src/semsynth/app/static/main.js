@@ -13,7 +13,7 @@ import { Layers } from "./layers.js";
 import { Live } from "./live.js";
 import { Palette } from "./palette.js";
 import { PhotoEdit } from "./photo.js";
-import { Pictures } from "./pictures.js";
+import { Pictures, wholeDrawing } from "./pictures.js";
 import { preference } from "./preferences.js";
 import { Projects } from "./projects.js";
 import { call } from "./server.js";
@@ -29,6 +29,7 @@ import { welcome } from "./welcome.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
+ * @typedef {import("./types.js").Scene} Scene
  * @typedef {import("./keymap.js").Parts} Parts
  */
 
@@ -70,7 +71,7 @@ async function main() {
   studio.history.scene = scene(styles, photo, files);
   new Projects(files);
   const layers = new Layers(studio);
-  const pictures = new Pictures(studio, styles, view, live);
+  const pictures = new Pictures(studio, styles, view, live, files, photo);
   const examples = new Examples(studio, exampleCards, files, photo, colours);
   const status = new Status(studio, palette, live);
   if (model.style_dim === null) document.getElementById("tab-style")?.remove();
@@ -85,8 +86,7 @@ async function main() {
 
   const autosave = new Autosave(`${model.name}/${model.label_set}/${model.width}x${model.height}`, () => ({
     project: files.project(),
-    name: files.name,
-    keptAs: files.keptAs,
+    document: files.document,
     kept: pictures.kept,
   }));
   autosave.failed.on(() => studio.told.emit("The browser does not keep the drawing (no room?); save it yourself."));
@@ -119,13 +119,13 @@ function scene(styles, photo, files) {
       photo: photo.photo,
       look: styles.look,
       own: [...styles.own],
-      name: files.name,
-      keptAs: files.keptAs,
+      document: files.document,
     }),
-    put: (/** @type {import("./types.js").Scene} */ then) => {
+    put: (/** @type {Scene} */ then, /** @type {Scene | null} */ from) => {
       photo.put(then.photo);
       styles.restore(then.look, then.own);
-      files.rename(then.name, then.keptAs);
+      // A step within one drawing takes its name back no more than a stroke does.
+      if (then.document !== from?.document) files.become(then.document);
     },
   };
 }
@@ -153,12 +153,12 @@ async function checkServer(model) {
 async function reopen(autosave, files, pictures, examples) {
   const saved = await autosave.load();
   if (saved) {
-    pictures.kept = saved.kept;
+    pictures.kept = saved.kept.map(wholeDrawing);
     pictures.build();
   }
   await files.try(async () => {
     if (saved) {
-      await files.openProject(saved.project, saved.name, saved.keptAs);
+      await files.openProject(saved.project, saved.document ?? { name: saved.name ?? "Untitled", saved: null });
     } else if (examples.cards.length) {
       await examples.start(examples.cards[0]);
     }

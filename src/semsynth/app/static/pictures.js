@@ -7,8 +7,14 @@ import { Signal } from "./signal.js";
  * @typedef {import("./styles.js").Styles} Styles
  * @typedef {import("./live.js").Live} Live
  * @typedef {import("./view.js").View} View
+ * @typedef {import("./files.js").Files} Files
+ * @typedef {import("./photo.js").PhotoEdit} PhotoEdit
+ * @typedef {import("./types.js").Document} Document
+ * @typedef {import("./types.js").EditedPhoto} EditedPhoto
  * @typedef {import("./types.js").Look} Look
- * @typedef {{ids: Uint8Array<ArrayBuffer>, look: Look, picture: string, when: number}} Kept picture: a data address
+ * @typedef {import("./drawing.js").Stack & {look: Look, photo: EditedPhoto | null, document: Document,
+ *   saved: number | null, picture: string, when: number}} Kept a whole drawing, when it was last saved, and its
+ *   picture as a data address
  */
 
 const MOST = 24;
@@ -20,12 +26,16 @@ export class Pictures {
    * @param {Styles} styles
    * @param {View} view
    * @param {Live} live
+   * @param {Files} files
+   * @param {PhotoEdit} photo
    */
-  constructor(studio, styles, view, live) {
+  constructor(studio, styles, view, live, files, photo) {
     this.studio = studio;
     this.styles = styles;
     this.view = view;
     this.live = live;
+    this.files = files;
+    this.photo = photo;
     /** @type {Kept[]} */
     this.kept = [];
     /** @type {Signal<void>} */
@@ -43,8 +53,9 @@ export class Pictures {
       this.studio.told.emit("There is no picture yet.");
       return;
     }
-    const ids = this.studio.drawing.ids.slice();
-    this.kept.unshift({ ids, look: this.styles.look, picture, when: Date.now() });
+    const { document } = this.files;
+    const scene = { look: this.styles.look, photo: this.photo.photo, document, saved: document.saved };
+    this.kept.unshift({ ...this.studio.drawing.copy(), ...scene, picture, when: Date.now() });
     this.kept.length = Math.min(this.kept.length, MOST);
     this.studio.told.emit("Picture kept");
     this.build();
@@ -53,10 +64,12 @@ export class Pictures {
 
   /** @param {Kept} kept */
   restore(kept) {
-    const { drawing } = this.studio;
+    const { files, photo } = this;
     this.studio.exchange("Return to a kept picture", () => {
-      if (kept.ids.length === drawing.ids.length) drawing.replace(kept.ids);
+      this.studio.drawing.restore(kept);
+      photo.put(kept.photo);
       this.styles.look = kept.look;
+      if (kept.document !== files.document) files.become(comeBack(kept));
     });
   }
 
@@ -109,6 +122,26 @@ export class Pictures {
     card.append(image, row);
     return card;
   }
+}
+
+/**
+ * The drawing of a kept picture, seen from another one: what was saved of it since must not be replaced unasked.
+ * @param {Kept} kept
+ * @returns {Document}
+ */
+function comeBack({ document, saved }) {
+  return document.saved === saved ? document : { name: document.name, saved };
+}
+
+/**
+ * A kept picture as the browser stored it, maybe before there were whole drawings in them.
+ * @param {any} kept
+ * @returns {Kept}
+ */
+export function wholeDrawing(kept) {
+  if (kept.layers) return kept;
+  const layers = [{ name: "Background", visible: true, ids: kept.ids }];
+  return { ...kept, layers, active: 0, photo: null, document: { name: "Untitled", saved: null }, saved: null };
 }
 
 /**

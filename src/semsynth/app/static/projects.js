@@ -3,8 +3,11 @@ import { call, sendJson } from "./server.js";
 
 /**
  * @typedef {import("./files.js").Files} Files
+ * @typedef {import("./types.js").Document} Document
  * @typedef {{name: string, saved: number}} Row
  */
+
+const SAVED_SINCE = "This project was saved since, from another page or a later state; that would be lost.";
 
 /** The projects that are kept here: saving, the list, opening, deleting. */
 export class Projects {
@@ -17,9 +20,13 @@ export class Projects {
     button("open", () => this.showOpen());
     button("save", () => this.showSave());
     this.name.addEventListener("input", () => this.ask(false));
-    document.getElementById("save-form")?.addEventListener("submit", (e) => {
+    this.saving = false;
+    this.name.addEventListener("keydown", (e) => e.repeat && e.key === "Enter" && e.preventDefault()); // no answer
+    document.getElementById("save-form")?.addEventListener("submit", async (e) => {
       e.preventDefault(); // stays open while there is something to ask
-      this.save();
+      if (this.saving) return;
+      this.saving = true;
+      await this.save().finally(() => (this.saving = false));
     });
   }
 
@@ -33,25 +40,29 @@ export class Projects {
   /**
    * Ask whether another project shall be replaced, or ask no more.
    * @param {boolean} taken
+   * @param {string} [why]
    */
-  ask(taken) {
+  ask(taken, why = "Another project has this name; it would be lost.") {
     this.sure = taken;
     this.saveButton.textContent = taken ? "Replace?" : "Save";
     const note = /** @type {HTMLElement} */ (document.getElementById("save-note"));
-    note.textContent = taken ? "Another project has this name; it would be lost." : "";
+    note.textContent = taken ? why : "";
   }
 
   async save() {
     const { files } = this;
     const name = this.name.value.trim();
-    const replace = this.sure || name === files.keptAs;
+    // Taken together, before anything is waited for: another drawing may be on the table when the answer comes.
+    const drawn = files.document, project = files.project(), sure = this.sure;
+    const own = drawn.saved !== null && drawn.name === name;
     try {
-      await sendJson(`${address(name)}?replace=${replace}`, files.project(), "PUT");
-      files.rename(name, name);
+      const replace = sure || (own && (await savedAt(name)) === drawn.saved);
+      await sendJson(`${address(name)}?replace=${replace}`, project, "PUT");
+      files.keptAs(drawn, name, await savedAt(name));
       files.studio.told.emit(`Saved as ${name}`);
     } catch (error) {
       const refusal = /** @type {import("./server.js").Refusal} */ (error);
-      if (refusal.code === "name-taken") return this.ask(true);
+      if (refusal.code === "name-taken") return this.ask(true, own ? SAVED_SINCE : undefined);
       files.studio.told.emit(refusal.message);
     }
     dialog("save").close();
@@ -63,8 +74,7 @@ export class Projects {
   }
 
   async fill() {
-    /** @type {Row[]} */
-    const rows = await (await call("/api/projects")).json();
+    const rows = await list();
     const shown = rows.length ? rows.map((row) => this.row(row)) : ["None yet."];
     refill(this.list, shown, document.getElementById("open-project"));
   }
@@ -81,7 +91,7 @@ export class Projects {
     open.append(when);
     open.addEventListener("click", () => {
       dialog("open").close();
-      this.files.try(async () => this.files.openProject(await (await call(address(name))).json(), name, name));
+      this.files.try(async () => this.files.openProject(await (await call(address(name))).json(), { name, saved }));
     });
     const remove = document.createElement("button");
     remove.type = "button";
@@ -104,6 +114,20 @@ export class Projects {
     await call(address(name), { method: "DELETE" });
     await this.fill();
   }
+}
+
+/** @returns {Promise<Row[]>} */
+async function list() {
+  return (await call("/api/projects")).json();
+}
+
+/**
+ * When the project of this name was saved, by whomever.
+ * @param {string} name
+ * @returns {Promise<number | null>}
+ */
+async function savedAt(name) {
+  return (await list()).find((row) => row.name === name)?.saved ?? null;
 }
 
 /** @param {string} name */

@@ -23,7 +23,10 @@ export class Status {
     this.progress = element("progress");
     studio.told.on((text) => this.tell(text));
     studio.stepped.on(() => this.point(this.last));
+    this.live = live;
     live.showed.on((current) => {
+      this.mark();
+      if (!live.delays.length) return;
       const delay = [...live.delays].sort((a, b) => a - b)[live.delays.length >> 1];
       element("status-speed").textContent = `picture in ${Math.round(delay)} ms`;
       if (current) this.progress.hidden = true;
@@ -32,7 +35,14 @@ export class Status {
     live.connection.linked.on((up) => {
       this.link(up ? "up" : "down");
       if (!up) this.progress.hidden = true;
+      this.mark();
     });
+    live.connection.moved.on((away) => {
+      this.link(away ? "away" : "up");
+      if (away) this.progress.hidden = true;
+      this.mark();
+    });
+    studio.changed.on(() => this.mark());
     live.connection.refused.on(() => {
       this.progress.hidden = true;
     });
@@ -47,11 +57,21 @@ export class Status {
     }, SHOWN);
   }
 
-  /** @param {"up" | "down" | "connecting"} state */
+  /** Say on the picture that it may be old, while no other can come. */
+  mark() {
+    const { connection, current } = this.live;
+    const down = element("status-link").dataset.state === "down";
+    const why = down ? "The server does not answer." : connection.away;
+    const mark = element("stale");
+    mark.hidden = !why;
+    mark.textContent = why && !current ? `${why} The picture is of an earlier drawing.` : why;
+  }
+
+  /** @param {"up" | "down" | "connecting" | "away"} state */
   link(state) {
     const link = element("status-link");
     link.dataset.state = state;
-    const text = { up: "connected", down: "reconnecting", connecting: "connecting" }[state];
+    const text = { up: "connected", down: "reconnecting", connecting: "connecting", away: "model restarting" }[state];
     const words = link.querySelector("span");
     if (words) words.textContent = text;
   }

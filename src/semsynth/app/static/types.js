@@ -17,8 +17,11 @@
  *
  * @typedef {{png: string, labels: string, key: string, feather: number, everywhere: boolean}} EditedPhoto a PNG and
  *   its class ids, in base 64; the server's key for both, or nothing while it does not have them
- * @typedef {{photo: EditedPhoto | null, look: Look, own: OwnStyle[], name: string, keptAs: string | null}} Scene
+ * @typedef {{photo: EditedPhoto | null, look: Look, own: OwnStyle[], document: Document}} Scene
  *   what belongs to a drawing but lies beside its layers
+ * @typedef {{name: string, saved: number | null}} Document what a drawing is called, and when the project of that
+ *   name was saved or opened as this drawing (null: it is none). There is one object for each drawing; the steps of
+ *   the history and the kept pictures refer to it, so that a name given later is theirs, too.
  *
  * @typedef {{name: string, visible: boolean, ids: string}} PackedLayer
  * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,

@@ -1,0 +1,85 @@
+"""What the page says while the model or the server is away."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import Served, free_port, open_page, settle, shoot
+from tests.app.test_page import choose, drag, ids
+
+pytestmark = pytest.mark.browser
+STATE = "state => document.querySelector('#status-link').dataset.state === state"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """A server of this test alone."""
+    found = Served(free_port(), tmp_path)
+    found.start()
+    yield found
+    found.stop()
+
+
+def model_process(served: Served) -> int:
+    assert served.process is not None
+    listed = subprocess.run(
+        ["ps", "-wweo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = (line.split(None, 2) for line in listed.splitlines())
+    parent = str(served.process.pid)
+    return next(int(row[0]) for row in rows if row[1] == parent and "spawn_main" in row[2])
+
+
+def test_a_dead_model_process_is_told_at_once_and_mended(browser: Any, own: Served) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="dark")
+    page = context.new_page()
+    try:
+        open_page(page, own.address)
+        states = "() => { window.states = []; new MutationObserver(() => window.states.push("
+        states += "document.querySelector('#status-link').dataset.state)).observe("
+        page.evaluate(states + "document.querySelector('#status-link'), { attributes: true }); }")
+        os.kill(model_process(own), signal.SIGKILL)
+        killed = time.monotonic()
+        page.wait_for_function(STATE, arg="away", polling=20)
+        assert time.monotonic() - killed < 3
+        assert page.inner_text("#stale") == "The model is restarting."
+        choose(page, "tree")
+        drag(page, (50, 50), (90, 90))
+        assert "earlier drawing" in page.inner_text("#stale")
+        shoot(page, "model-away")
+        drawn = ids(page)
+        page.wait_for_function(STATE, arg="up")
+        settle(page)
+        assert page.is_hidden("#stale")
+        assert page.evaluate("() => window.states") == ["away", "up"]
+        longest = page.evaluate("() => Math.max(...semsynth.live.delays)")
+        assert longest < 1000 * (time.monotonic() - killed)
+        assert page.evaluate("() => semsynth.live.delays.every(Number.isFinite)")
+        assert (ids(page) == drawn).all()
+    finally:
+        context.close()
+
+
+def test_a_picture_is_marked_as_old_while_the_server_is_away(browser: Any, own: Served) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="dark")
+    page = context.new_page()
+    try:
+        open_page(page, own.address)
+        assert page.is_hidden("#stale")
+        own.stop()
+        page.wait_for_selector("#stale")
+        choose(page, "tree")
+        drag(page, (50, 50), (90, 90))
+        assert "earlier drawing" in page.inner_text("#stale")
+        own.start()
+        page.wait_for_function(STATE, arg="up")
+        settle(page)
+        assert page.is_hidden("#stale")
+    finally:
+        context.close()
