@@ -97,8 +97,8 @@ def load_newest(
 def put_in_order(folder: Path, images_seen: int, keep: int, say: Callable[[str], None]) -> None:
     """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
 
-    They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a kill
-    may have left, go now.
+    They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a
+    kill may have left, go now.
 
     Args:
         folder: where checkpoints lie.
