@@ -6,7 +6,7 @@ import torch
 
 from semsynth.errors import SemsynthError
 from semsynth.files.claiming import claimed
-from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
+from semsynth.training.state import load_newest, put_in_order, save_checkpoint
 
 
 def state(number: int) -> dict:
@@ -100,16 +100,23 @@ def test_what_was_just_written_outlives_damaged_later_files(tmp_path: Path, keep
     loaded = load_newest(tmp_path, said.append)
     assert loaded is not None
     assert len(said) == damaged
-    set_aside_damaged(tmp_path, loaded["images_seen"], said.append)
+    put_in_order(tmp_path, loaded["images_seen"], 5, said.append)
     assert len(list(tmp_path.glob("*.damaged"))) == damaged
     assert load_newest(tmp_path, pytest.fail) is not None
     path.write_bytes(b"damaged again, while the run went on")
     written = save_checkpoint(tmp_path, 2, state(2), keep=keep)
     assert written.exists()
-    set_aside_damaged(tmp_path, 2, said.append)
+    put_in_order(tmp_path, 2, keep, said.append)
     again = load_newest(tmp_path, pytest.fail)
     assert again is not None
     assert again["images_seen"] == 2
+
+
+def test_what_a_kill_left_beyond_keep_goes_upon_the_next_start(tmp_path: Path):
+    for number in (1, 2, 3):
+        save_checkpoint(tmp_path, number, state(number), keep=5)
+    put_in_order(tmp_path, 3, 2, pytest.fail)
+    assert sorted(path.name[:10] for path in tmp_path.iterdir()) == ["0000000002", "0000000003"]
 
 
 def foreign(folder: Path, number: int, content: object) -> Path:

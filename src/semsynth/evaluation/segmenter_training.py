@@ -38,11 +38,13 @@ from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing
 from semsynth.training.log import append_line, keep_lines
-from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
+from semsynth.training.state import load_newest, put_in_order, save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 WITHIN = (CHECKPOINTS, "cache")
 """Folders of a run that are written to file by file."""
+KEEP = 2
+"""Checkpoints that stay."""
 NEEDS = ("settings", "model", "averaged", "optimiser", "spent")
 """What a checkpoint must hold."""
 
@@ -171,7 +173,7 @@ def _train(
             averaged.load_state_dict(state["averaged"])
             optimiser.load_state_dict(state["optimiser"])
             seen, spent = state["images_seen"], float(state["spent"])
-        set_aside_damaged(checkpoints, seen, say)
+        put_in_order(checkpoints, seen, KEEP, say)
     keep_lines(folder / "log.jsonl", seen, "pictures", say)
 
     @torch.no_grad()
@@ -193,7 +195,7 @@ def _train(
             "images_seen": seen,
             "spent": time.monotonic() - started,
         }
-        save_checkpoint(checkpoints, seen, state, keep=2)
+        save_checkpoint(checkpoints, seen, state, KEEP)
 
     started = time.monotonic() - spent
     task = progress.add_task("training", total=recipe.pictures, completed=seen) if progress else None

@@ -35,7 +35,7 @@ from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
 from semsynth.training.shipping import is_current, shown
 from semsynth.training.start import start_from
-from semsynth.training.state import load_newest, save_checkpoint, set_aside_damaged
+from semsynth.training.state import load_newest, put_in_order, save_checkpoint
 from semsynth.training.steps import (
     adam,
     backward,
@@ -131,7 +131,7 @@ def _train(
         say(said)
     demand_one_start(images_seen, networks)
     if main and state is not None:
-        set_aside_damaged(folder / "checkpoints", images_seen, say)
+        put_in_order(folder / "checkpoints", images_seen, recipe.run.keep, say)
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute

@@ -52,7 +52,7 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep:
         flush_folder(folder)
         others = [old for old in _newest_first(folder) if old != path]
         for old in (*others[max(keep, 1) - 1 :], *folder.glob(f"*{DAMAGED}")):
-            old.unlink()
+            old.unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         raise SemsynthError(
             f"A checkpoint cannot be written into {folder}: {_reason(folder, error)}; earlier checkpoints "
@@ -94,14 +94,16 @@ def load_newest(
     return None
 
 
-def set_aside_damaged(folder: Path, images_seen: int, say: Callable[[str], None]) -> None:
+def put_in_order(folder: Path, images_seen: int, keep: int, say: Callable[[str], None]) -> None:
     """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
 
-    They are deleted once a good checkpoint has been written after them.
+    They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a
+    kill may have left, go now.
 
     Args:
         folder: where checkpoints lie.
         images_seen: of the checkpoint that was loaded.
+        keep: how many checkpoints stay, at least 1.
         say: told what was renamed.
     """
     for path in _newest_first(folder):
@@ -109,6 +111,8 @@ def set_aside_damaged(folder: Path, images_seen: int, say: Callable[[str], None]
         if seen > images_seen or (seen == images_seen and _digest(path) != _promised(path)):
             path.replace(path.with_name(path.name + DAMAGED))
             say(f"{path} was renamed to {path.name}{DAMAGED}.")
+    for old in _newest_first(folder)[max(keep, 1) :]:
+        old.unlink(missing_ok=True)
 
 
 def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
