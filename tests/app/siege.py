@@ -135,7 +135,7 @@ def under_attack(served: Served, *attacks: Callable[[], None]) -> list[float]:
 
 def keep_alive_median(served: Served, count: int = 30) -> float:
     """Median seconds of small answers on one connection."""
-    with httpx.Client(base_url=served.url, timeout=30, trust_env=False, headers=KEY) as client:
+    with httpx.Client(base_url=served.url, timeout=120, trust_env=False, headers=KEY) as client:
         times = []
         for _ in range(count):
             start = time.perf_counter()

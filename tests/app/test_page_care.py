@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semsynth.app.security import redirect_page
 from semsynth.labels import LabelSpace
 from tests.app.conftest import Served, open_page, settle
 from tests.app.stand_in import landscape
@@ -341,3 +342,15 @@ def test_the_colours_are_the_systems_until_others_are_chosen(page: Any) -> None:
     page.reload()
     page.wait_for_selector("html[data-ready=yes]")
     assert page.evaluate(wears, "dark")
+
+
+def test_the_page_opens_by_way_of_a_private_file(browser: Any, served: Served, tmp_path: Path) -> None:
+    """As ``semsynth app`` opens it: the file is another site's, whose redirects carry no strict cookie."""
+    context = browser.new_context()
+    with redirect_page(tmp_path, served.address) as address:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(address)
+        page.wait_for_selector("html[data-ready=yes]")
+        assert page.url == f"{served.url}/"
+    context.close()

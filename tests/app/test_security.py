@@ -1,6 +1,7 @@
 """Who is let in, and what is refused."""
 
 import contextlib
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
 from semsynth.app.protocol import PaintRequest, pack_request
-from semsynth.app.security import Gate, load_token
+from semsynth.app.security import Gate, load_token, redirect_page
 from semsynth.errors import SemsynthError
 from tests.app.conftest import ROOT, TOKEN, Served
 
@@ -230,3 +231,30 @@ def test_too_long_messages_end_the_connection(served: Served) -> None:
             socket.send(b"x" * (3 << 20))
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=20)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no owners of files")
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    token = load_token(tmp_path)
+    path = tmp_path / "token"
+    assert path.stat().st_mode & 0o077 == 0
+    assert load_token(tmp_path) == token
+    path.chmod(0o644)
+    with pytest.raises(SemsynthError, match=r"not this user's alone.*Delete it"):
+        load_token(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SemsynthError, match="a pipe"):
+        load_token(tmp_path)
+
+
+def test_the_key_reaches_the_browser_by_a_private_file(tmp_path: Path) -> None:
+    address = "http://127.0.0.1:7860/?token=secret"
+    with redirect_page(tmp_path, address) as shown:
+        assert "secret" not in shown
+        path = next(tmp_path.glob("open-*.html"))
+        assert shown == path.as_uri()
+        assert address in path.read_text()
+        if os.name == "posix":
+            assert path.stat().st_mode & 0o077 == 0
+    assert not path.exists()

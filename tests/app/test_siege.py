@@ -1,6 +1,7 @@
 """Nobody who reaches the port keeps others out, with the key or without."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -28,6 +29,7 @@ def few_descriptors(tmp_path: Path) -> Iterator[Served]:
         served.start()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    siege.keep_alive_median(served, 1)  # once the model is there
     yield served
     served.stop()
 
@@ -42,6 +44,30 @@ def test_half_open_connections_and_slow_uploads_keep_nobody_out(few_descriptors:
     assert max(waits) < 1, waits
     log = few_descriptors.log.read_text()
     assert len(log) < 5000, log[:5000]
+
+
+def test_strangers_who_are_answered_keep_nobody_out(few_descriptors: Served) -> None:
+    """A path that needs no key must not make a connection worth more than a new one."""
+    held = []
+    for _ in range(60):
+        one = socket.create_connection(("127.0.0.1", few_descriptors.port), timeout=1)
+        with contextlib.suppress(OSError):
+            one.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            one.recv(4000)
+        held.append(one)
+
+    def repeat() -> None:
+        for _ in range(30):
+            for one in held:
+                with contextlib.suppress(OSError):
+                    one.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            time.sleep(0.1)
+
+    waits = siege.under_attack(few_descriptors, repeat)
+    for one in held:
+        one.close()
+    assert waits
+    assert max(waits) < 1, waits
 
 
 def test_a_map_of_40_megapixels_costs_little(few_descriptors: Served) -> None:
@@ -106,7 +132,7 @@ def test_requests_must_arrive_in_time() -> None:
 
 
 def test_a_worker_that_hangs_is_started_again() -> None:
-    from semsynth.app.worker import Worker
+    from semsynth.app.worker import Worker, WorkerBroke
     from tests.app.stand_in import StandIn
     from tests.app.test_worker import job
 
@@ -116,6 +142,8 @@ def test_a_worker_that_hangs_is_started_again() -> None:
             before = await worker.paint(lambda: job(3))
             assert worker._process is not None
             os.kill(worker._process.pid or 0, signal.SIGSTOP)
+            with pytest.raises(WorkerBroke, match="within 3 seconds"):
+                await worker.paint(lambda: job(3))
             assert (await worker.paint(lambda: job(3))).data == before.data
         finally:
             await worker.close()

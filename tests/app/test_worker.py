@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,34 @@ def test_slow_pictures_are_announced(tmp_path: Path) -> None:
                 if reply.kind is Reply.STARTED:
                     assert 0.3 < reply.seconds < 10
     assert kinds == [(1, Reply.PICTURE), (2, Reply.STARTED), (2, Reply.PICTURE)]
+
+
+def _load_by_mark(mark: str) -> StandIn:
+    if not Path(mark).exists():
+        raise SemsynthError(f"There is no model {mark!r}.")
+    return StandIn()
+
+
+def test_a_model_that_is_gone_tells_clients_nothing_of_the_machine(tmp_path: Path) -> None:
+    mark = tmp_path / "model"
+    mark.touch()
+
+    async def use(worker: Worker) -> None:
+        await worker.paint(lambda: job(3))
+        mark.unlink()
+        assert worker._process is not None
+        worker._process.kill()
+        worker._process.join()
+        with pytest.raises(WorkerBroke, match="cannot be started again") as told:
+            await worker.paint(lambda: job(3))
+        assert str(tmp_path) not in str(told.value)
+
+    with_worker(partial(_load_by_mark, str(mark)), use)
+
+
+def test_the_start_says_which_model_is_missing(tmp_path: Path) -> None:
+    async def use(worker: Worker) -> None:
+        with pytest.raises(SemsynthError, match=r"no model .*gone"):
+            await worker.describe()
+
+    with_worker(partial(_load_by_mark, str(tmp_path / "gone")), use)

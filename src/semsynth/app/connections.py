@@ -1,4 +1,4 @@
-"""Connections that say nothing, or say it slowly: a request has a time to arrive in, and few are waited for.
+"""Connections that say nothing, or say it slowly: a request has a time to arrive in, strangers are few.
 
 uvicorn waits for ever for the rest of a header, and accepts connections until the process has no descriptors
 left. Whoever reaches the port, with or without the key, could so keep everybody else out.
@@ -20,6 +20,8 @@ from semsynth.errors import SemsynthError
 
 HEADER_SECONDS, BODY_SECONDS = 10.0, 60.0
 """Within which the header of a request, and then its body, must be there as a whole."""
+ADMIT = "semsynth.admit"
+"""In the state of a connection's requests: to be called once the connection has shown the key."""
 ACCEPTED, QUEUE = 8, 512
 """Connections that are accepted at a time, and that may wait to be."""
 
@@ -67,25 +69,31 @@ def listen(host: str, port: int) -> socket.socket:
 def timed_protocol(
     *, header: float = HEADER_SECONDS, body: float = BODY_SECONDS, most: int | None = None
 ) -> type[asyncio.Protocol]:
-    """uvicorn's HTTP protocol, but with time limits, and with a bound on connections without a request.
+    """uvicorn's HTTP protocol, but with time limits, and with a bound on connections of strangers.
 
     Args:
         header: Seconds for the header of a request.
         body: Seconds for its body.
-        most: Connections that may be waiting for a request; beyond them the oldest is closed. None takes a
-            quarter of the descriptors this process may have, at most 128.
+        most: Connections that may be open without having shown the key; beyond them the oldest is closed.
+            None takes a quarter of the descriptors this process may have, at most 128.
     """
     limit = _quarter_of_descriptors() if most is None else most
-    waiting: dict[Any, None] = {}  # the oldest first
+    strangers: dict[Any, None] = {}  # the oldest first
 
     class TimedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         phase = ""
-        served = False
         timer: asyncio.TimerHandle | None = None
+
+        def __init__(self, *arguments: Any, app_state: dict[str, Any], **keywords: Any) -> None:
+            state = {**app_state, ADMIT: lambda: strangers.pop(self, None)}
+            super().__init__(*arguments, app_state=state, **keywords)
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self.follow()
+            strangers[self] = None
+            if len(strangers) > limit:
+                next(iter(strangers)).drop()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -94,7 +102,6 @@ def timed_protocol(
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
-            self.served = True
             if self.phase != "gone":
                 self.follow()
 
@@ -120,14 +127,11 @@ def timed_protocol(
             if self.timer is not None:
                 self.timer.cancel()
                 self.timer = None
-            waiting.pop(self, None)
             if phase in ("header", "body"):
                 seconds = header if phase == "header" else body
                 self.timer = asyncio.get_running_loop().call_later(seconds, self.drop)
-            if phase == "header":
-                waiting[self] = None
-                if len(waiting) > limit:
-                    next((c for c in waiting if not c.served), next(iter(waiting))).drop()
+            elif phase == "gone":
+                strangers.pop(self, None)
 
         def drop(self) -> None:
             self.enter("gone")

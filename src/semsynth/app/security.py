@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from semsynth.app.connections import ADMIT
 from semsynth.app.limits import Limits
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import open_regular
@@ -149,7 +150,10 @@ class Gate:
         status, sentence = self.refusal(scope)
         if status:
             await _refuse(scope, receive, send, status, sentence)
-        elif scope["type"] == "websocket":
+            return
+        if scope["path"] not in OPEN_PATHS:
+            scope.get("state", {}).get(ADMIT, lambda: None)()
+        if scope["type"] == "websocket":
             await self.app(scope, receive, send)
         else:
             await self.app(scope, _Bounded(receive, self.limits.max_body), _with_headers(send))

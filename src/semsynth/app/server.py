@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
@@ -122,7 +122,11 @@ def _serve_pages(app: FastAPI, token: str) -> None:
         offered = request.query_params.get("token")
         if offered is None:
             return FileResponse(STATIC / "index.html")
-        answer = RedirectResponse("/", status_code=303)
+        answer: Response = RedirectResponse("/", status_code=303)
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            # Opened by a page elsewhere, such as the file a browser is started with: after a redirect the cookie
+            # would not be sent, but it is where a page of our own leads on.
+            answer = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/">')
         if hmac.compare_digest(offered.encode("utf-8", "replace"), token.encode()):
             answer.set_cookie(
                 cookie_name(request.scope),

@@ -1,6 +1,7 @@
 """The server's handle of the worker process: one job at a time, first come, first served."""
 
 import asyncio
+import logging
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
 Result = TypeVar("Result", Painted, TakenApart)
-JOB_SECONDS = 120.0
+JOB_SECONDS, START_SECONDS = 120.0, 600.0
+log = logging.getLogger("semsynth.app")
 
 
 class WorkerDied(Exception):
@@ -61,7 +63,7 @@ class Worker:
         """Wait until the model is loaded, and tell what it is.
 
         Raises:
-            SemsynthError: The model could not be loaded.
+            SemsynthError: The model could not be loaded; the sentence names its files.
         """
         if self._description is None:
             async with self._lock:
@@ -112,6 +114,12 @@ class Worker:
             for _ in range(2):
                 try:
                     return await self._within_time(job)
+                except TimeoutError:
+                    await self._end()
+                    return Failure(
+                        f"The model did not answer within {self._job_seconds:g} seconds; it is restarted.",
+                        blame_client=False,
+                    )
                 except WorkerDied:
                     await self._end()
                     await self._ensure_running()
@@ -121,9 +129,13 @@ class Worker:
         """Ask, and kill a worker that does not answer: one that is stopped or swaps holds up everybody."""
         asking = asyncio.create_task(asyncio.to_thread(self._ask, job))
         done, _ = await asyncio.wait({asking}, timeout=self._job_seconds)
-        if not done and self._process is not None:
+        if done:
+            return asking.result()
+        if self._process is not None:
             self._process.kill()
-        return await asking
+        await asyncio.wait({asking})
+        asking.exception()
+        raise TimeoutError
 
     def _ask(self, job: Job) -> object:
         assert self._pipe is not None
@@ -143,7 +155,10 @@ class Worker:
         answer = await asyncio.to_thread(self._start)
         if isinstance(answer, Failure):
             await self._end()
-            raise SemsynthError(answer.sentence)
+            if self._description is None:  # at the start: whoever started the server reads it
+                raise SemsynthError(answer.sentence)
+            log.error("The model cannot be loaded again: %s", answer.sentence)
+            raise WorkerBroke(GONE)
         self._description = answer
         self.presence.tell("")
         self._watch()
@@ -181,13 +196,15 @@ class Worker:
         process = context.Process(
             target=work, args=(theirs, self._load, self._max_photos), name="semsynth-worker", daemon=True
         )
-        with _deaf_to_interrupts():
-            process.start()
-        theirs.close()
-        self._process = process
         try:
+            with _deaf_to_interrupts():
+                process.start()
+            theirs.close()
+            self._process = process
+            if not self._pipe.poll(START_SECONDS):
+                process.kill()
             answer = self._pipe.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # the latter also where the system has no more processes or descriptors
             return Failure("The worker could not be started; the terminal says why.")
         assert isinstance(answer, Description | Failure)
         return answer

@@ -12,7 +12,7 @@ export const FORMAT = { png: 0, jpeg: 1, webp: 2, rgb: 3 };
 const KIND = { picture: 1, superseded: 2, error: 3, started: 4, away: 5, back: 6 };
 /** Why a request was refused, where the page can do something about it by itself. */
 export const REASON = { photoLost: 1 };
-const VERSION = 1, HEADER = 16;
+const VERSION = 1, HEADER = 16, TRY_LATER = 1013;
 
 /** The painting socket: see the guide of the painting application for its messages. */
 export class Connection {
@@ -48,8 +48,12 @@ export class Connection {
       this.linked.emit(true);
     };
     socket.onmessage = (event) => this.receive(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.socket !== socket) return;
+      if (event.code === TRY_LATER) {
+        this.delay = 4000;
+        this.refused.emit({ number: 0, reason: 0, sentence: event.reason });
+      }
       this.waiting.clear();
       this.linked.emit(false);
       if (this.closed) return;
