@@ -171,16 +171,16 @@ class Worker:
         if self._closed or self._process not in (process, None):  # another one is there already
             return
         self.presence.tell(AWAY)
-        task = asyncio.create_task(self._revive())
+        task = asyncio.create_task(self._revive(process))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 
-    async def _revive(self) -> None:
+    async def _revive(self, ended: BaseProcess) -> None:
         """Start the worker again at once, not only when somebody wants a picture."""
         pause = 1.0
         while not self._closed:
             async with self._lock:
-                if self._process is not None and not self._process.is_alive():
+                if self._process is ended:  # whose pipes close a little before it counts as dead
                     await self._end()
                 try:
                     await self._ensure_running()

@@ -98,6 +98,7 @@ export class Files {
    * Ask what a picture is, and take it for that.
    * @param {File} file
    * @param {string} known what it is not: a sentence about why it cannot be opened as a label map
+   * @returns {Promise<void>}
    */
   async ask(file, known) {
     const drop = dialog("drop");
@@ -114,7 +115,7 @@ export class Files {
 
   // Maps
 
-  /** @param {File} file */
+  /** @param {File} file @returns {Promise<void>} */
   async openMap(file) {
     const { width, height } = this.studio.drawing;
     const form = { map: file, width: String(width), height: String(height) };
