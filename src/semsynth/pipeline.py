@@ -5,6 +5,7 @@ result = synthesizer("beach.png", seed=7, num_images=3)
 result.pictures()[0].save("beach.jpg")
 """
 
+import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from semsynth.inference.precision import choose_precision
 from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo
 from semsynth.labels import LabelSpace
 from semsynth.models.style_encoder import StyleEncoder
+from semsynth.styles import MAX_NUMBER, is_style
 
 StyleLike = PhotoLike
 """The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
@@ -277,10 +279,10 @@ class Synthesizer:
         if isinstance(style, (str, Path, Image.Image)) or style.ndim == 3:
             return self.encode_style(style)
         vectors = torch.as_tensor(style).detach().cpu().float()
-        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not vectors.isfinite().all():
+        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not is_style(vectors):
             raise SemsynthError(
-                f"a style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers; "
-                f"got {tuple(vectors.shape)}"
+                f"a style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers of at most "
+                f"{MAX_NUMBER:,.0f}; got {tuple(vectors.shape)}"
             )
         return vectors
 
@@ -297,7 +299,12 @@ class Synthesizer:
             shift=None if shift is None else shift.to(self.device),
         )
         cropped = image[:, :, :height, :width]
-        return torch.empty(cropped.shape).copy_(cropped)  # no inference tensor leaves
+        drawn = torch.empty(cropped.shape).copy_(cropped)  # no inference tensor leaves
+        if not math.isfinite(float(drawn.sum())):
+            raise SemsynthError(
+                "The network drew numbers that are not finite (NaN): its weights or this style are too large."
+            )
+        return drawn
 
 
 def _row(values: Tensor | None, index: int) -> Tensor | None:
