@@ -155,8 +155,8 @@ def test_a_missing_photograph_is_named(source: Path, capsys: pytest.CaptureFixtu
         (b"[warm]\nphotos = [1]\n", "'warm' names no photographs"),
         (b'[warm]\nphotos = ["/red"]\n', "names the photograph '/red'"),
         (b'[warm]\nphotos = ["re*"]\n', "names the photograph 're*'"),
-        (b'[warm]\nnote = "gl\xfchend"\nphotos = ["red"]\n', "cannot be read as a list of styles"),
-        (b"[warm\n", "cannot be read as a list of styles"),
+        (b'[warm]\nnote = "gl\xfchend"\nphotos = ["red"]\n', "cannot be read as a TOML file"),
+        (b"[warm\n", "cannot be read as a TOML file"),
     ],
 )
 def test_what_is_no_list_of_styles_is_a_sentence(

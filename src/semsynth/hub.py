@@ -15,6 +15,7 @@ A folder is written beside its final place and renamed, so it is whole whenever 
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import shutil
@@ -29,7 +30,7 @@ from torch import nn
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.folders import recover, whole_folder
-from semsynth.files.networks import size_limit
+from semsynth.files.networks import check_counts, size_limit
 from semsynth.files.reading import open_regular
 from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import write_atomically
@@ -196,7 +197,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
     generator.load_files(folder)
     encoder = None
     if settings := config.get("style_encoder"):
-        encoder = _built(lambda: StyleEncoder(**settings), folder)
+        encoder = _built(StyleEncoder, settings, folder)
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
     recorded = config.get("optimised_with")
@@ -238,14 +239,15 @@ def build_generator(config: Mapping[str, Any], folder: Path) -> GeneratorModule:
     """The generator that config.json describes, without memory for its weights (on the meta device)."""
     settings = dict(config["generator"])
     name = settings.pop("name", None)
-    return _built(lambda: create_model(name, **settings), folder)
+    return _built(functools.partial(create_model, name), settings, folder)
 
 
-def _built(make: Callable[[], Network], folder: Path) -> Network:
+def _built(make: Callable[..., Network], settings: Mapping[str, Any], folder: Path) -> Network:
     """A network of config.json on the meta device, or a sentence that says what is wrong with the file."""
     try:
+        check_counts(settings)
         with size_limit(), torch.device("meta"):
-            return make().float()
+            return make(**settings).float()
     except Exception as error:  # constructors raise whatever they trip over, and the file is to blame
         raise SemsynthError(
             f"{folder / 'config.json'} does not describe a network this version builds: "
@@ -275,7 +277,7 @@ def load_discriminator(name: str | Path) -> nn.Module:
     settings = config.get("discriminator")
     if not settings:
         raise SemsynthError(f"{folder} holds no discriminator")
-    network = _built(lambda: MultiscaleDiscriminator(**settings), folder)
+    network = _built(MultiscaleDiscriminator, settings, folder)
     load_weights(network, folder / "discriminator.safetensors", config.get("sha256") or {})
     return network
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import read_json
+from semsynth.files.reading import read_json, shown
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused by name."""
@@ -25,7 +25,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise SemsynthError(f'{path} is no model folder\'s: it has no "format" number.')
     if version > FORMAT:
         raise SemsynthError(
-            f"{path} is of format {version}; this version reads formats up to {FORMAT}: "
+            f"{path} is of format {shown(version)}; this version reads formats up to {FORMAT}: "
             "install a newer semsynth."
         )
     if missing := {"generator", "image_size", "label_set"} - config.keys():
@@ -33,36 +33,31 @@ def read_config(folder: Path) -> dict[str, Any]:
     for name in ("generator", "style_encoder", "discriminator", "sha256"):
         value = config.get(name)
         if not isinstance(value, dict) and (value is not None or name == "generator"):
-            raise SemsynthError(f"{path}: {name} is {_shown(value)}; it must be a table of settings.")
+            raise SemsynthError(f"{path}: {name} is {shown(value)}; it must be a table of settings.")
     for name, kind in (("label_set", str), ("dtype", str)):
         value = config.get(name)
         if not isinstance(value, kind) and (value is not None or name == "label_set"):
-            raise SemsynthError(f"{path}: {name} is {_shown(value)}; it must be a text.")
+            raise SemsynthError(f"{path}: {name} is {shown(value)}; it must be a text.")
     for file, digest in (config.get("sha256") or {}).items():
         if not isinstance(digest, str):
-            raise SemsynthError(f"{path}: the sha256 of {file} is {_shown(digest)}; it must be a text.")
+            raise SemsynthError(f"{path}: the sha256 of {file} is {shown(digest)}; it must be a text.")
     size = config["image_size"]
     if not _is_list(size, int) or len(size) != 2 or not 1 <= min(size) <= max(size) <= MAX_SIDE:
         raise SemsynthError(
-            f"{path}: image_size is {_shown(size)}; it must be [height, width] in pixels, 1 to {MAX_SIDE:,}."
+            f"{path}: image_size is {shown(size)}; it must be [height, width] in pixels, 1 to {MAX_SIDE:,}."
         )
     networks = config.get("optimised_with")
     if networks is not None and not _is_list(networks, str):
         raise SemsynthError(
-            f"{path}: optimised_with is {_shown(networks)}; it must be a list of names, or null."
+            f"{path}: optimised_with is {shown(networks)}; it must be a list of names, or null."
         )
     seen = config.get("images_seen")
     if seen is not None and (type(seen) is not int or seen < 0):
         raise SemsynthError(
-            f"{path}: images_seen is {_shown(seen)}; it must be a number of pictures, or null."
+            f"{path}: images_seen is {shown(seen)}; it must be a number of pictures, or null."
         )
     return config
 
 
 def _is_list(value: object, kind: type) -> bool:
     return isinstance(value, list) and all(type(entry) is kind for entry in value)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -6,6 +6,7 @@ result.pictures()[0].save("beach.jpg")
 """
 
 import copy
+import math
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, t
 from semsynth.labels import LabelSpace
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.savedmodel import SavedModel
+from semsynth.styles import MAX_NUMBER, is_style
 
 StyleLike = PhotoLike | list[float] | list[list[float]]
 """The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
@@ -357,10 +359,10 @@ class Synthesizer:
             raise SemsynthError(
                 f"A style is numbers, a name or a photograph; {str(style)[:80]} is none."
             ) from None
-        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not vectors.isfinite().all():
+        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not is_style(vectors):
             raise SemsynthError(
-                f"A style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers; "
-                f"got {tuple(vectors.shape)}, {array.dtype}."
+                f"A style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers of at most "
+                f"{MAX_NUMBER:,.0f}; got {tuple(vectors.shape)}, {array.dtype}."
             )
         return vectors
 
@@ -377,7 +379,12 @@ class Synthesizer:
             shift=None if shift is None else shift.to(self.device),
         )
         cropped = image[:, :, :height, :width]
-        return torch.empty(cropped.shape, dtype=torch.float32).copy_(cropped)  # no inference tensor leaves
+        drawn = torch.empty(cropped.shape, dtype=torch.float32).copy_(cropped)  # no inference tensor leaves
+        if not math.isfinite(float(drawn.sum())):
+            raise SemsynthError(
+                "The network drew numbers that are not finite (NaN): its weights or this style are too large."
+            )
+        return drawn
 
 
 def _restored(

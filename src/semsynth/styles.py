@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import parsing, read_bytes, read_json
+from semsynth.files.reading import parsing, read_bytes, read_json, shown
 from semsynth.files.writing import write_atomically
 from semsynth.imagefile import png_bytes
 
@@ -72,9 +72,11 @@ def read_styles(folder: Path, style_dim: int | None) -> dict[str, Style]:
     for number, row in enumerate(rows, 1):
         name, note, thumbnail = row.get("name"), row.get("note", ""), row.get("thumbnail", "")
         if not isinstance(name, str) or not name or name in styles:
-            raise SemsynthError(f"{path}: style {number} needs a name of its own; its name is {name!r}.")
+            raise SemsynthError(f"{path}: style {number} needs a name of its own; its name is {shown(name)}.")
         if not isinstance(note, str) or not isinstance(thumbnail, str):
-            raise SemsynthError(f"{path}: the note and the thumbnail of the style {name!r} must be texts.")
+            raise SemsynthError(
+                f"{path}: the note and the thumbnail of the style {shown(name)} must be texts."
+            )
         vector = _vector(path, name, row.get("vector"), style_dim)
         picture = _read_thumbnail(folder / Path(thumbnail).name) if thumbnail else None
         styles[name] = Style(vector, note, picture)
@@ -89,12 +91,13 @@ def is_style(vectors: Tensor) -> bool:
 def _vector(path: Path, name: str, numbers: object, style_dim: int | None) -> Tensor:
     if not isinstance(numbers, list) or len(numbers) != style_dim:
         count = len(numbers) if isinstance(numbers, list) else "no list of"
+        taken = style_dim or "no style"
         raise SemsynthError(
-            f"{path}: the style {name!r} has {count} numbers; the network takes {style_dim or 'no style'}."
+            f"{path}: the style {shown(name)} has {count} numbers; the network takes {taken}."
         )
     if not all(type(v) in (int, float) and -MAX_NUMBER <= v <= MAX_NUMBER for v in numbers):
         raise SemsynthError(
-            f"{path}: the vector of the style {name!r} must be numbers of at most {MAX_NUMBER:,.0f}."
+            f"{path}: the vector of the style {shown(name)} must be numbers of at most {MAX_NUMBER:,.0f}."
         )
     return torch.tensor(numbers, dtype=torch.float32)
 

@@ -55,7 +55,7 @@ def plain_streams() -> Iterator[None]:
 
     table: dict[int, Any] = control._CONTROL_STRIP_TRANSLATE
     table.update({code: None for code in range(0x2070) if re.fullmatch(_CONTROLS, chr(code))})
-    table.update(dict.fromkeys(range(0xD800, 0xE000), "\ufffd"))
+    table.update(dict.fromkeys(range(0xD800, 0xE000)))
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_Plain(stream) for stream in before)
     try:

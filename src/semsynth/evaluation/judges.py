@@ -28,7 +28,7 @@ from semsynth.evaluation.programs import load_program, read_card, statistics_of
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 from semsynth.files.networks import size_limit
 from semsynth.files.reading import parsing, read_json, require_regular
-from semsynth.files.tensors import check_archive, file_sha256
+from semsynth.files.tensors import check_archive, file_sha256, tensor_names
 
 LEAST_SIDE = 256
 """Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
@@ -167,6 +167,8 @@ def transformers_judge(folder: Path) -> Segmenter:
             names = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
         except pickle.UnpicklingError:
             raise ValueError("its weights hold code or objects beside tensors, or are damaged") from None
+        except SemsynthError as error:
+            raise ValueError(str(error)) from None
     try:
         processor = AutoImageProcessor.from_pretrained(folder, **choices)
         statistics = {"mean": list(processor.image_mean), "std": list(processor.image_std)}
@@ -191,7 +193,10 @@ def _check_files(folder: Path) -> list[Path]:
     if not weights:
         raise SemsynthError(f"{folder} holds no weights: no .safetensors and no .bin file.")
     for path in weights:
-        check_archive(path)
+        if path.suffix == ".safetensors":
+            tensor_names(path)
+        else:
+            check_archive(path)
     return weights
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import open_regular, parse_json, parsing, read_json
+from semsynth.files.reading import open_regular, parse_json, parsing, read_json, shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -70,7 +70,7 @@ def statistics_of(card: dict[str, Any], where: Path) -> tuple[list[float], list[
             or not all(type(value) in (int, float) and least <= value <= 1e3 for value in values)
         ):
             raise SemsynthError(
-                f"{where}: mean and std must be three numbers each, those of std above 0; got {values!r}."
+                f"{where}: mean and std must be three numbers each, std above 0; got {shown(values)}."
             )
     return [float(value) for value in mean], [float(value) for value in std]
 

@@ -3,7 +3,6 @@
 The files lie in ``protocols/``; a file of one's own, given by its path, works the same way.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,8 +14,11 @@ import numpy.typing as npt
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import AbsentRule, VoidRule
+from semsynth.files.reading import parsing, read_toml, shown
 from semsynth.labels import LabelSpace
 
+MAX_SIDE = 8192
+"""Longest side of the pictures that are judged, in pixels."""
 FOLDER = Path(__file__).parent / "protocols"
 
 
@@ -71,6 +73,11 @@ class Protocol:
     note: str = ""
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            kind = {"name": str, "label_set": str}.get(field.name, type(field.default))
+            if type(getattr(self, field.name)) is not kind:
+                found = shown(getattr(self, field.name))
+                raise SemsynthError(f"{field.name} is {found}; it must be of the kind {kind.__name__}.")
         for what, value, allowed in (
             ("absent", self.absent, get_args(AbsentRule)),
             ("void", self.void, get_args(VoidRule)),
@@ -80,9 +87,10 @@ class Protocol:
                 raise SemsynthError(
                     f"Protocol {self.name!r}: {what} is {value!r}; allowed are {', '.join(allowed)}."
                 )
-        if min(self.height, self.width) < 32:
+        if not 32 <= min(self.height, self.width) <= max(self.height, self.width) <= MAX_SIDE:
             raise SemsynthError(
-                f"Protocol {self.name!r}: {self.height} x {self.width} is too small: 32 is the least."
+                f"Protocol {self.name!r}: pictures of {shown(self.height)} x {shown(self.width)}; "
+                f"sides of 32 to {MAX_SIDE} pixels are possible."
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,25 +114,20 @@ def load_protocol(name_or_file: str | Path) -> Protocol:
     path = Path(name_or_file)
     if path.suffix != ".toml":
         path = FOLDER / f"{name_or_file}.toml"
-    if not path.is_file():
+    if not path.exists():
         raise SemsynthError(
             f"There is no protocol {str(name_or_file)!r}; there are {', '.join(protocol_names())}, or give "
             "a .toml file."
         )
-    try:
-        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SemsynthError(f"{path} is not valid TOML: {error}.") from error
+    table: Mapping[str, Any] = read_toml(path)
     allowed = {field.name for field in fields(Protocol)}
     if unknown := sorted(table.keys() - allowed):
         raise SemsynthError(
             f"{path} holds the unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}."
         )
-    try:
-        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+    with parsing(path, "a protocol"):
         return Protocol(**values)
-    except TypeError as error:
-        raise SemsynthError(f"{path} is not a whole protocol: {error}.") from error
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,22 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import shown
 
 MAX_TENSORS = 20_000
 """Most weights and biases of one network; the largest published one has some 700."""
+
+STAGES = frozenset({"downsamplings", "upsamplings", "enhancers", "modules", "layers", "scales"})
+MAX_STAGES = 16
+"""Most stages of a network, of whichever kind."""
 
 
 @contextlib.contextmanager
@@ -59,6 +65,18 @@ def size_limit(stored: int | None = None) -> Iterator[None]:
         raise
     finally:
         handle.remove()
+
+
+def check_counts(settings: Mapping[str, Any]) -> None:
+    """Refuse numbers of stages of which no network has so many; each of them doubles a size.
+
+    Raises:
+        SemsynthError: Names the setting.
+    """
+    for name in STAGES & settings.keys():
+        value = settings[name]
+        if isinstance(value, int | float) and not value <= MAX_STAGES:
+            raise SemsynthError(f"{name} is {shown(value)}; at most {MAX_STAGES} are possible.")
 
 
 def memory_bytes() -> int:

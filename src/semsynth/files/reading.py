@@ -41,8 +41,10 @@ def parsing(path: object, kind: str, advice: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except SemsynthError:
-        raise
+    except SemsynthError as error:
+        if str(path) in str(error):
+            raise
+        raise SemsynthError(f"{path}: {error}") from None
     except Exception as error:  # parsers raise whatever they trip over, and the file is to blame
         reason = {RecursionError: "it is nested too deeply", MemoryError: "it does not fit into memory"}.get(
             type(error)
@@ -171,6 +173,14 @@ def _check_array_header(start: BinaryIO, size: int) -> None:
         raise ValueError("it holds Python objects, which are not read")
     if math.prod(shape) * dtype.itemsize != size - start.tell():
         raise ValueError(f"an array of shape {shape} does not fit the {size:,} bytes it is stored in")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: one line, of at most 80 characters."""
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return "a number of more than 60 digits"
+    text = repr(value)  # of what JSON and TOML give, so control characters are escaped
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _decode(content: bytes) -> str:

@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from semsynth.errors import SemsynthError
-from semsynth.files.networks import size_limit
+from semsynth.files.networks import check_counts, size_limit
 from semsynth.models.ablations import ConcatGenerator, LabelledPix2PixHDGenerator
 from semsynth.models.base import Generator, GeneratorModule
 from semsynth.models.ccfpse import CCFPSEGenerator
@@ -57,5 +57,6 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         known_to_it = inspect.signature(GENERATORS[name]).parameters
         published = {key: value for key, value in LABEL_SET_CONFIGS[labels].items() if key in known_to_it}
         config = published | config
+    check_counts(config)
     with size_limit():
         return GENERATORS[name](**config).float()  # whatever the program's default dtype is

@@ -45,8 +45,8 @@ class StyleEncoder(nn.Module):
         statistics: bool = False,
     ) -> None:
         super().__init__()
-        if image_size < 64 or image_size & (image_size - 1):
-            raise ValueError(f"image_size is {image_size}; it must be a power of two, 64 or more")
+        if not 64 <= image_size <= 4096 or image_size & (image_size - 1):
+            raise ValueError(f"image_size is {image_size}; it must be a power of two, 64 to 4096")
         self.config: dict[str, Any] = {
             "style_dim": style_dim,
             "width": width,

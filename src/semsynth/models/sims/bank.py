@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import parsing, read_json, require_regular
+from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.labels import LabelSpace
 from semsynth.models.sims.ordering import FrontCounts
 from semsynth.models.sims.segments import SMALLEST, Labels, Mask, find_segments
@@ -112,11 +112,11 @@ class SegmentBank:
         facts = read_json(path, MAX_FACTS)
         with parsing(path, "the description of a memory bank", "Build the bank again."):
             if facts["format"] != FORMAT:
-                raise ValueError(f"its format is {facts['format']!r}; this version reads {FORMAT}")
+                raise ValueError(f"its format is {shown(facts['format'])}; this version reads {FORMAT}")
             space = LabelSpace.from_dict(facts["label_space"])
             size, keys, front = facts["size"], facts["keys"], _front(facts, space.num_classes)
             if not _are(size, int) or len(size) != 2 or any(side < CELL or side % CELL for side in size):
-                raise ValueError(f"its size is {size!r}; two multiples of {CELL} are needed")
+                raise ValueError(f"its size is {shown(size)}; two multiples of {CELL} are needed")
             if not _are(keys, str):
                 raise ValueError("its keys must be a list of names")
         bank = cls(
