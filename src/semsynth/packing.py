@@ -1,6 +1,5 @@
 """Making a trained model ready to be given away: named styles with thumbnails, a card, half the bytes."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from PIL import Image
 from semsynth import hub
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_toml
 from semsynth.imagefile import IMAGE_SUFFIXES
 from semsynth.ops.blocks import fold_spectral_norm
 from semsynth.pipeline import Synthesizer, encode_photo
@@ -35,12 +35,8 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     Raises:
         SemsynthError: the file cannot be read, is no such list, or names a photograph that is not there.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # no TOML, or not in UTF-8
-        raise SemsynthError(f"{path} cannot be read as a list of styles: {error}") from error
     styles = {}
-    for name, row in table.items():
+    for name, row in read_toml(path).items():
         names = row.get("photos") if isinstance(row, dict) else None
         if not isinstance(names, list) or not names or not all(isinstance(photo, str) for photo in names):
             raise SemsynthError(

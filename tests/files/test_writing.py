@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from semsynth.errors import SemsynthError
+from semsynth.files.folders import whole_folder
 from semsynth.files.locking import exclusive
 from semsynth.files.walking import walk
 from semsynth.files.writing import whole_file, write_atomically
@@ -63,3 +64,14 @@ def test_a_walk_leaves_out_what_is_hidden_and_follows_links(tmp_path: Path) -> N
     found = [path.relative_to(data).as_posix() for path in walk(data)]
     assert found == ["a.png", "one/g.png", "sub/b.png", "two/g.png"]
     assert [path.name for path in walk(data, recursive=False)] == ["a.png"]
+
+
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_what_has_no_name_cannot_be_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SemsynthError, match="names no new file"):
+        write_atomically(name, b"")
+    with pytest.raises(SemsynthError, match="names no new file"), whole_folder(Path(name)):
+        raise AssertionError("the folder was made")

@@ -3,7 +3,6 @@
 The files lie in ``protocols/``; a file of one's own, given by its path, works the same way.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import AbsentRule, VoidRule
+from semsynth.files.reading import read_toml
 from semsynth.labels import LabelSpace
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -106,15 +106,12 @@ def load_protocol(name_or_file: str | Path) -> Protocol:
     path = Path(name_or_file)
     if path.suffix != ".toml":
         path = FOLDER / f"{name_or_file}.toml"
-    if not path.is_file():
+    if not path.exists():
         raise SemsynthError(
             f"There is no protocol {str(name_or_file)!r}; there are {', '.join(protocol_names())}, or give "
             "a .toml file."
         )
-    try:
-        table: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SemsynthError(f"{path} is not valid TOML: {error}.") from error
+    table: Mapping[str, Any] = read_toml(path)
     allowed = {field.name for field in fields(Protocol)}
     if unknown := sorted(table.keys() - allowed):
         raise SemsynthError(
