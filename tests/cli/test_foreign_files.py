@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from semsynth.cli import main
 from tests.small import small_folder
@@ -74,3 +75,18 @@ def test_an_output_without_a_name_is_said(
     (place / "sceneCategories.txt").write_text("ADE_train_00000001 street\n")
     assert main(["data", "outdoor-list", ".", "-o", output, "--overwrite"]) == 2
     assert "names no new file" in capsys.readouterr().err
+
+
+def test_links_in_a_circle_are_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "circle").symlink_to(place / "circle")
+    small_folder(place / "m")
+    Image.new("L", (8, 8)).save(place / "map.png")
+    common = ["--model", "m", "-o"]
+    for command in (
+        ["synthesize", "map.png", *common, "circle/out"],
+        ["synthesize", "circle/map.png", *common, "out"],
+        ["demo", "circle/map.png", *common, "out"],
+        ["model", "pack", "m", "-o", "circle", "--overwrite"],
+    ):
+        assert main(command) == 2
+        assert "circle" in capsys.readouterr().err
