@@ -35,9 +35,8 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     Raises:
         SemsynthError: the file cannot be read, is no such list, or names a photograph that is not there.
     """
-    table = read_toml(path)
     styles = {}
-    for name, row in table.items():
+    for name, row in read_toml(path).items():
         names = row.get("photos") if isinstance(row, dict) else None
         if not isinstance(names, list) or not names or not all(isinstance(photo, str) for photo in names):
             raise SemsynthError(

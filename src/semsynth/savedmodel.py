@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import real_path
 from semsynth.hub import PRETRAINED, Model, find_model, save_model
 
 Opened = TypeVar("Opened")
@@ -33,8 +34,8 @@ class SavedModel:
     @classmethod
     def at(cls, folder: Path) -> "SavedModel":
         """A model in a folder; a pickle of it is small, and needs the folder."""
-        folder = folder.resolve()
-        name = f"pretrained:{folder.name}" if folder.parent == PRETRAINED.resolve() else str(folder)
+        folder = real_path(folder)
+        name = f"pretrained:{folder.name}" if folder.parent == real_path(PRETRAINED) else str(folder)
         return cls(name, _fingerprint(folder))
 
     @classmethod

@@ -1,6 +1,8 @@
 """``semsynth app`` on the command line, with a real network behind it."""
 
+import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +35,86 @@ def test_a_port_in_use_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_port_that_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], port: str) -> None:
     assert main(["app", "--port", port, "--no-browser", "--data", str(tmp_path)]) == 2
     assert f"no port {port}" in capsys.readouterr().err
+
+
+def refusal(folder: Path, *options: str) -> str:
+    """What the command says before it ends, where it refuses to begin."""
+    command = [sys.executable, "-c", START, "app", "--no-browser", "--port", "0", "--data", "kept", *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
+    assert ended.returncode == 2, ended
+    assert "Traceback" not in ended.stderr
+    assert not ended.stdout
+    *before, last = ended.stderr.strip().splitlines()
+    assert before == ["Loading the model ..."]
+    return last
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "x"], "invalid int value: 'x'"),
+        (["--port", "²"], "invalid int value"),
+        (["--port", "-1"], "no port -1"),
+        (["--port", "65536"], "no port 65536"),
+        (["--port", "9" * 30], "no port 999"),
+        (["--host", "nowhere.invalid"], "'nowhere.invalid', which is no name"),
+        (["--host", "192.0.2.1"], "Cannot listen on 192.0.2.1"),
+        (["--host", "::g"], "'::g', which is no name"),
+        (["--host", "a" * 70], "is no name or address of this machine"),
+        (["--host", "caf\udce9"], "is no name or address of this machine"),
+        (["--host", "a..b"], "is no name or address of this machine"),
+        (["--host", ""], "is no name or address of this machine"),
+        (["--data", "file"], "file: File exists"),
+        (["--data", "file/below"], "file/below: Not a directory"),
+        (["--data", "circle"], "circle"),
+        (["--data", "holds-a-folder"], "token is a folder"),
+        (["--data", "holds-a-pipe"], "token is a pipe"),
+        (["--data", "holds-a-lock"], ".serving"),
+        (["--precision", "x"], "invalid choice: 'x'"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_what_cannot_be_served_is_said_at_once(
+    tmp_path: Path,
+    options: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "holds-a-folder" / "token").mkdir(parents=True)
+    (tmp_path / "holds-a-lock" / ".serving").mkdir(parents=True)
+    (tmp_path / "holds-a-pipe").mkdir()
+    os.mkfifo(tmp_path / "holds-a-pipe" / "token")
+    defaults = ["--no-browser", "--port", "0", "--data", "kept", "--model", "nowhere"]
+    try:
+        code: object = main(["app", *defaults, *options])
+    except SystemExit as left:  # argparse
+        code = left.code
+    assert code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "nowhere"], "there is no model 'nowhere'"),
+        (["--model", "damaged"], "damaged/config.json cannot be read as a JSON file"),
+        (["--model", "good", "--segmenter", "file"], "file"),
+        (["--model", "good", "--segmenter", "pipe.pt", "--trust"], "pipe.pt is a pipe"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_ends_the_server(
+    small_model: Path, tmp_path: Path, options: list[str], said: str
+) -> None:
+    shutil.copytree(small_model, tmp_path / "damaged")
+    (tmp_path / "damaged" / "config.json").write_text("{")
+    (tmp_path / "good").symlink_to(small_model)
+    (tmp_path / "file").write_text("junk")
+    os.mkfifo(tmp_path / "pipe.pt")
+    assert said in refusal(tmp_path, *options)
 
 
 @pytest.fixture

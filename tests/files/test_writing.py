@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from semsynth.errors import SemsynthError
+from semsynth.files.folders import whole_folder
 from semsynth.files.locking import exclusive
 from semsynth.files.walking import walk
 from semsynth.files.writing import whole_file, write_atomically
@@ -69,3 +70,14 @@ def test_long_names_leave_room_for_temporary_ones(tmp_path: Path) -> None:
     path = tmp_path / ("海" * 80 + ".png")  # 244 bytes
     write_atomically(path, b"whole")
     assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("name", [".", "", "/"])
+def test_what_has_no_name_cannot_be_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SemsynthError, match="names no new file"):
+        write_atomically(name, b"")
+    with pytest.raises(SemsynthError, match="names no new file"), whole_folder(Path(name)):
+        raise AssertionError("the folder was made")

@@ -54,7 +54,16 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if not host:  # which would be every address
+            raise socket.gaierror
         listener.bind((host, port))
+    # TypeError and UnicodeError where the text can be no name at all.
+    except (socket.gaierror, TypeError, UnicodeError):
+        listener.close()
+        raise SemsynthError(
+            f"--host is {host!r}, which is no name or address of this machine; 127.0.0.1 is it alone, and "
+            "0.0.0.0 all of its addresses."
+        ) from None
     except OverflowError:
         listener.close()
         raise SemsynthError(f"There is no port {port}: ports are 0 to 65535; 0 takes a free one.") from None

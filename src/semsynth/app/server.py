@@ -124,8 +124,8 @@ def _serve_pages(app: FastAPI, token: str) -> None:
             return FileResponse(STATIC / "index.html")
         answer: Response = RedirectResponse("/", status_code=303)
         if request.headers.get("sec-fetch-site") == "cross-site":
-            # Opened by a page elsewhere, such as the file a browser is started with: after a redirect the cookie
-            # would not be sent, but it is where a page of our own leads on.
+            # Opened by a page elsewhere, such as the file a browser is started with: the cookie would not be
+            # sent after a redirect, but it is where a page of our own leads on.
             answer = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/">')
         if hmac.compare_digest(offered.encode("utf-8", "replace"), token.encode()):
             answer.set_cookie(

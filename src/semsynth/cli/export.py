@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from semsynth.cli.numbers import read_size
 from semsynth.cli.outputs import add_overwrite, refuse_existing
-from semsynth.cli.synthesize import read_size
 from semsynth.errors import SemsynthError
 
 

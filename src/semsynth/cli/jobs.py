@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semsynth.errors import SemsynthError
-from semsynth.files.walking import contents, walk
+from semsynth.files.walking import contents, real_path, walk
 from semsynth.imagefile import IMAGE_SUFFIXES
 
 
@@ -58,9 +58,9 @@ def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
             if path in taken:
                 raise SemsynthError(f"{taken[path]} and {job.mask} would both be drawn to {path}; rename one")
             taken[path] = str(job.mask)
-    maps = {job.mask.resolve() for job in jobs}
+    maps = {real_path(job.mask) for job in jobs}
     for path, name in taken.items():
-        if path.resolve() in maps:
+        if real_path(path) in maps:
             raise SemsynthError(f"drawing {name} would overwrite the label map {path}; choose another name")
 
 

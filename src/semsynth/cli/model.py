@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from semsynth.cli import export, pack, print_json
+from semsynth.cli.numbers import read_ratio
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
@@ -48,18 +49,11 @@ def _add_import(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--upsamplings", type=int, choices=(5, 6, 7), help="5 and 6 look alike in a file")
     parser.add_argument(
-        "--aspect-ratio", type=_ratio, help="width / height, for a network drawn from a style"
+        "--aspect-ratio", type=read_ratio, help="width / height, for a network drawn from a style"
     )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="as stored")
     add_overwrite(parser)
     parser.set_defaults(func=run_import)
-
-
-def _ratio(text: str) -> float:
-    ratio = float(text)
-    if not 0.01 <= ratio <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is no width / height; allowed are 0.01 to 100")
-    return ratio
 
 
 def run_import(args: argparse.Namespace) -> int:

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_card(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SemsynthError(f"{path} is no text in UTF-8 ({error}); save it as UTF-8") from None
+    from semsynth.files.reading import read_text
+    from semsynth.hub import MAX_CARD
+
+    return read_text(path, MAX_CARD)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from semsynth import __version__
 from semsynth.cli.jobs import Job, plan
 from semsynth.cli.maps import Reader
+from semsynth.cli.numbers import natural, read_size
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
@@ -37,11 +38,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--style", help="a style of the model, or a photograph (default: at random)")
     parser.add_argument(
         "--seed",
-        type=_natural,
+        type=natural,
         help="of random styles, and of where clouds and the like are (default: a new one, which is reported; "
         "0 with --style)",
     )
-    parser.add_argument("--num", type=_natural, default=1, help="pictures per label map (default: 1)")
+    parser.add_argument("--num", type=natural, default=1, help="pictures per label map (default: 1)")
     parser.add_argument("--size", type=read_size, metavar="HxW", help="height x width (default: the map's)")
     parser.add_argument("--instances", type=Path, help="folder of instance maps named as the label maps")
     parser.add_argument(
@@ -255,17 +256,3 @@ def _count(number: int, thing: str) -> str:
 
 def _naming(mask: Path, sentence: str) -> str:
     return sentence if str(mask) in sentence else f"{mask}: {sentence}"
-
-
-def _natural(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
-    return int(text)
-
-
-def read_size(text: str) -> tuple[int, int]:
-    """256x384 → (256, 384), for argparse."""
-    height, separator, width = text.lower().partition("x")
-    if not separator or not height.isdigit() or not width.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; give HEIGHTxWIDTH, such as 256x384")
-    return int(height), int(width)

@@ -14,6 +14,7 @@ from pathlib import Path
 from semsynth.data.filedataset import FileDataset
 from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_text
 from semsynth.files.walking import walk
 from semsynth.files.writing import write_atomically
 from semsynth.labels import LabelSpace
@@ -101,10 +102,10 @@ def is_outdoor(scene: str, scenes: frozenset[str]) -> bool:
 def outdoor_keys(root: Path) -> list[str]:
     """File stems of the outdoor photographs of both splits, in the order of sceneCategories.txt."""
     path = root / "sceneCategories.txt"
-    if not path.is_file():
+    if not path.exists():
         raise SemsynthError(f"{root} lacks sceneCategories.txt, which says which photographs are outdoors.")
     scenes = outdoor_scenes()
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
     if wrong is not None:
         raise SemsynthError(f"{path}, line {wrong}: expected a file name and a scene.")

@@ -25,6 +25,7 @@ from semsynth.data.transforms import Geometry, resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import exclusive
 from semsynth.files.reading import parsing, read_json, require_regular
+from semsynth.files.walking import real_path
 from semsynth.files.writing import flush_folder, write_atomically
 from semsynth.labels import LabelSpace
 
@@ -129,7 +130,7 @@ def fingerprint(dataset: Dataset, geometry: Geometry) -> str:
     for index, key in enumerate(dataset.keys):
         for path in dataset.sources(index):
             stat = path.stat()
-            files.update(os.fsencode(path.resolve()))
+            files.update(os.fsencode(real_path(path)))
             files.update(f"|{key}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
     return f"{way.hexdigest()[:8]}-{files.hexdigest()[:12]}"
 

@@ -16,7 +16,7 @@ from PIL import Image
 from semsynth.data import FileDataset, format_named, load_dataset, recognise
 from semsynth.data.guess import guess_label_space
 from semsynth.errors import SemsynthError
-from semsynth.files.walking import printable
+from semsynth.files.walking import printable, real_path
 from semsynth.labels import LabelSpace
 
 MOSTLY_VOID = 0.5
@@ -241,7 +241,7 @@ def own_label_space(root: Path, format: str | None = None) -> tuple[LabelSpace |
     space, maps = own_labels(root)
     if space is not None or not maps:
         return space, False
-    return guess_label_space(_readable(maps), name=f"{printable(root.resolve().name)}-guess"), True
+    return guess_label_space(_readable(maps), name=f"{printable(real_path(root).name)}-guess"), True
 
 
 def _readable(maps: list[Path]) -> list[Path]:

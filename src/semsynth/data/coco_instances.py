@@ -1,6 +1,5 @@
 """Draw instance maps for COCO from its annotations: once, into files."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,16 @@ from PIL import Image
 from semsynth.data.coco_stuff import INSTANCE_FOLDER, LABEL_FOLDERS
 from semsynth.data.finding import list_images
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
 from semsynth.imagefile import png_bytes
 from semsynth.labels import read_values
 
 FIRST_INSTANCE = 256
 """Number of the first thing in a map. Below are the class values of stuff, so the two never collide."""
+
+LARGEST = 1 << 31
+"""Longest annotation file that is read, in bytes; that of train2017 has 470 million."""
 
 
 def draw_instance_maps(
@@ -44,7 +47,8 @@ def draw_instance_maps(
     labels = next((path for name in LABEL_FOLDERS if (path := root / name.format(split)).is_dir()), None)
     if labels is None:
         raise SemsynthError(f"{root}: expected label maps in {LABEL_FOLDERS[0].format(split)}/.")
-    annotations = _read_annotations(root / "annotations" / f"instances_{split}2017.json")
+    source = root / "annotations" / f"instances_{split}2017.json"
+    annotations = _read_annotations(source)
     out = root / INSTANCE_FOLDER.format(split)
     out.mkdir(parents=True, exist_ok=True)
     maps = list_images(labels)
@@ -52,7 +56,8 @@ def draw_instance_maps(
         target = out / f"{key}.png"
         if not target.exists():
             values = read_values(path).values
-            drawn = draw(values, annotations.get(int(key), []))
+            with parsing(f"{source}, photograph {key},", "COCO's annotations"):
+                drawn = draw(values, annotations.get(int(key), []))
             write_atomically(target, png_bytes(Image.fromarray(drawn.astype(np.uint16))))
         report(done, len(maps))
     return out
@@ -60,11 +65,13 @@ def draw_instance_maps(
 
 def _read_annotations(path: Path) -> dict[int, list[dict[str, Any]]]:
     """Annotations by image id."""
-    if not path.is_file():
+    if not path.exists():
         raise SemsynthError(f"{path} is missing; it is part of COCO's annotations_trainval2017.zip.")
     by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for entry in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
-        by_image[int(entry["image_id"])].append(entry)
+    content = read_json(path, LARGEST)
+    with parsing(path, "COCO's annotations"):
+        for entry in content["annotations"]:
+            by_image[int(entry["image_id"])].append(entry)
     return by_image
 
 

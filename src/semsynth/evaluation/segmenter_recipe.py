@@ -23,13 +23,23 @@ LEAST = {
     "encoder_rate": 0,
     "weight_decay": 0,
     "ema": 0,
+    "class_power": 0,
+    "rare_share": 0,
     "least_crop": 0,
     "validate_every": 1,
     "seed": 0,
 }
 """The smallest values that settings may have."""
-LARGEST = 4096
-"""Longest side of a picture, in pixels."""
+
+MOST = {
+    "size": 4096,
+    "ema": 1,
+    "class_power": 10,
+    "rare_share": 1,
+    "least_crop": 1,
+    "seed": 2**63 - 1,
+}
+"""The largest."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,9 @@ class SegmenterRecipe:
         for name, least in LEAST.items():
             if not least <= getattr(self, name) < math.inf:  # nor what is not a number
                 raise SemsynthError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if self.size > LARGEST:
-            raise SemsynthError(f"size is {self.size}; it must be at most {LARGEST}.")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise SemsynthError(f"{name} is {getattr(self, name)}; it must be at most {most}.")
         if self.encoder not in ENCODERS:
             raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
         if self.size % 32 or self.size < 64:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import fcntl
+from semsynth.files.walking import real_path
 from semsynth.files.writing import PART, flush_folder, hidden_stem, temporary_name
 
 OLD = ".old"
@@ -32,7 +33,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Raises:
         SemsynthError: The disk is full, or the folder cannot be written.
     """
-    folder = folder.resolve() if folder.is_symlink() else folder
+    folder = real_path(folder) if folder.is_symlink() else folder
     part = temporary_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -109,6 +109,17 @@ def read_bytes(path: str | Path, limit: int = MAX_TEXT) -> bytes:
     return content
 
 
+def read_text(path: str | Path, limit: int = MAX_TEXT) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        SemsynthError: See `read_bytes`; or it is no text in UTF-8.
+    """
+    content = read_bytes(path, limit)
+    with parsing(path, "text", "Save it as UTF-8."):
+        return _decode(content)
+
+
 def parse_json(content: bytes | str, name: object) -> Any:
     """Parse JSON in UTF-8, with or without a byte order mark; NaN and infinities are refused.
 

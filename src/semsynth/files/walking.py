@@ -1,5 +1,6 @@
 """Find the files below a folder: hidden ones and the droppings of other programs left out, links followed."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -33,6 +34,11 @@ def printable(name: str | Path) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # a surrogate that stands for no byte: names on Windows may hold any
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path without links; `Path.resolve` raises RuntimeError at links that lead in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def walk(folder: Path, *, recursive: bool = True) -> Iterator[Path]:

@@ -48,7 +48,13 @@ def write_atomically(path: str | Path, content: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path` that no other process takes, for what will be renamed to it."""
+    """A name beside `path` that no other process takes, for what will be renamed to it.
+
+    Raises:
+        SemsynthError: The path has no name, such as "." and "/".
+    """
+    if not path.name:
+        raise SemsynthError(f"{str(path)!r} cannot be written: it names no new file or folder.")
     return path.with_name(f"{hidden_stem(path)}{secrets.token_hex(4)}{PART}")
 
 
