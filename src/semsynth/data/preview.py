@@ -51,9 +51,7 @@ def write_preview(
         strips.append((raw.key, _strip(photo, dataset.label_space.colorize(ids))))
     if not strips:
         raise SemsynthError(
-            f"None of {len(chosen)} samples could be shown: {problems[0]}"
-            if problems
-            else f"The data set {dataset.name} has no samples to show."
+            f"None of {len(chosen)} samples could be shown: {problems[0] if problems else ''}"
         )
     sheet = _sheet(strips, dataset.label_space, pixels)
     write_atomically(path, png_bytes(sheet))
