@@ -18,6 +18,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -104,7 +105,8 @@ def find_model(name: str | Path) -> Path:
     if (folder / "config.json").is_file():
         return folder
     known = ", ".join(pretrained_names()) or "none"
-    what = "is a folder without config.json" if folder.is_dir() else "does not exist"
+    what = "is a folder without config.json" if folder.is_dir() else "is no folder"
+    what = what if os.path.lexists(folder) else "does not exist"
     raise SemsynthError(
         f"there is no model {text!r}: {folder} {what}; "
         f"give a model folder, or a model of the package ({known})"

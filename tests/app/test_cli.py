@@ -103,7 +103,7 @@ def test_what_cannot_be_served_is_said_at_once(
         (["--model", "nowhere"], "there is no model 'nowhere'"),
         (["--model", "damaged"], "damaged/config.json cannot be read as a JSON file"),
         (["--model", "good", "--segmenter", "file"], "file"),
-        (["--model", "good", "--segmenter", "pipe.pt", "--trust"], "pipe.pt is a pipe"),
+        (["--model", "good", "--segmenter", "pipe.pt", "--trust"], "pipe.pt is no judge"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_ends_the_server(

@@ -90,3 +90,14 @@ def test_links_in_a_circle_are_said(place: Path, capsys: pytest.CaptureFixture[s
     ):
         assert main(command) == 2
         assert "circle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["pipe", "file", "loop"])
+def test_what_is_there_but_no_model_is_not_said_to_be_missing(
+    name: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(place / "pipe")
+    (place / "file").touch()
+    (place / "loop").symlink_to(place / "loop")
+    assert main(["model", "info", name]) == 2
+    assert f"there is no model '{name}': {name} is no folder;" in capsys.readouterr().err

@@ -70,8 +70,8 @@ NAMES = (
 )  # fmt: skip
 OUTPUTS = (
     "out", "out/deep", "map.png", "maps", "model", "data", "nowhere/deep/er", "pipe", "pipe.png", "",
-    ".", "out/..", "/dev/null/x", "out.png", "map.png/x", "broken-link", "circle", "circle/x.png",
-    "folder.png", "ä" * 300, "ä" * 120 + ".png", "out.onnx", "out.pt2", "folder.png/..", ".png",
+    ".", "out/..", "/dev/null/x", "map.png/x", "broken-link", "circle", "circle/x.png",
+    "folder.png", "ä" * 300, "ä" * 120 + ".png", "folder.png/..", ".png",
     "out/.onnx", "caf\udcff.png",
 )  # fmt: skip
 POOLS = {"size": SIZES, "device": DEVICES} | dict.fromkeys(
@@ -170,7 +170,7 @@ def odd(action: argparse.Action) -> st.SearchStrategy[str]:
     if action.dest in POOLS:
         return st.sampled_from(POOLS[action.dest])
     if action.dest in MODELS:
-        return st.sampled_from([*DAMAGED_MODELS, *PATHS, *NAMES])
+        return st.sampled_from([*DAMAGED_MODELS, *PATHS, *NAMES[1:]])  # the bundled model takes its time
     if action.dest in TEXTS:
         return st.sampled_from([*NAMES, *PATHS, *NUMBERS])
     if action.type is None or action.type is Path:

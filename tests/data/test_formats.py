@@ -260,3 +260,12 @@ def test_all_of_camvid_is_every_split(tmp_path: Path) -> None:
         trees.photo(tmp_path / split / "images" / f"{split}.png")
         trees.ids(tmp_path / split / "labels" / f"{split}_L.png")
     assert load_dataset("camvid", root=tmp_path, split="all").keys == ["train/train", "val/val"]
+
+
+def test_a_set_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    for i in range(2):
+        trees.photo(tmp_path / "images" / f"{i}.png", i)
+        trees.ids(tmp_path / "labels" / f"{i}.png", i, high=1)
+    (tmp_path / "labels.json").write_text('{"classes": ["void", "sky"], "void_id": 0}')
+    with pytest.raises(SemsynthError, match=r"Each of the 2 label maps, such as 0, is void on more than 50%"):
+        load_dataset(tmp_path, largest_void=0.5)

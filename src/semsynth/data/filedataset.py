@@ -130,7 +130,11 @@ class FileDataset:
         return replace(self, files=tuple(replace(entry, instances=None) for entry in self.files))
 
     def mostly_labelled(self, largest_void: float) -> "FileDataset":
-        """The samples whose label map is void on at most this share of its pixels."""
+        """The samples whose label map is void on at most this share of its pixels.
+
+        Raises:
+            SemsynthError: There is none left.
+        """
         void = self.label_space.void_id
 
         def keep(index: int) -> bool:
@@ -140,6 +144,12 @@ class FileDataset:
             kept = list(pool.map(keep, range(len(self))))
         files = tuple(entry for entry, good in zip(self.files, kept) if good)
         left_out = tuple(entry.key for entry, good in zip(self.files, kept) if not good)
+        if left_out and not files:
+            raise SemsynthError(
+                f"Each of the {len(left_out)} label maps, such as {left_out[0]}, is void on more than "
+                f"{largest_void:.0%} of its pixels by label set {self.label_space.name!r}: none is left. "
+                "Is it the label set they were drawn with?"
+            )
         return replace(self, files=files, left_out=self.left_out + left_out)
 
 
