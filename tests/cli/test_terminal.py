@@ -76,9 +76,6 @@ def test_a_model_of_a_stranger(
     table = json.loads(styles.read_text())
     table["styles"][0]["name"] = f"noon{evil}"
     styles.write_text(json.dumps(table))
-    labels = json.loads((folder / "labels.json").read_text())
-    labels["classes"][0]["name"] = f"sky{evil}"
-    (folder / "labels.json").write_text(json.dumps(labels))
     assert main(["model", "info", str(folder), *options]) == 0
     shown = capsys.readouterr().out
     assert _is_clean(shown)
