@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.networks import check_counts, size_limit
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import (
     FpseDiscriminator,
@@ -153,6 +154,8 @@ def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:
 
 def _build(builder: Callable[..., Any], keywords: dict[str, Any], where: str, section: str) -> Any:
     try:
-        return builder(**keywords)
-    except (TypeError, ValueError) as error:
+        check_counts(keywords)
+        with size_limit():
+            return builder(**keywords)
+    except (TypeError, ValueError, IndexError, ArithmeticError, SemsynthError) as error:
         raise SemsynthError(f"{where}: section {section}: {error}") from error
