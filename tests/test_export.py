@@ -62,6 +62,10 @@ def test_onnx_of_one_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         expected = small_model(styled=False).generator(labels)
     found = torch.from_numpy(session.run(["images"], {"labels": labels.numpy()})[0])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    for unknown in (-1, 4, 255):
+        labels[0, 3, 5] = unknown
+        with pytest.raises(Exception, match=r"(?i)out of (data )?bounds"):
+            session.run(["images"], {"labels": labels.numpy()})
     assert [path.name for path in file.parent.iterdir() if path.is_dir()] == []
     assert main(command) == 2  # it exists
     assert "exists already" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import os
 import resource
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import nn
 
 from semsynth.app.limits import Limits
 from semsynth.app.projects import read_project
+from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
 from semsynth.evaluation.judges import load_judge
@@ -37,9 +38,11 @@ from semsynth.packing import read_style_list
 from semsynth.pipeline import Synthesizer
 from semsynth.styles import read_styles, write_styles
 from semsynth.training.log import read_log
+from semsynth.training.objective import build_networks
 from semsynth.training.recipe import load_recipe
 from semsynth.training.state import load_newest, save_checkpoint
 from tests.small import SPACE, small_folder, small_model
+from tests.training.tiny import tiny_recipe
 from tests.untrusted import contents, files, in_memory, in_time, mutations, outcome
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and devices are of POSIX")
@@ -427,4 +430,28 @@ def test_a_picture_of_no_numbers_is_not_drawn(tmp_path: Path) -> None:
     for wrong in (torch.nan, torch.inf, 1e5):
         with pytest.raises(SemsynthError, match="finite numbers of at most 10,000"):
             painter(labels, style=torch.full((6,), wrong))
-    assert painter(labels, style=torch.full((6,), 1e4)).images.isfinite().all()
+    assert painter(labels, style=torch.full((6,), 100.0)).images.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        ("generator", "width", 1_000_000),
+        ("generator", "hidden", 10**9),
+        ("discriminator", "layers", 1_000_000),
+        ("style_encoder", "image_size", 1 << 40),
+    ],
+)
+def test_a_recipe_of_huge_networks_is_a_sentence(
+    section: str, setting: str, value: int, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(tmp_path)
+    settings = {section: {**getattr(recipe, section), setting: value}}
+    with in_time(), in_memory(), pytest.raises(SemsynthError, match=f"the recipe: section {section}: "):
+        build_networks(replace(recipe, **settings), 4, has_instances=False)
+
+
+@pytest.mark.parametrize("setting", ["load_size", "crop_size"])
+def test_pictures_to_train_on_have_a_limit(setting: str) -> None:
+    with pytest.raises(SemsynthError, match="at most 8192 pixels a side"):
+        Geometry(**{"load_size": 300, "crop_size": 256, "mode": "scale_width_and_crop"} | {setting: 65_536})

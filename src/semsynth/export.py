@@ -54,7 +54,10 @@ class DenseGraph(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """→ images (B, 3, H, W) in [-1, 1]."""
         named = dict(zip(self.input_names, inputs))
-        return self.generator(named.pop("labels"), **named)  # type: ignore[no-any-return]
+        labels = named.pop("labels")
+        # A runtime counts negative ids from the last class backwards; beyond the last one, it refuses them.
+        labels = torch.where(labels < 0, self.generator.num_classes, labels)
+        return self.generator(labels, **named)  # type: ignore[no-any-return]
 
     def example(self, height: int, width: int, batch: int = 1) -> tuple[Tensor, ...]:
         """Inputs of a size to export or to compare with."""

@@ -44,6 +44,10 @@ class Draws(Protocol):
         """A number in [0, 1)."""
 
 
+MAX_SIDE = 8192
+"""Longest side of a picture to train on, in pixels."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One sample's geometry: resize to `size`, cut `crop` out of it, then mirror.
@@ -88,6 +92,11 @@ class Geometry:
             raise SemsynthError(f"There is no geometry {self.mode!r}; there are {', '.join(MODES)}.")
         if min(self.load_size, self.crop_size) < 1 or not self.aspect_ratio > 0:
             raise SemsynthError("load_size, crop_size and aspect_ratio must be above 0.")
+        if max(self.load_size, self.crop_size) > MAX_SIDE:
+            raise SemsynthError(
+                f"load_size is {self.load_size}, crop_size {self.crop_size}; "
+                f"pictures of at most {MAX_SIDE} pixels a side are trained on."
+            )
         if self.mode == "resize_and_crop" and self.load_size < self.crop_size and not self.published:
             raise SemsynthError(f"load_size {self.load_size} is below crop_size {self.crop_size}.")
 

@@ -27,9 +27,11 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import load_program, read_card, statistics_of
 from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 from semsynth.files.networks import size_limit
-from semsynth.files.reading import parsing, read_json, require_regular
+from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.files.tensors import check_archive, file_sha256, tensor_names
 
+MAX_COUNT = 1_000_000
+"""Largest whole number in the settings of a transformers model."""
 LEAST_SIDE = 256
 """Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
 MOST_ENLARGED = 2048
@@ -188,7 +190,7 @@ def _check_files(folder: Path) -> list[Path]:
     for path in folder.iterdir():
         if not path.is_dir():
             require_regular(path)
-    read_json(folder / "config.json")
+    _check_numbers(read_json(folder / "config.json"), folder / "config.json")
     weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     if not weights:
         raise SemsynthError(f"{folder} holds no weights: no .safetensors and no .bin file.")
@@ -198,6 +200,15 @@ def _check_files(folder: Path) -> list[Path]:
         else:
             check_archive(path)
     return weights
+
+
+def _check_numbers(value: Any, path: Path) -> None:
+    """Refuse counts that no network has, over which its constructor would loop for hours."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _check_numbers(part, path)
+    elif isinstance(value, int) and abs(value) > MAX_COUNT:
+        raise SemsynthError(f"{path} holds {shown(value)}; no setting of a network is above {MAX_COUNT:,}.")
 
 
 def file_judge(path: Path, *, trust: bool = False) -> Segmenter:

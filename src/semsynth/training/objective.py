@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from semsynth.errors import SemsynthError
-from semsynth.files.networks import size_limit
+from semsynth.files.networks import check_counts, size_limit
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import (
     FpseDiscriminator,
@@ -154,9 +154,10 @@ def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:
 
 def _build(builder: Callable[..., Any], keywords: dict[str, Any], where: str, section: str) -> Any:
     try:
+        check_counts(keywords)
         with size_limit(), torch.device("meta"):  # which takes no memory, to see how large it would be
             builder(**keywords)
-        return builder(**keywords).float()  # whatever the program's default dtype is
+        return builder(**keywords).float()  # whatever the default dtype of the program is
     except Exception as error:  # constructors raise whatever they trip over, and the settings are to blame
         reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         raise SemsynthError(f"{where}: section {section}: {reason}.") from error
