@@ -88,8 +88,8 @@ def load_newest(
         warn(f"{path} is damaged: {found}; the one before it is tried.")
     if paths:
         raise SemsynthError(
-            f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged. Choose another "
-            "folder to begin anew."
+            f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged, "
+            f"{paths[0].name} too. Choose another folder to begin anew."
         )
     return None
 
