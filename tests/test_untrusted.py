@@ -188,7 +188,7 @@ def _statistics(folder: Path) -> Case:
 
 
 def _training_state(folder: Path) -> Case:
-    path = save_checkpoint(folder / "checkpoints", 5, {"a": torch.ones(3)}, 1)
+    path = save_checkpoint(folder / "checkpoints", 5, {"images_seen": 5, "a": torch.ones(3)}, 1)
     return Case(path, lambda: load_newest(folder / "checkpoints", lambda _: None))
 
 
