@@ -146,7 +146,7 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
         (np.zeros((20, 20), np.float32), "integers"),
         (np.zeros((0, 20), np.int64), "integers"),
         (torch.zeros(20, 20), "integers"),
-        (Image.new("RGB", (20, 20), "magenta"), "like no colour"),
+        (Image.new("RGB", (20, 20), "magenta"), "not drawn in label set"),
         ("nowhere.png", r"nowhere\.png does not exist"),
     ],
 )
