@@ -254,7 +254,7 @@ def test_coloured_maps_are_repaired_with_a_report(page: Any, tmp_path: Path) -> 
     path = tmp_path / "map.png"
     Image.fromarray(pixels).save(path)
     _open(page, "#open-map", path)
-    page.wait_for_function("() => /nearest/.test(document.querySelector('#status-message').textContent)")
+    page.wait_for_function("() => /no exact/.test(document.querySelector('#status-message').textContent)")
     assert np.array_equal(ids(page), wanted)
 
 
