@@ -57,7 +57,7 @@ def test_the_command_writes_a_figure(tmp_path: Path, capsys: pytest.CaptureFixtu
     facts = json.loads((tmp_path / "out" / "normalization.json").read_text())
     assert [len(entry["layers"]) for entry in facts["models"]] == [10, 18]
     assert (tmp_path / "out" / "normalization.png").stat().st_size > 10_000
-    assert main([*command, "-o", str(tmp_path / "out"), "--classes", "c1", "sky"]) == 2
+    assert main([*command, "-o", str(tmp_path / "other"), "--classes", "c1", "sky"]) == 2
     assert "no class 'sky'" in capsys.readouterr().err
 
 
