@@ -38,7 +38,7 @@ sheet: .venv/.installed
 test: export SEMSYNTH_CPU := $(or $(CPU),$(SEMSYNTH_CPU))
 test: .venv/.installed-dev
 	@$(BIN)/python -m semsynth info >/dev/null
-	$(BIN)/python -m pytest -q $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile $(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

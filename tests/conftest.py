@@ -1,6 +1,12 @@
 """Fixtures every test may use."""
 
+import os
 from pathlib import Path
+
+# Several workers share the processor, and so do the programs they start: one thread each, or their threads
+# would wait for each other. Set before PyTorch reads it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
