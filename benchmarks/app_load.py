@@ -20,9 +20,9 @@ import numpy as np
 from websockets.asyncio.client import connect
 
 import app_abuse
-from semsynth import processor
 from semsynth.app.look import SeedLook, Settings
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.ops import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

@@ -41,10 +41,9 @@ from inference_cases import (
     restyled,
 )
 from inference_networks import NETWORKS, LabelMap, landscape, network, read_maps
-from semsynth import processor
 from semsynth.device import choose_precision
 from semsynth.hub import PRETRAINED
-from semsynth.ops import native
+from semsynth.ops import native, processor
 
 EXAMPLES = PRETRAINED / "landscape" / "examples"
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -22,8 +22,8 @@ from inference import DATA
 from inference_cases import Draw, dense, engine, from_scratch
 from inference_networks import NETWORKS, LabelMap, network, read_maps
 from published import draw, label_planes
-from semsynth import processor
 from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import processor
 
 SIZES = [256, 384, 512, 768, 1024]
 NOISE = [0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]

@@ -21,8 +21,8 @@ import published
 from inference import DATA
 from inference_cases import dense, engine, from_scratch
 from inference_networks import NETWORKS, LabelMap, network, read_maps
-from semsynth import processor
 from semsynth.inference.engine import SpadeEngine
+from semsynth.ops import processor
 from semsynth.ops.pyramid import LabelLevel
 
 PARTS = {

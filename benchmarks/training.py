@@ -29,10 +29,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from published import draw, judge, label_planes
-from semsynth import processor
 from semsynth.data.sample import Batch
 from semsynth.device import keep_heap, training_dtype
-from semsynth.ops import native
+from semsynth.ops import native, processor
 from semsynth.training.objective import Networks, Step, build_networks, build_objective
 from semsynth.training.settings import ObjectiveSettings, Recipe
 

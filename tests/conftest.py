@@ -11,8 +11,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 import torch
 
-from semsynth import processor
 from semsynth.errors import SemsynthError
+from semsynth.ops import processor
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 

@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 
 from semsynth.hub import Model, save_model
+from semsynth.hub.styles import Style
 from semsynth.labels import LabelSpace
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.styles import Style
 
 SPACE = LabelSpace.from_dict(
     {

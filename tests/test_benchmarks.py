@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from semsynth import processor
+from semsynth.ops import processor
 from tests.inference.test_engine import network
 from tests.ops.test_native import blobs
 

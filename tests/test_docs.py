@@ -12,11 +12,11 @@ from PIL import Image
 from semsynth.cli import main
 from semsynth.cli.train import read_settings
 from semsynth.hub import PRETRAINED, Model, pretrained_names, save_model
+from semsynth.hub.styles import Style
 from semsynth.labels import LabelSpace, read_label_map, write_label_map
 from semsynth.models import create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.style_encoder import StyleEncoder
-from semsynth.styles import Style
 from semsynth.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,7 +28,7 @@ from semsynth.evaluation.judges import load_judge
 from semsynth.explain import explain_normalization
 from semsynth.export import export_program
 from semsynth.hub import Model, load_model, save_model
-from semsynth.importing import import_model
+from semsynth.hub.importing import import_model
 from semsynth.inference import engine, incremental
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.models import create_model

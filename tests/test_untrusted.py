@@ -29,14 +29,14 @@ from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.files.tensors import read_checkpoint, read_safetensors
 from semsynth.hub import fingerprint, load_discriminator, load_model, save_model
-from semsynth.imagefile import open_image
+from semsynth.hub.packing import read_style_list
+from semsynth.hub.styles import read_styles, write_styles
+from semsynth.images import open_image
 from semsynth.labels import LabelSpace, read_label_map
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.sims.bank import SegmentBank, build_bank
-from semsynth.packing import read_style_list
 from semsynth.pipeline import Synthesizer
-from semsynth.styles import read_styles, write_styles
 from semsynth.training.log import read_log
 from semsynth.training.objective import build_networks
 from semsynth.training.recipe import load_recipe

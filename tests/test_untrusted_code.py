@@ -22,7 +22,7 @@ from semsynth.evaluation.frechet import Statistics
 from semsynth.evaluation.judges import load_judge
 from semsynth.files.reading import read_arrays
 from semsynth.hub import load_model
-from semsynth.importing import FAMILIES, import_model
+from semsynth.hub.importing import FAMILIES, import_model
 from semsynth.models.features.efficientnet_lite import EfficientNetLite
 from semsynth.models.features.inception import FidInception
 from semsynth.models.features.vgg import Vgg19

@@ -7,7 +7,7 @@ Synthesizer.from_pretrained("landscape")("beach.png", seed=7).pictures()[0].save
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from semsynth import processor
+from semsynth.ops import processor
 
 processor.prepare()  # before torch computes anything
 

@@ -10,11 +10,10 @@ import math
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -23,16 +22,15 @@ from semsynth.device import Precision as Precision
 from semsynth.device import choose, choose_precision, isolated
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, find_model, load_model
-from semsynth.imagefile import png_bytes
+from semsynth.hub.pickling import SavedModel
+from semsynth.hub.styles import MAX_NUMBER, encode_photo, is_style
+from semsynth.images import PhotoLike, png_bytes
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import follow
-from semsynth.inputs import MapLike, PhotoLike, resized, to_ids, to_instances, to_photo, whole_number
-from semsynth.labels import LabelSpace
-from semsynth.models.style_encoder import StyleEncoder
-from semsynth.savedmodel import SavedModel
-from semsynth.styles import MAX_NUMBER, is_style
+from semsynth.labels import LabelSpace, resize_map
+from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, whole_number
 
-StyleLike = PhotoLike | list[float] | list[list[float]]
+StyleLike: TypeAlias = "PhotoLike | list[float] | list[list[float]]"
 """The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
 
 MIN_SIDE = 8
@@ -92,23 +90,6 @@ class Result:
         count, _, height, width = self.images.shape
         notes = f", notes={list(self.notes)}" if self.notes else ""
         return f"Result({count} picture{'s'[: count > 1]} of {height}x{width}, seed={self.seed}{notes})"
-
-
-def encode_photo(encoder: StyleEncoder, photo: PhotoLike, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance of a photograph's style, (Z,) each.
-
-    Args:
-        encoder: in evaluation mode.
-        photo: any photograph. All of it is squashed to `size`, whatever its shape.
-        size: (H, W) of the pictures the encoder learned from: how it makes them smaller, details included,
-            is what it knows.
-    """
-    with isolated(), torch.inference_mode():
-        image = to_photo(photo).to(next(encoder.parameters()).device).unsqueeze(0)  # (1,3,H,W)
-        if image.shape[2:] != size:
-            image = F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
-        mean, log_variance = encoder(image)
-    return mean[0], log_variance[0]
 
 
 class Synthesizer:
@@ -241,7 +222,9 @@ class Synthesizer:
         seed = whole_number(seed, "seed", 0, MAX_SEED)
         size = None if size is None else _size(size)
         ids, notes = self._read(labels, size)  # (B,H,W)
-        of_instances = None if instances is None else resized(to_instances(instances), size, ids)
+        of_instances = None
+        if instances is not None:
+            of_instances = torch.from_numpy(fit_instances(to_instances(instances), size, ids.numpy()))
         styles = self._styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
         shifts = self._shifts(shift, seed, count)
@@ -270,7 +253,7 @@ class Synthesizer:
             raise SemsynthError(
                 f"a picture of {height}x{width} is larger than {MAX_PIXELS:,} pixels; ask for a smaller size"
             )
-        return resized(ids, size, ids), notes
+        return torch.from_numpy(resize_map(ids, (height, width))), notes
 
     @isolated()
     def encode_style(self, photo: PhotoLike) -> Tensor:

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from semsynth.hub import Model, save_model
+from semsynth.hub.styles import Style
 from semsynth.labels import LabelSpace
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder
-from semsynth.styles import Style
 
 
 def write_model(folder: Path, side: int = 64, width: int = 4) -> Path:

@@ -9,9 +9,9 @@ from PIL import Image
 
 from semsynth.cli import main
 from semsynth.hub import PRETRAINED, Model, save_model
+from semsynth.hub.styles import Style
 from semsynth.labels import LabelSpace, read_label_map, write_label_map
 from semsynth.models import create_model
-from semsynth.styles import Style
 
 EXAMPLES = PRETRAINED / "landscape" / "examples"
 SPACE = LabelSpace.named("siftflow")

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from semsynth import device, processor
+from semsynth import device
 from semsynth.inference import engine, packed
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import IncrementalEngine
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import processor
 from tests.inference.test_engine import CASES, CLASSES, inputs, network
 from tests.ops.test_native import blobs
 

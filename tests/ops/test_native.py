@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from semsynth import processor
-from semsynth.ops import native
+from semsynth.ops import native, processor
 from semsynth.ops.pyramid import distinct_patches
 
 pytestmark = pytest.mark.skipif(not native.available(), reason=f"kernels: {native.describe()}")

@@ -1,4 +1,4 @@
-// What a processor can do, as bits, and the level that makes. See semsynth/processor.py, which names the levels.
+// What a processor can do, as bits, and the level that makes. See semsynth/ops/processor.py, which names the levels.
 #pragma once
 
 #include <cstdint>

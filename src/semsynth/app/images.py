@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
-from semsynth.imagefile import open_header, open_image, upright
+from semsynth.images import open_header, open_image, upright
 
 TEXT_KEY = "semsynth"
 ALLOWED = ("PNG", "JPEG", "WEBP")

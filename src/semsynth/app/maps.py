@@ -12,7 +12,7 @@ from semsynth.app.limits import Limits
 from semsynth.app.look import Settings
 from semsynth.app.refusal import IS_PICTURE, Refusal
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import open_header, open_image
+from semsynth.images import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
 from semsynth.labels import LabelReading, LabelSpace, read_label_map
 

@@ -11,7 +11,7 @@ from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
 from semsynth.app.painter import Card, Description
 from semsynth.app.segmenter import Segment, find_segmenter
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import png_bytes
+from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
 
 DEFAULT_MODEL = "landscape"

@@ -12,9 +12,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from semsynth import __version__, processor
+from semsynth import __version__
 from semsynth.cli.terminal import plain, plain_streams
 from semsynth.errors import SemsynthError
+from semsynth.ops import processor
 
 VERBS: dict[str, tuple[str, str]] = {
     "synthesize": ("semsynth.cli.synthesize", "draw photographs from label maps"),

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             f"Editing photographs needs {error.name}; install it with: pip install 'semsynth[app]'."
         ) from None
     from semsynth.files.writing import write_atomically
-    from semsynth.imagefile import png_bytes, read_upright
+    from semsynth.images import png_bytes, read_upright
     from semsynth.labels import read_label_map, write_label_map
 
     photo = read_upright(args.photo)

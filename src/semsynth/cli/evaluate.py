@@ -191,7 +191,7 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
     from semsynth.data.pairing import match, reason_of
     from semsynth.evaluation.subjects import Method
     from semsynth.files.walking import contents
-    from semsynth.imagefile import IMAGE_SUFFIXES, read_photo
+    from semsynth.images import IMAGE_SUFFIXES, read_photo
 
     found = list_images(folder)
     if not found:

@@ -41,8 +41,9 @@ def gather() -> dict[str, str]:
     """Facts worth attaching to a bug report."""
     import torch
 
-    from semsynth import __version__, processor
+    from semsynth import __version__
     from semsynth.hub import pretrained_names
+    from semsynth.ops import processor
 
     facts = {
         "semsynth": __version__,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, real_path, walk
-from semsynth.imagefile import IMAGE_SUFFIXES
+from semsynth.images import IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _add_import(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def run_import(args: argparse.Namespace) -> int:
     """Write the folder, or say what is wrong and leave nothing behind."""
     from semsynth.hub import save_model
-    from semsynth.importing import import_model
+    from semsynth.hub.importing import import_model
 
     refuse_existing([args.output], args)
     labels = args.labels

@@ -40,29 +40,28 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
     from semsynth.cli.model import show
     from semsynth.data.finding import list_images
-    from semsynth.packing import pack, read_style_list
+    from semsynth.hub import Model, Style
+    from semsynth.hub.packing import name_styles, pack, read_style_list
+    from semsynth.pipeline import Synthesizer
 
     refuse_existing([args.output], args)
-    styles = None
+    photographs = {}
     if args.styles is not None:
         if args.photos is None or args.thumbnail is None:
             raise SemsynthError(
                 "--styles needs --photos, the folder of photographs, and --thumbnail, a label map"
             )
-        styles = read_style_list(args.styles, args.photos)
+        photographs = read_style_list(args.styles, args.photos)
     card = "" if args.card is None else _read_card(args.card)
     if not 0 < args.spread <= 2:
         raise SemsynthError(f"--spread is {args.spread:g}; it must lie above 0 and be 2 at most")
     prior = None if args.prior is None else list(list_images(args.prior).values())
-    pack(
-        args.model,
-        args.output,
-        styles=styles,
-        thumbnails=args.thumbnail,
-        prior=prior,
-        spread=args.spread,
-        card=card,
-    )
+
+    def named(model: Model) -> dict[str, Style]:
+        return name_styles(Synthesizer(model), photographs, args.thumbnail)
+
+    styles = None if args.styles is None else named
+    pack(args.model, args.output, styles=styles, prior=prior, spread=args.spread, card=card)
     return show(args.output)
 
 

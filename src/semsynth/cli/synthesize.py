@@ -171,7 +171,7 @@ def draw(
 
     from semsynth.files.walking import printable
     from semsynth.files.writing import write_atomically
-    from semsynth.imagefile import png_bytes
+    from semsynth.images import png_bytes
 
     space = synthesizer.label_space
     reading = (reader or Reader(space)).read(job.mask)
@@ -218,7 +218,7 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
     from PIL import Image
 
     from semsynth.files.writing import write_atomically
-    from semsynth.imagefile import png_bytes
+    from semsynth.images import png_bytes
 
     gap = 4
     width = max(sum(p.width + gap for p in row) for row in rows) - gap

@@ -14,7 +14,7 @@ from semsynth.data.finding import list_images
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import png_bytes
+from semsynth.images import png_bytes
 from semsynth.labels import read_values
 
 FIRST_INSTANCE = 256

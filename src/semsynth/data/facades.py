@@ -23,7 +23,7 @@ from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
 from semsynth.data.sample import RawSample
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import walk
-from semsynth.imagefile import PhotoReading, open_image, read_photo
+from semsynth.images import PhotoReading, open_image, read_photo
 from semsynth.labels import LabelReading, LabelSpace, nearest_colors
 
 

@@ -12,7 +12,7 @@ from semsynth.data.pairing import NOTHING, Files, Leftovers
 from semsynth.data.sample import RawSample
 from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import PhotoReading, examine_photo
+from semsynth.images import PhotoReading, examine_photo
 from semsynth.labels import LabelReading, LabelSpace, pack_colors, read_label_map, read_values
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import printable, walk
-from semsynth.imagefile import IMAGE_SUFFIXES
+from semsynth.images import IMAGE_SUFFIXES
 
 UNREAD_PHOTOS = (
     *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".exr", ".hdr", ".psd", ".svg"),

@@ -18,7 +18,7 @@ from semsynth.data.filedataset import FileDataset
 from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, folders, walk
-from semsynth.imagefile import IMAGE_SUFFIXES
+from semsynth.images import IMAGE_SUFFIXES
 from semsynth.labels import LabelSpace
 
 KINDS = {

@@ -11,7 +11,7 @@ from semsynth.data.filedataset import FileDataset
 from semsynth.data.transforms import resize_ids, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import png_bytes
+from semsynth.images import png_bytes
 from semsynth.labels import LabelSpace
 
 PAPER, INK, GREY = (250, 250, 248), (30, 30, 30), (120, 120, 120)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.report import Report
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import open_image, png_bytes
+from semsynth.images import open_image, png_bytes
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -37,7 +37,7 @@ from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing, read_arrays, read_bytes, read_json
 from semsynth.files.writing import whole_file, write_atomically
-from semsynth.imagefile import open_image, png_bytes
+from semsynth.images import open_image, png_bytes
 
 Arrays = dict[str, npt.NDArray[Any]]
 

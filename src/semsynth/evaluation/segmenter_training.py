@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from semsynth import processor
 from semsynth.data import Dataset
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
@@ -37,6 +36,7 @@ from semsynth.evaluation.segmenter_data import (
 from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing
+from semsynth.ops import processor
 from semsynth.training.log import append_line, keep_lines
 from semsynth.training.state import load_newest, put_in_order, save_checkpoint
 

@@ -15,7 +15,8 @@ from semsynth.labels.files import (
     write_label_map,
 )
 from semsynth.labels.palettes import palette_conflicts
-from semsynth.labels.raw import TEXT_KEY, RawMap, nearest_rows, pack_colors, value_counts
+from semsynth.labels.raw import TEXT_KEY, RawMap, pack_colors, value_counts
+from semsynth.labels.resize import resize_map
 from semsynth.labels.spaces import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
 
 __all__ = [
@@ -27,13 +28,13 @@ __all__ = [
     "LabelSpace",
     "RawMap",
     "nearest_colors",
-    "nearest_rows",
     "pack_colors",
     "palette_conflicts",
     "published_palette",
     "read_label_array",
     "read_label_map",
     "read_values",
+    "resize_map",
     "value_counts",
     "write_label_map",
 ]

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import MAX_PIXELS, MAX_SIDE, ImageSource, open_image, png_bytes, source_name
+from semsynth.images import MAX_PIXELS, MAX_SIDE, ImageSource, open_image, png_bytes, source_name
 from semsynth.labels.fill import fill_from_nearest
 from semsynth.labels.palettes import look_alike, meaning_of, shown, used_colors
 from semsynth.labels.raw import TEXT_KEY, RawMap, unpack, value_counts

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from semsynth.errors import SemsynthError
+from semsynth.labels.resize import nearest
 
 TEXT_KEY = "semsynth:label-set"
 """PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
@@ -106,16 +107,10 @@ def _array(image: Image.Image, size: tuple[int, int] | None) -> NDArray[Any]:
         whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
         if wanted == (height, width):
             return whole
-        return whole[nearest_rows(height, wanted[0])[:, None], nearest_rows(width, wanted[1])]
-    columns = nearest_rows(width, wanted[1])
-    rows = nearest_rows(height, wanted[0])
+        return whole[nearest(height, wanted[0])[:, None], nearest(width, wanted[1])]
+    columns = nearest(width, wanted[1])
+    rows = nearest(height, wanted[0])
     return np.stack([np.asarray(image.crop((0, y, width, y + 1)))[0, columns] for y in rows.tolist()])
-
-
-def nearest_rows(stored: int, wanted: int) -> NDArray[np.int64]:
-    """Which rows (or columns) of `stored` stand for `wanted` ones: those that the centres fall into."""
-    rows: NDArray[np.int64] = (2 * np.arange(wanted, dtype=np.int64) + 1) * stored // (2 * wanted)
-    return rows
 
 
 def _split(found: NDArray[Any], image: Image.Image) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:

@@ -181,8 +181,8 @@ class LabelSpace:
             raise SemsynthError(
                 f"There is no label set {name!r}; there are {', '.join(NAMED)}, or give a JSON file."
             )
-        text = resources.files("semsynth").joinpath("labelsets", f"{name}.json").read_text(encoding="utf-8")
-        return cls.from_dict(json.loads(text))
+        file = resources.files("semsynth.labels").joinpath("sets", f"{name}.json")
+        return cls.from_dict(json.loads(file.read_text(encoding="utf-8")))
 
     @classmethod
     def from_file(cls, path: str | Path) -> "LabelSpace":

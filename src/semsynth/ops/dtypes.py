@@ -5,7 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from semsynth import processor
+from semsynth.ops import processor
 
 
 def compute_dtype(tensor: Tensor) -> torch.dtype:
@@ -17,7 +17,7 @@ def compute_dtype(tensor: Tensor) -> torch.dtype:
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether the device has bfloat16 arithmetic: recent GPUs, CPUs with AVX512-BF16 or AMX.
 
-    A limit of the processor's level counts (see `semsynth.processor`), and so does one that oneDNN was given
+    A limit of the processor's level counts (see `ops.processor`), and so does one that oneDNN was given
     by itself. Where this is False, bfloat16 is a way to store numbers: compute in float32.
     """
     if device.type == "cuda":

@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from semsynth import processor
+from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
 
 _INTERFACE = 4  # of the C structs and functions, as in kernels.h

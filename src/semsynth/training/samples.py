@@ -15,7 +15,7 @@ from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import png_bytes
+from semsynth.images import png_bytes
 from semsynth.training.data import open_dataset
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import DataSettings

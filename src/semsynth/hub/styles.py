@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing, read_bytes, read_json, shown
 from semsynth.files.writing import write_atomically
-from semsynth.imagefile import png_bytes
+from semsynth.images import PhotoLike, png_bytes, to_photo
+from semsynth.models.style_encoder import StyleEncoder
 
 FORMAT = 1
 MAX_NUMBER = 1e4
@@ -81,6 +84,24 @@ def read_styles(folder: Path, style_dim: int | None) -> dict[str, Style]:
         picture = _read_thumbnail(folder / Path(thumbnail).name) if thumbnail else None
         styles[name] = Style(vector, note, picture)
     return styles
+
+
+def encode_photo(encoder: StyleEncoder, photo: PhotoLike, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance of a photograph's style, (Z,) each.
+
+    Args:
+        encoder: In evaluation mode.
+        photo: Any photograph. All of it is squashed to `size`, whatever its shape.
+        size: (H, W) of the pictures the encoder learned from: how it makes them smaller, details included,
+            is what it knows.
+    """
+    with isolated(), torch.inference_mode():
+        image = torch.from_numpy(to_photo(photo)).unsqueeze(0)  # (1,3,H,W)
+        image = image.to(next(encoder.parameters()).device)
+        if image.shape[2:] != size:
+            image = F.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+        mean, log_variance = encoder(image)
+    return mean[0], log_variance[0]
 
 
 def is_style(vectors: Tensor) -> bool:

@@ -9,11 +9,12 @@ from PIL import Image
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
 from semsynth.hub import Model, load_model, save_model
+from semsynth.hub.packing import whiten_styles
+from semsynth.hub.styles import encode_photo
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder
-from semsynth.packing import whiten_styles
-from semsynth.pipeline import Synthesizer, encode_photo
+from semsynth.pipeline import Synthesizer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import read_checkpoint
-from semsynth.hub import Model
+from semsynth.hub.folder import Model
 from semsynth.labels import LabelSpace
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder

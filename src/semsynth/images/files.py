@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, features
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import open_regular
-from semsynth.photomodes import load_pixels, to_rgb
+from semsynth.images.modes import load_pixels, to_rgb
 
 MAX_SIDE = 16_384
 """Longest side of a picture or label map, in pixels."""

@@ -18,7 +18,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,22 +34,18 @@ from semsynth.files.networks import check_counts, size_limit
 from semsynth.files.reading import open_regular
 from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import write_atomically
+from semsynth.hub.config import FORMAT, read_config
+from semsynth.hub.finding import EXAMPLES, check_place, find_model
+from semsynth.hub.styles import Style, read_styles, write_styles
+from semsynth.hub.weights import StoredType, load_weights, write_weights
 from semsynth.labels import LabelSpace
-from semsynth.modelconfig import FORMAT
-from semsynth.modelconfig import read_config as read_config
 from semsynth.models import GENERATORS, GeneratorModule, create_model
 from semsynth.models.style_encoder import StyleEncoder
-from semsynth.styles import Style, read_styles, write_styles
-from semsynth.weights import StoredType, load_weights, write_weights
 
 Network = TypeVar("Network", bound=nn.Module)
 
-EXAMPLES = "examples"
 MAX_CARD = 1 << 20
 """How much of a model card is read, in bytes."""
-
-PRETRAINED = Path(__file__).parent / "pretrained"
-"""Where the models that come with the package lie."""
 
 
 @dataclass(frozen=True)
@@ -81,38 +76,6 @@ class Model:
     images_seen: int | None = None
 
 
-def pretrained_names() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
-
-
-def find_model(name: str | Path) -> Path:
-    """The folder of a model: a path, the name of a model that comes with the package, or "pretrained:NAME".
-
-    A folder of that name in the current directory comes before a packaged model.
-
-    Raises:
-        SemsynthError: there is none.
-    """
-    text = str(name)
-    recover(Path(name))
-    if text.startswith("pretrained:"):
-        folder = PRETRAINED / text.removeprefix("pretrained:")
-    elif (Path(name) / "config.json").is_file() or text not in pretrained_names():
-        folder = Path(name)
-    else:
-        folder = PRETRAINED / text
-    if (folder / "config.json").is_file():
-        return folder
-    known = ", ".join(pretrained_names()) or "none"
-    what = "is a folder without config.json" if folder.is_dir() else "is no folder"
-    what = what if os.path.lexists(folder) else "does not exist"
-    raise SemsynthError(
-        f"there is no model {text!r}: {folder} {what}; "
-        f"give a model folder, or a model of the package ({known})"
-    )
-
-
 @isolated()
 def save_model(
     folder: str | Path,
@@ -138,7 +101,7 @@ def save_model(
         SemsynthError: the folder exists already, or cannot be written.
     """
     folder = Path(folder)
-    _check_place(folder, overwrite)
+    check_place(folder, overwrite)
     with whole_folder(folder) as part:
         encoder = model.style_encoder
         networks: dict[str, nn.Module | None] = {
@@ -282,20 +245,6 @@ def load_discriminator(name: str | Path) -> nn.Module:
     network = _built(MultiscaleDiscriminator, settings, folder)
     load_weights(network, folder / "discriminator.safetensors", config.get("sha256") or {})
     return network
-
-
-def _check_place(folder: Path, overwrite: bool) -> None:
-    """Refuse to write a model where something else is."""
-    if folder.parent.exists() and not folder.parent.is_dir():
-        raise SemsynthError(f"{folder.parent} is no folder; {folder.name} cannot be made in it.")
-    recover(folder)
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise SemsynthError(f"{folder} exists already; choose another name, or ask to overwrite it.")
-    ours = folder.is_dir() and (folder / "config.json").is_file()
-    if not ours and (not folder.is_dir() or any(entry.name != EXAMPLES for entry in folder.iterdir())):
-        raise SemsynthError(f"{folder} exists already and is no model folder; it will not be overwritten.")
 
 
 def _read_card(path: Path) -> str:

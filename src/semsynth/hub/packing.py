@@ -1,20 +1,23 @@
 """Making a trained model ready to be given away: named styles with thumbnails, a card, half the bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
-from semsynth import hub
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_toml
-from semsynth.imagefile import IMAGE_SUFFIXES
+from semsynth.hub.folder import Model, load_model, save_model
+from semsynth.hub.styles import Style, encode_photo
+from semsynth.images import IMAGE_SUFFIXES
 from semsynth.ops.blocks import fold_spectral_norm
-from semsynth.pipeline import Synthesizer, encode_photo
-from semsynth.styles import Style
+
+if TYPE_CHECKING:
+    from semsynth.pipeline import Synthesizer
 
 THUMBNAIL = 96
 """Side of a style's picture, in pixels."""
@@ -47,29 +50,27 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     return styles
 
 
-@isolated()
 def name_styles(
-    model: hub.Model, photographs: Mapping[str, tuple[str, Sequence[Path]]], labels: Path
+    synthesizer: "Synthesizer", photographs: Mapping[str, tuple[str, Sequence[Path]]], labels: Path
 ) -> dict[str, Style]:
     """Encode each style as the mean over its photographs, and draw its thumbnail.
 
     Args:
-        model: with a style encoder.
-        photographs: name → note and photographs, see `read_style_list`.
-        labels: the label map that the thumbnails show.
+        synthesizer: Of a model with a style encoder.
+        photographs: Name → note and photographs, see `read_style_list`.
+        labels: The label map that the thumbnails show.
     """
-    painter = Synthesizer(model)
     styles = {}
     for name, (note, paths) in photographs.items():
-        vector = torch.stack([painter.encode_style(path) for path in paths]).mean(0)
-        picture = painter(labels, style=vector, seed=0).pictures()[0]
+        vector = torch.stack([synthesizer.encode_style(path) for path in paths]).mean(0)
+        picture = synthesizer(labels, style=vector, seed=0).pictures()[0]
         small = picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         styles[name] = Style(vector, note, small)
     return styles
 
 
 @isolated()
-def whiten_styles(model: hub.Model, photographs: Sequence[Path], spread: float = 1.0) -> None:
+def whiten_styles(model: Model, photographs: Sequence[Path], spread: float = 1.0) -> None:
     """Make the styles of these photographs the standard normal distribution that seeds are drawn from.
 
     An encoder's styles never fill its prior: some of what a seed draws no photograph has, and the network
@@ -114,8 +115,7 @@ def pack(
     source: Path,
     folder: Path,
     *,
-    styles: Mapping[str, tuple[str, Sequence[Path]]] | None = None,
-    thumbnails: Path | None = None,
+    styles: Callable[[Model], Mapping[str, Style]] | None = None,
     prior: Sequence[Path] | None = None,
     spread: float = 1.0,
     card: str = "",
@@ -123,18 +123,18 @@ def pack(
     """Write a small copy of a model folder: spectral norm folded into the weights, stored as bfloat16.
 
     Args:
-        source: the model folder, such as a run's `model/`.
-        folder: where to write; one that is there is replaced, its `examples/` are kept.
-        styles: see `name_styles`; without them those of `source` are kept.
-        prior: photographs, see `whiten_styles`; the named styles are then those of `styles`, or none.
-        spread: see `whiten_styles`.
-        thumbnails: the label map that the thumbnails of `styles` show.
+        source: The model folder, such as a run's `model/`.
+        folder: Where to write; one that is there is replaced, its `examples/` are kept.
+        styles: Makes the named styles of the packed model, see `name_styles`; without it those of `source`
+            are kept.
+        prior: Photographs, see `whiten_styles`; the named styles are then those of `styles`, or none.
+        spread: See `whiten_styles`.
         card: README.md of the result; without it that of `source`.
 
     Returns:
-        the folder.
+        The folder.
     """
-    model = hub.load_model(source)
+    model = load_model(source)
     for network in (model.generator, model.style_encoder):
         if network is not None:
             fold_spectral_norm(network)
@@ -143,10 +143,8 @@ def pack(
         whiten_styles(model, prior, spread)
         model = replace(model, styles={})
     if styles is not None:
-        if thumbnails is None:
-            raise SemsynthError("named styles need a label map for their thumbnails")
-        model = replace(model, styles=name_styles(model, styles, thumbnails))
-    return hub.save_model(folder, replace(model, card=card or model.card), dtype="bfloat16", overwrite=True)
+        model = replace(model, styles=styles(model))
+    return save_model(folder, replace(model, card=card or model.card), dtype="bfloat16", overwrite=True)
 
 
 def _find(photos: Path, name: str, listed: Path) -> Path:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from semsynth import imagefile
 from semsynth.errors import SemsynthError
+from semsynth.images import files
 from semsynth.labels import (
     NAMED,
     LabelSpace,
@@ -76,7 +76,7 @@ def test_bad_files_give_a_sentence_that_names_them(tmp_path: Path, name: str) ->
         read_label_map(tmp_path / name, own(4))
     assert str(caught.value).endswith(".")
     with pytest.raises(SemsynthError, match=name):
-        imagefile.read_photo(tmp_path / name)
+        files.read_photo(tmp_path / name)
 
 
 def test_limits_are_stated(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def jpeg(size: tuple[int, int], tag: int) -> bytes:
     wide = size if tag < 5 else size[::-1]
     upright = np.zeros((wide[1], wide[0], 3), np.uint8)
     upright[: wide[1] // 2] = 255
-    back = dict(imagefile.TURNS)
+    back = dict(files.TURNS)
     back[6], back[8] = back[8], back[6]
     image = Image.fromarray(upright)
     exif = Image.Exif()
@@ -137,12 +137,12 @@ def jpeg(size: tuple[int, int], tag: int) -> bytes:
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_the_camera_tells_how_it_was_held(tag: int) -> None:
     photo = jpeg((32, 16), tag)
-    assert imagefile.orientation(photo) == tag
-    for pixels in (imagefile.read_upright(photo), imagefile.read_photo(photo, orient=True)):
+    assert files.orientation(photo) == tag
+    for pixels in (files.read_upright(photo), files.read_photo(photo, orient=True)):
         assert pixels[: len(pixels) // 2 - 1].min() > 200
         assert pixels[len(pixels) // 2 + 1 :].max() < 50
     stored = np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
-    assert np.array_equal(imagefile.read_photo(photo, orient=False), stored)
+    assert np.array_equal(files.read_photo(photo, orient=False), stored)
 
 
 @pytest.mark.parametrize("tag", range(1, 9))
@@ -151,24 +151,24 @@ def test_photographs_are_turned_only_to_fit_their_map(tag: int, side: int) -> No
     photo = jpeg((32, side), tag)
     stored = np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
     height, width = stored.shape[:2]
-    reading = imagefile.examine_photo(photo, (height, width))
+    reading = files.examine_photo(photo, (height, width))
     assert np.array_equal(reading.pixels, stored)
     # Where the photograph has the shape of its map either way, nothing says which of the two is meant.
     assert reading.undecided == (tag != 1 and (tag < 5 or side == 32))
-    assert not imagefile.examine_photo(photo, (height, width), orient=False).undecided
+    assert not files.examine_photo(photo, (height, width), orient=False).undecided
     if tag > 4 and side == 16:
         for size in ((width, height), (width * 2, height * 2)):
-            assert imagefile.read_photo(photo, size).shape == (width, height, 3)
-    assert imagefile.examine_photo(photo).pixels.shape == stored.shape
+            assert files.read_photo(photo, size).shape == (width, height, 3)
+    assert files.examine_photo(photo).pixels.shape == stored.shape
 
 
 def test_damaged_orientation_tags_turn_nothing() -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
     photo = encoded(Image.new("RGB", (6, 4), "red"), "JPEG", exif=exif)
-    assert imagefile.orientation(photo) == 1
-    assert imagefile.read_upright(photo).shape == (4, 6, 3)
-    assert imagefile.orientation(encoded(Image.new("L", (6, 4)))) == 1
+    assert files.orientation(photo) == 1
+    assert files.read_upright(photo).shape == (4, 6, 3)
+    assert files.orientation(encoded(Image.new("L", (6, 4)))) == 1
 
 
 # --- pixel formats ---
@@ -203,10 +203,10 @@ def test_values_of_up_to_sixteen_bits_are_scaled(bits: int) -> None:
     if bits == 16:
         sources.append(encoded(Image.fromarray(grey.astype(np.int32)), "PPM"))
     for source in sources:
-        reading = imagefile.examine_photo(source)
+        reading = files.examine_photo(source)
         assert np.abs(reading.pixels[..., 0] - RAMP * 255).max() <= 1
         assert bool(reading.notes) == (bits < 16)
-    deep = imagefile.examine_photo(deep_png(np.round(COLOR * top).astype(np.uint16)))
+    deep = files.examine_photo(deep_png(np.round(COLOR * top).astype(np.uint16)))
     assert np.abs(deep.pixels - COLOR * 255).max() <= 1
     assert bool(deep.notes) == (bits < 16)
 
@@ -223,7 +223,7 @@ def test_values_of_up_to_sixteen_bits_are_scaled(bits: int) -> None:
     ids=["0..1", "0..255", "overshooting", "int32", "grey"],
 )
 def test_known_ranges_are_read(source: bytes) -> None:
-    assert np.abs(imagefile.read_photo(source)[..., 0] - RAMP * 255).max() <= 3
+    assert np.abs(files.read_photo(source)[..., 0] - RAMP * 255).max() <= 3
 
 
 @pytest.mark.parametrize(
@@ -241,27 +241,27 @@ def test_known_ranges_are_read(source: bytes) -> None:
 )
 def test_unknown_ranges_are_refused_with_what_was_found(values: np.ndarray, dtype: type, said: str) -> None:
     with pytest.raises(SemsynthError, match=f"my photo holds {said}"):
-        imagefile.read_photo(tiff(values, dtype), name="my photo")
+        files.read_photo(tiff(values, dtype), name="my photo")
 
 
 def test_transparent_parts_are_white_and_said() -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[..., 0] = 200
     pixels[:2, :, 3] = 255
-    reading = imagefile.examine_photo(encoded(Image.fromarray(pixels)))
+    reading = files.examine_photo(encoded(Image.fromarray(pixels)))
     assert reading.pixels[0, 0].tolist() == [200, 0, 0]
     assert reading.pixels[5, 5].tolist() == [255, 255, 255]
     assert "75.0 % of the picture is transparent" in reading.notes[0]
     indexed = Image.fromarray(SMALL).quantize(4)
-    assert imagefile.examine_photo(encoded(indexed)).notes == ()
-    assert imagefile.examine_photo(encoded(indexed, transparency=0)).notes
+    assert files.examine_photo(encoded(indexed)).notes == ()
+    assert files.examine_photo(encoded(indexed, transparency=0)).notes
 
 
 def test_a_picture_that_would_be_one_colour_is_refused() -> None:
     hidden = np.dstack([SMALL, SMALL[..., 0] * 0])
     with pytest.raises(SemsynthError, match="one colour all over"):
-        imagefile.read_photo(encoded(Image.fromarray(hidden)))
-    assert imagefile.read_photo(encoded(Image.new("RGB", (4, 4)))).max() == 0  # black is no mistake
+        files.read_photo(encoded(Image.fromarray(hidden)))
+    assert files.read_photo(encoded(Image.new("RGB", (4, 4)))).max() == 0  # black is no mistake
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr", "LAB", "HSV", "P", "1", "LA", "RGBX", "RGBa", "I;16", "F"])
@@ -271,13 +271,13 @@ def test_images_of_every_mode_become_rgb(mode: str) -> None:
     for step in steps if image.mode != mode else ():
         image = image.convert(step)
     assert image.mode == mode
-    assert imagefile.upright(image).mode == "RGB"
+    assert files.upright(image).mode == "RGB"
 
 
 # --- where pictures come from ---
 
 
-@pytest.mark.parametrize("read", [imagefile.open_image, imagefile.read_photo, imagefile.read_upright])
+@pytest.mark.parametrize("read", [files.open_image, files.read_photo, files.read_upright])
 def test_pictures_come_from_paths_bytes_and_open_files(tmp_path: Path, read: Callable[..., object]) -> None:
     content = encoded(Image.fromarray(SMALL))
     path = tmp_path / "a.png"
@@ -299,27 +299,27 @@ def test_pictures_come_from_paths_bytes_and_open_files(tmp_path: Path, read: Cal
 def test_messages_call_a_picture_by_the_name_given(name: str | None) -> None:
     for content in (b"", b"no picture", png_header(60_000, 60_000)):
         with pytest.raises(SemsynthError, match=f"^{name or 'The picture'} "):
-            imagefile.read_photo(content, name=name)
+            files.read_photo(content, name=name)
         with pytest.raises(SemsynthError, match=f"^{name or 'The label map'} "):
             read_label_map(content, own(4), name=name)
     with pytest.raises(SemsynthError, match="opened as text"):
-        imagefile.open_image(io.StringIO("x"), name=name)  # type: ignore[arg-type]
+        files.open_image(io.StringIO("x"), name=name)  # type: ignore[arg-type]
     with pytest.raises(SemsynthError, match="given as int"):
-        imagefile.open_image(3, name=name)  # type: ignore[arg-type]
+        files.open_image(3, name=name)  # type: ignore[arg-type]
 
 
 def test_limits_can_be_lowered() -> None:
     content = encoded(Image.new("L", (20, 10)))
     with pytest.raises(SemsynthError, match=r"20 x 10.*at most 16384 pixels a side and 100 pixels in all"):
-        imagefile.open_image(content, max_pixels=100)
+        files.open_image(content, max_pixels=100)
     with pytest.raises(SemsynthError, match="no image format known"):
-        imagefile.open_image(content, formats=("JPEG",))
+        files.open_image(content, formats=("JPEG",))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_pipes_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
-    for read in (imagefile.open_image, imagefile.orientation, imagefile.read_photo):
+    for read in (files.open_image, files.orientation, files.read_photo):
         with pytest.raises(SemsynthError, match=r"a\.png is a pipe"):
             read(tmp_path / "a.png")
 
@@ -327,4 +327,4 @@ def test_pipes_are_refused_at_once(tmp_path: Path) -> None:
 def test_formats_that_start_programs_are_not_read() -> None:
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
     with pytest.raises(SemsynthError, match="no image format known"):
-        imagefile.open_image(script)
+        files.open_image(script)

@@ -1,37 +1,24 @@
-"""What may be given for a label map, an instance map or a photograph, and what it becomes."""
+"""What may be given for a label map or an instance map, and what it becomes.
+
+Tensors are accepted, and torch is not imported.
+"""
 
 import operator
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeAlias, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.imagefile import read_upright, upright
-from semsynth.labels import (
-    LabelSpace,
-    nearest_rows,
-    pack_colors,
-    read_label_array,
-    read_label_map,
-    read_values,
-)
+from semsynth.images import ImageLike, ImageSource, is_tensor, source_name
+from semsynth.labels.files import read_label_array, read_label_map, read_values
+from semsynth.labels.raw import pack_colors
+from semsynth.labels.resize import resize_map
+from semsynth.labels.spaces import LabelSpace
 
-ImageLike = str | Path | bytes | BinaryIO | NDArray[Any] | Image.Image | Tensor
-
-MapLike = ImageLike | list[ImageLike] | tuple[ImageLike, ...]
+MapLike: TypeAlias = "ImageLike | list[ImageLike] | tuple[ImageLike, ...]"
 """An image file (its path, its bytes, or the file opened in binary), a PIL image, or an array or tensor: ids
 (H, W) or (B, H, W) of integers, or colours (H, W, 3), red first, of uint8. A list holds maps of one size."""
-
-PhotoLike = ImageLike
-"""An image file (its path, its bytes, or the file opened in binary), a PIL image, an array (H, W, 3) of
-uint8, red first, or a tensor (3, H, W) in [-1, 1]."""
-
-_ROUNDING = 1e-2  # by so much bicubic resizing and the like may leave [-1, 1]
 
 
 def whole_number(value: object, what: str, low: int, high: int) -> int:
@@ -41,7 +28,7 @@ def whole_number(value: object, what: str, low: int, high: int) -> int:
         SemsynthError: It is no whole number, or not in low..high.
     """
     try:
-        if isinstance(value, (bool, np.bool_)) or (isinstance(value, Tensor) and value.dtype == torch.bool):
+        if isinstance(value, (bool, np.bool_)) or (is_tensor(value) and str(value.dtype) == "torch.bool"):
             raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -53,7 +40,7 @@ def whole_number(value: object, what: str, low: int, high: int) -> int:
     return number
 
 
-def to_ids(labels: MapLike, space: LabelSpace) -> tuple[Tensor, tuple[str, ...]]:
+def to_ids(labels: MapLike, space: LabelSpace) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """A label map as ids with a channel each.
 
     Void that has no channel takes the class of the nearest labelled pixel.
@@ -65,25 +52,26 @@ def to_ids(labels: MapLike, space: LabelSpace) -> tuple[Tensor, tuple[str, ...]]
         SemsynthError: This is no label map, or it holds ids the label set does not have.
     """
     read = [_read_ids(one, space, name) for one, name in _each(labels, "label map")]
-    ids = torch.cat(_of_one_size([planes for planes, _ in read], "label maps"))
+    ids = _joined([planes for planes, _ in read], "label maps")
     notes = tuple(dict.fromkeys(note for _, notes in read for note in notes))
-    return torch.from_numpy(space.fill_void(ids.numpy())), notes
+    return space.fill_void(ids), notes
 
 
-def _read_ids(labels: ImageLike, space: LabelSpace, name: str) -> tuple[Tensor, tuple[str, ...]]:
+def _read_ids(labels: ImageLike, space: LabelSpace, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """One file, image or array: (B, H, W) int64, and notes."""
-    if not isinstance(labels, (np.ndarray, Tensor)):
-        called = None if isinstance(labels, (str, Path)) else name
-        reading = read_label_map(labels, space, name=called)
-        return torch.from_numpy(reading.ids).unsqueeze(0), reading.notes
-    array = _array(labels, name)
+    if isinstance(labels, np.ndarray) or is_tensor(labels):
+        array = _array(labels, name)
+    else:
+        source = cast(ImageSource, labels)
+        reading = read_label_map(source, space, name=source_name(source, name))
+        return reading.ids[None], reading.notes
     _refuse_planes(array, space, name)
     if array.ndim == 3 and array.shape[2] in (3, 4):
         _refuse_reversed(array, space, name)
         reading = read_label_array(array, space, name=name)
-        return torch.from_numpy(reading.ids).unsqueeze(0), reading.notes
+        return reading.ids[None], reading.notes
     ids = _integers(array, name, "; (H, W, 3) of uint8 are colours, red first")
-    return torch.cat([torch.from_numpy(read_label_array(one, space, name=name).ids)[None] for one in ids]), ()
+    return np.stack([read_label_array(one, space, name=name).ids for one in ids]), ()
 
 
 def _refuse_reversed(colors: NDArray[Any], space: LabelSpace, name: str) -> None:
@@ -120,7 +108,7 @@ def _plane_counts(space: LabelSpace) -> tuple[int, int]:
     return space.num_classes, space.num_classes + 1  # with a plane for void
 
 
-def to_instances(instances: MapLike) -> Tensor:
+def to_instances(instances: MapLike) -> NDArray[np.int64]:
     """An instance map as (B, H, W) int64; only differences of its ids matter, so colours are ids too.
 
     Raises:
@@ -128,75 +116,38 @@ def to_instances(instances: MapLike) -> Tensor:
     """
     read = []
     for one, name in _each(instances, "instance map"):
-        if isinstance(one, (np.ndarray, Tensor)):
+        if isinstance(one, np.ndarray) or is_tensor(one):
             array = _array(one, name)
         else:
-            array = read_values(one, name=None if isinstance(one, (str, Path)) else name).values
+            source = cast(ImageSource, one)
+            array = read_values(source, name=source_name(source, name)).values
         if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype.kind in "iu":
             array = pack_colors(array)
-        read.append(torch.from_numpy(_integers(array, name)))
-    return torch.cat(_of_one_size(read, "instance maps"))
+        read.append(_integers(array, name))
+    return _joined(read, "instance maps")
 
 
-def to_photo(photo: PhotoLike) -> Tensor:
-    """A photograph as (3, H, W) float32 in [-1, 1]; files and images are turned as the camera was held.
-
-    Raises:
-        SemsynthError: This is no photograph.
-    """
-    if isinstance(photo, Tensor):
-        found = f"{photo.dtype} of shape {tuple(photo.shape)}"
-        if photo.dim() != 3 or photo.shape[0] != 3 or not photo.is_floating_point() or not photo.numel():
-            raise SemsynthError(
-                f"A photograph as a tensor is (3, H, W) of floating point in [-1, 1]; this is {found}."
-            )
-        photo = photo.detach().cpu().float()
-        if not float(photo.abs().max()) <= 1 + _ROUNDING:  # nor where it is NaN
-            raise SemsynthError(
-                f"A photograph as a tensor lies in [-1, 1]; this one, {found}, reaches from "
-                f"{float(photo.min()):.4g} to {float(photo.max()):.4g}."
-            )
-        return photo
-    if isinstance(photo, np.ndarray):
-        if photo.dtype != np.uint8 or not photo.size or not _looks_like_pixels(photo.shape):
-            raise SemsynthError(
-                f"A photograph as an array is (H, W, 3) of uint8; "
-                f"this is {photo.dtype} of shape {photo.shape}."
-            )
-        photo = Image.fromarray(np.ascontiguousarray(photo.squeeze(2) if photo.shape[2:] == (1,) else photo))
-    if isinstance(photo, Image.Image):
-        pixels = np.array(upright(photo), dtype=np.uint8)
-    else:
-        pixels = read_upright(photo, name=None if isinstance(photo, (str, Path)) else "The photograph")
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 127.5 - 1
-
-
-def _looks_like_pixels(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-
-
-def resized(planes: Tensor, size: tuple[int, int] | None, like: Tensor) -> Tensor:
-    """An id or instance map (B, H, W) at the size wanted: nearest, in integers.
+def fit_instances(
+    instances: NDArray[np.int64], size: tuple[int, int] | None, like: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """An instance map (B, H, W) at the size wanted.
 
     Args:
-        planes: The map.
+        instances: The map.
         size: (H, W) wanted; None leaves the map as it is.
-        like: The label map an instance map belongs to; without a size theirs must be equal.
+        like: The label map it belongs to; without a size theirs must be equal.
 
     Raises:
         SemsynthError: The sizes differ.
     """
     if size is not None:
-        rows, columns = (
-            torch.from_numpy(nearest_rows(a, b)) for a, b in zip(planes.shape[1:], size, strict=True)
-        )
-        return planes[:, rows[:, None], columns]
-    if planes.shape[1:] != like.shape[1:]:
+        return resize_map(instances, size)
+    if instances.shape[1:] != like.shape[1:]:
         raise SemsynthError(
-            f"The instance map is {planes.shape[1]}x{planes.shape[2]}, "
+            f"The instance map is {instances.shape[1]}x{instances.shape[2]}, "
             f"the label map {like.shape[1]}x{like.shape[2]}; they must be of one size."
         )
-    return planes
+    return instances
 
 
 def _each(given: MapLike, what: str) -> list[tuple[ImageLike, str]]:
@@ -219,23 +170,24 @@ def _numbers(given: object, what: str) -> NDArray[Any]:
         ) from None
 
 
-def _of_one_size(maps: list[Tensor], what: str) -> list[Tensor]:
-    sizes = {tuple(planes.shape[1:]) for planes in maps}
+def _joined(maps: list[NDArray[np.int64]], what: str) -> NDArray[np.int64]:
+    """Maps (B, H, W) of one size as one array."""
+    sizes = {planes.shape[1:] for planes in maps}
     if len(sizes) > 1:
         found = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
         raise SemsynthError(
             f"The {what} of the list have different sizes, such as {found}; draw them one by one."
         )
-    return maps
+    return np.concatenate(maps)
 
 
-def _array(given: NDArray[Any] | Tensor, name: str) -> NDArray[Any]:
-    """The same as an array with values; a last axis of a single channel goes."""
-    if isinstance(given, Tensor):
+def _array(given: Any, name: str) -> NDArray[Any]:
+    """An array or a tensor as an array with values; a last axis of a single channel goes."""
+    if is_tensor(given):
         if given.device.type == "meta":
             raise SemsynthError(f"{name} is a tensor on the meta device, which holds no values.")
-        given = given.detach().to_dense() if given.layout != torch.strided else given.detach()
-        given = given.cpu().float().numpy() if given.dtype == torch.bfloat16 else given.cpu().numpy()
+        dense = given.detach() if str(given.layout) == "torch.strided" else given.detach().to_dense()
+        given = (dense.float() if str(dense.dtype) == "torch.bfloat16" else dense).cpu().numpy()
     if isinstance(given, np.ma.MaskedArray) and given.mask.any():
         raise SemsynthError(
             f"{name} is a masked array; fill what is masked with an id first: labels.filled(0)."

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from semsynth import processor
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
-from semsynth.ops import dtypes
+from semsynth.ops import dtypes, processor
 
 AVX2 = {"avx2", "fma", "sse4_1"}
 AVX512 = AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512cd"}
@@ -137,7 +136,7 @@ def test_a_limit_reaches_every_library(level: str) -> None:
 def test_a_level_this_processor_lacks_sets_nothing() -> None:
     done = python(
         "import os, semsynth\n"
-        "from semsynth import processor\n"
+        "from semsynth.ops import processor\n"
         "print([os.environ.get(name) for name in processor._OTHERS])",
         SEMSYNTH_CPU="avx1024",
     )
@@ -198,7 +197,7 @@ def test_info_shows_level_and_limit(capsys: pytest.CaptureFixture[str], pretend:
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_make_refuses_a_level_in_a_sentence() -> None:
     """Before any test begins."""
-    root, programs = Path(__file__).parents[1], Path(sys.executable).parent
+    root, programs = Path(__file__).parents[2], Path(sys.executable).parent
     command = ["make", "-o", ".venv/.installed-dev", f"BIN={programs}", "test", "CPU=avx1024"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2

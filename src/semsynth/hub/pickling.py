@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import real_path
-from semsynth.hub import PRETRAINED, Model, find_model, save_model
+from semsynth.hub.finding import PRETRAINED, find_model
+from semsynth.hub.folder import Model, save_model
 
 Opened = TypeVar("Opened")
 
