@@ -185,12 +185,12 @@ class Synthesizer:
     def __call__(
         self,
         labels: MapLike,
-        style: StyleLike | None = None,
+        style: "StyleLike | None" = None,
         *,
         seed: int | None = None,
         shift: Tensor | NDArray[Any] | None = None,
         num_images: int = 1,
-        instances: MapLike | None = None,
+        instances: "MapLike | None" = None,
         size: tuple[int, int] | None = None,
     ) -> Result:
         """Draw.
@@ -296,7 +296,7 @@ class Synthesizer:
             )
         return torch.from_numpy(array.astype(np.int64)).expand(count, 2)
 
-    def _styles(self, style: StyleLike | None, seed: int, maps: int, num_images: int) -> Tensor | None:
+    def _styles(self, style: "StyleLike | None", seed: int, maps: int, num_images: int) -> Tensor | None:
         """One style a picture, (N, Z) on the CPU; None for a network without a style."""
         if self.style_dim is None:
             if style is not None or num_images > 1:

@@ -10,7 +10,7 @@ import torch
 
 from semsynth import hub
 from semsynth.errors import SemsynthError
-from semsynth.hub import find_model, load_discriminator, load_model, save_model
+from semsynth.hub import find_model, finding, load_discriminator, load_model, save_model
 from semsynth.labels import LabelSpace
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.ops.blocks import fold_spectral_norm
@@ -92,7 +92,7 @@ def test_a_discriminator_may_be_kept(tmp_path: Path) -> None:
 
 
 def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PRETRAINED", tmp_path / "package")
+    monkeypatch.setattr(finding, "PRETRAINED", tmp_path / "package")
     (tmp_path / "package").mkdir()
     monkeypatch.chdir(tmp_path)
     packaged = small_folder(tmp_path / "package" / "meadow")

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace, published_palette, read_label_map
 from semsynth.labels.repair import find_classes
-from semsynth.labels.resize import nearest
+from semsynth.labels.resize import nearest_index
 
 SPACE = LabelSpace.named("siftflow")
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "soft_edges"
@@ -48,7 +48,7 @@ def test_no_third_class_appears_along_softened_edges(
     soft = drawing.resize((side, side), Image.Resampling[filtered])
     reading = read_label_map(soft, SPACE)
     assert set(np.unique(reading.ids)) <= there
-    rows = nearest(96, side)
+    rows = nearest_index(96, side)
     assert (reading.ids == truth(drawing, SPACE)[np.ix_(rows, rows)]).mean() > 0.93
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from semsynth.errors import SemsynthError
-from semsynth.labels.resize import nearest
+from semsynth.labels.resize import nearest_index
 
 TEXT_KEY = "semsynth:label-set"
 """PNG text chunk that names the label set; a file that has it holds ids, whatever `file_values` says."""
@@ -107,9 +107,9 @@ def _array(image: Image.Image, size: tuple[int, int] | None) -> NDArray[Any]:
         whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
         if wanted == (height, width):
             return whole
-        return whole[nearest(height, wanted[0])[:, None], nearest(width, wanted[1])]
-    columns = nearest(width, wanted[1])
-    rows = nearest(height, wanted[0])
+        return whole[nearest_index(height, wanted[0])[:, None], nearest_index(width, wanted[1])]
+    columns = nearest_index(width, wanted[1])
+    rows = nearest_index(height, wanted[0])
     return np.stack([np.asarray(image.crop((0, y, width, y + 1)))[0, columns] for y in rows.tolist()])
 
 

@@ -4,18 +4,14 @@ A pixel takes the value that its centre falls on, as Pillow's nearest resizing d
 corners count instead, because published weights depend on that: see `ops.pyramid`.
 """
 
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Kind = TypeVar("Kind", bound=np.generic)
-
-
-def nearest(stored: int, wanted: int) -> NDArray[np.int64]:
-    """Which rows (or columns) of `stored` stand for `wanted` ones: those that the centres fall on."""
-    rows: NDArray[np.int64] = (2 * np.arange(wanted, dtype=np.int64) + 1) * stored // (2 * wanted)
-    return rows
 
 
 def resize_map(planes: NDArray[Kind], size: tuple[int, int]) -> NDArray[Kind]:
@@ -26,10 +22,24 @@ def resize_map(planes: NDArray[Kind], size: tuple[int, int]) -> NDArray[Kind]:
         size: Height and width wanted.
 
     Returns:
-        (..., height, width); the same array where the size is its own.
+        (..., height, width); the same array where it has that size already.
     """
-    height, width = planes.shape[-2:]
-    if (height, width) == size:
+    if planes.shape[-2:] == size:
         return planes
-    resized: NDArray[Any] = planes[..., nearest(height, size[0])[:, None], nearest(width, size[1])]
-    return resized
+    rows, columns = (nearest_index(old, new) for old, new in zip(planes.shape[-2:], size, strict=True))
+    return planes[..., rows[:, None], columns]
+
+
+@lru_cache(maxsize=512)
+def nearest_index(old: int, new: int) -> NDArray[np.int64]:
+    """Which of `old` pixels each of `new` pixels takes.
+
+    That is (2 i + 1) old // (2 new), except where a centre falls between two pixels: there Pillow's running
+    sum decides. So Pillow itself is asked, once per pair of sizes, about a row of positions.
+
+    Returns:
+        (new,) int64, ascending.
+    """
+    row = Image.fromarray(np.arange(old, dtype=np.int32)[None])
+    taken: NDArray[np.int64] = np.array(row.resize((new, 1), Image.Resampling.NEAREST), dtype=np.int64)[0]
+    return taken
