@@ -251,7 +251,7 @@ def test_a_size_takes_the_pixels_nearest_to_the_centres(
     expected = np.asarray(
         Image.fromarray(ids.astype(np.uint8)).resize(wanted[::-1], Image.Resampling.NEAREST)
     )
-    for image in (Image.fromarray(ids.astype(np.uint8)), Image.fromarray(SETS["siftflow"].colorize(ids))):
+    for image in (grey, Image.fromarray(SETS["siftflow"].colorize(ids))):
         reading = read_label_map(image, SETS["siftflow"], size=wanted)
         assert np.array_equal(reading.ids, expected)
         assert reading.stored_size == stored
