@@ -248,9 +248,8 @@ def test_a_size_takes_the_pixels_nearest_to_the_centres(
     stored: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
     ids = np.random.default_rng(0).integers(0, 34, stored)
-    expected = np.asarray(
-        Image.fromarray(ids.astype(np.uint8)).resize(wanted[::-1], Image.Resampling.NEAREST)
-    )
+    grey = Image.fromarray(ids.astype(np.uint8))
+    expected = np.asarray(grey.resize(wanted[::-1], Image.Resampling.NEAREST))
     for image in (grey, Image.fromarray(SETS["siftflow"].colorize(ids))):
         reading = read_label_map(image, SETS["siftflow"], size=wanted)
         assert np.array_equal(reading.ids, expected)
