@@ -47,7 +47,7 @@ def fork(data: Path, run: Path, stop: int, note: Path) -> int:
                 watch = Watch(run, stop)
                 watch.start()
                 said: list[str] = []
-                loop.train(tiny_recipe(data, **CHANGES), run, device="cpu", say=said.append)
+                loop.train(tiny_recipe(data, **CHANGES), run, device="cpu", log=said.append)
                 watch.stop, watch.folder = -1, "/nowhere"
                 note.write_text(json.dumps({"events": watch.events, "unseen": watch.unseen, "said": said}))
                 code = 0
@@ -76,7 +76,7 @@ def facts(run: Path) -> dict[str, Any]:
         if path.is_file() and name.partition("/")[0] in ("model", "samples", "cache", "config.json"):
             found[name] = path.read_bytes()
     times = ("images_per_second", "peak_memory_gib")
-    lines = read_log(run / "log.jsonl", say=complaints.append)
+    lines = read_log(run / "log.jsonl", log=complaints.append)
     found["log"] = [{k: v for k, v in line.items() if k not in times} for line in lines]
     found["complaints"], found["leftovers"] = complaints, leftovers(run)
     return found

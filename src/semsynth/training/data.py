@@ -33,7 +33,7 @@ def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str 
     return load_dataset(data.name, root=data.root, **options)
 
 
-def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], None]) -> LabelSpace | None:
+def choose_label_space(data: DataSettings, folder: Path, log: Callable[[str], None]) -> LabelSpace | None:
     """The label set to read the maps with; None is the data set's own.
 
     For a plain folder that has none, one is made up from its maps and kept in the run folder, so that the run
@@ -42,7 +42,7 @@ def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], No
     Args:
         data: the settings.
         folder: of the run.
-        say: told in a sentence where one was made up.
+        log: Called with a sentence where one was made up.
 
     Raises:
         SemsynthError: an unknown label set, or maps that fit none.
@@ -62,5 +62,5 @@ def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], No
     if distributed.rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         space.save(kept)
-    say(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
+    log(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
     return space

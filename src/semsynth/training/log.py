@@ -23,7 +23,7 @@ from semsynth.files.writing import write_atomically
 _LONGEST = 2**30  # bytes of a log
 
 
-class Log:
+class MetricsLog:
     """Losses averaged between lines of a JSON-lines file.
 
     Args:
@@ -32,7 +32,7 @@ class Log:
         images_seen: pictures at the start.
         counted: what had been counted since the last line, see `state_dict`.
         tensorboard: write TensorBoard events beside it too.
-        say: told of damaged lines, which are dropped.
+        log: Called with a sentence on damaged lines, which are dropped.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Log:
         counted: dict[str, Any] | None = None,
         *,
         tensorboard: bool = False,
-        say: Callable[[str], None] = lambda _: None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.path = path
         self._events = _open_events(path.parent / "events", images_seen) if tensorboard else None
@@ -50,7 +50,7 @@ class Log:
         self._sums: dict[str, float] = dict(counted["sums"])
         self._counts: dict[str, int] = dict(counted["counts"])
         self._since, self._images = time.perf_counter(), images_seen
-        keep_lines(path, images_seen, "images", say)
+        keep_lines(path, images_seen, "images", log)
 
     def add(self, terms: dict[str, Tensor]) -> None:
         """Count one step's terms."""
@@ -113,32 +113,32 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
         ) from None
 
 
-def keep_lines(path: Path, until: int, count: str, say: Callable[[str], None]) -> None:
+def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -> None:
     """Drop the lines of a log that are of later than `until`, and those that cannot be read.
 
     Args:
         path: the file; it need not exist.
         until: the largest number that stays.
         count: the entry that has the number.
-        say: told of damaged lines.
+        log: Called with a sentence on damaged lines.
     """
     try:
-        kept = [line for line in read_log(path, count, say) if line[count] <= until]
+        kept = [line for line in read_log(path, count, log) if line[count] <= until]
     except SemsynthError as error:
-        say(f"{error} A new log is begun.")
+        log(f"{error} A new log is begun.")
         kept = []
     write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 
 def read_log(
-    path: Path, count: str = "images", say: Callable[[str], None] = lambda _: None
+    path: Path, count: str = "images", log: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
     """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
 
     Args:
         path: the file.
         count: an entry that every line must have, a whole number.
-        say: told how many were left out, but for a last one without its end.
+        log: Called with a sentence on how many were left out, but for a last one without its end.
 
     Raises:
         SemsynthError: the file cannot be read at all.
@@ -148,7 +148,7 @@ def read_log(
     *texts, last = read_bytes(path, _LONGEST).split(b"\n")
     lines = [_line(text, count) for text in (*texts, last)]
     if damaged := sum(line is None for line in lines[:-1]):
-        say(f"{path} has {damaged} damaged lines, which are left out.")
+        log(f"{path} has {damaged} damaged lines, which are left out.")
     return [line for line in lines if line is not None]
 
 

@@ -20,33 +20,33 @@ from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
 from semsynth.training.data import choose_label_space, open_dataset
 from semsynth.training.ema import Ema
-from semsynth.training.log import Log, describe_environment, plot_curves
-from semsynth.training.objective import Losses, Material, build_networks, build_objective
+from semsynth.training.log import MetricsLog, describe_environment, plot_curves
+from semsynth.training.model_folder import inference_networks, is_current
+from semsynth.training.objective import Losses, TrainingContext, build_networks, build_objective
 from semsynth.training.resume import (
     check_data,
-    demand_one_start,
-    demand_same_eyes,
+    check_feature_network,
+    check_ranks_agree,
     fingerprint,
     load_weights,
+    record_settings,
     restoring,
-    settle,
 )
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
-from semsynth.training.shipping import is_current, shown
-from semsynth.training.start import start_from
-from semsynth.training.state import load_newest, put_in_order, save_checkpoint
+from semsynth.training.state import clean_up, load_newest, save_checkpoint
 from semsynth.training.steps import (
     adam,
     backward,
     check_batches,
-    choose_part,
     decay_of,
+    parameter_groups,
     rate,
     seed_of,
-    sides_of,
+    set_trainable,
     split,
 )
+from semsynth.training.warm_start import start_from
 
 WITHIN = ("checkpoints", "samples")
 """Folders of a run folder that are written to file by file."""
@@ -61,7 +61,7 @@ def train(
     *,
     device: str = "auto",
     report: Callable[[int, int, dict[str, Any]], None] = lambda *_: None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train, or go on training, until the recipe's pictures have been seen.
 
@@ -74,7 +74,7 @@ def train(
         folder: of the run.
         device: "auto", "cpu", "cuda", "mps".
         report: told after every step: pictures seen, pictures in all, the latest line of the log.
-        say: told in sentences what happens.
+        log: Called with a sentence for each thing that happens.
 
     Returns:
         the model folder.
@@ -86,8 +86,11 @@ def train(
     rank, world = distributed.start()
     main = rank == 0
     try:
-        with distributed.together(), claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext():
-            return _train(recipe, folder, device, report, say if main else _silent, rank, world)
+        with (
+            distributed.report_lost_process(),
+            claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext(),
+        ):
+            return _train(recipe, folder, device, report, log if main else _silent, rank, world)
     finally:
         distributed.stop()
 
@@ -97,7 +100,7 @@ def _train(
     folder: Path,
     device: str,
     report: Callable[[int, int, dict[str, Any]], None],
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     rank: int,
     world: int,
 ) -> Path:
@@ -105,16 +108,16 @@ def _train(
     # Where to compute.
     main = rank == 0
     target = choose(device)
-    precision = training_dtype(recipe.run.precision, target, say)
+    precision = training_dtype(recipe.run.precision, target, log)
     keep_heap()
 
     # What to learn from, and where an earlier run stopped.
-    dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
+    dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, log))
     for sentence in dataset.left.sentences():
-        say(sentence)
+        log(sentence)
     space = dataset.label_space
     check_batches(recipe, len(dataset), world)
-    state = load_newest(folder / "checkpoints", say, NEEDS)
+    state = load_newest(folder / "checkpoints", log, NEEDS)
     images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
 
     # Networks, losses, optimisers.
@@ -122,29 +125,29 @@ def _train(
     inherited: tuple[str, ...] | None = ()
     if state is not None:
         with restoring(folder):
-            check_data(state, dataset, folder, say)
+            check_data(state, dataset, folder, log)
             load_weights(networks.modules(), state["networks"], folder)
         inherited = state.get("inherited", ())
-        say(f"Going on from {images_seen} pictures.")
+        log(f"Going on from {images_seen} pictures.")
     elif recipe.run.start_from:
         said, inherited = start_from(networks, Path(recipe.run.start_from), space)
-        say(said)
-    demand_one_start(images_seen, networks)
+        log(said)
+    check_ranks_agree(images_seen, networks)
     if main and state is not None:
-        put_in_order(folder / "checkpoints", images_seen, recipe.run.keep, say)
+        clean_up(folder / "checkpoints", images_seen, recipe.run.keep, log)
     for module in networks.modules().values():
         module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     networks.generator.recompute = recipe.run.recompute
     objective = build_objective(recipe)
     for name, module in objective.frozen().items():
-        say(f"Losses look through {name}.")
+        log(f"Losses look through {name}.")
         module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if state is not None:
-        demand_same_eyes(state.get("looks_through", []), list(objective.frozen()))
+        check_feature_network(state.get("looks_through", []), list(objective.frozen()))
         objective.load_state_dict(state.get("objective", {}))
     content, first = fingerprint(dataset), _geometry(recipe, recipe.schedule()[0])
-    objective.prepare(Material(dataset, first, folder, target, say), networks)
-    sides = sides_of(networks)
+    objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
+    sides = parameter_groups(networks)
     optimizers = {side: adam(recipe, side, module) for side, module in sides.items()}
     averaged = {
         name: Ema(module, recipe.run.ema_images, recipe.run.ema_rampup)
@@ -161,10 +164,12 @@ def _train(
         counted = state.get("log")
         del state
     if main:
-        settle(folder, recipe, images_seen, say)
+        record_settings(folder, recipe, images_seen, log)
         write_atomically(folder / "config.json", recipe.to_json().encode())
         write_atomically(folder / "environment.txt", describe_environment(target).encode())
-        log = Log(folder / "log.jsonl", images_seen, counted, tensorboard=recipe.run.tensorboard, say=say)
+        metrics = MetricsLog(
+            folder / "log.jsonl", images_seen, counted, tensorboard=recipe.run.tensorboard, log=log
+        )
 
     def save(sampler: ShardedSampler, size: tuple[int, int]) -> None:
         """Write a checkpoint and the model folder, and wait for it everywhere."""
@@ -178,7 +183,7 @@ def _train(
                 "objective": objective.state_dict(),
                 "looks_through": list(objective.frozen()),
                 "inherited": inherited,
-                "log": log.state_dict(),
+                "log": metrics.state_dict(),
                 "classes": list(space.names),
                 "data": content,
             }
@@ -188,7 +193,7 @@ def _train(
 
     def model_of(size: tuple[int, int]) -> hub.Model:
         """What is given away: the averaged networks, or the last ones."""
-        best = shown(networks, averaged)
+        best = inference_networks(networks, averaged)
         against = None if inherited is None else tuple(sorted({*inherited, *objective.frozen()}))
         encoder = best.style_encoder
         return hub.Model(
@@ -211,9 +216,9 @@ def _train(
             if images_seen >= end:
                 begin = end
                 continue
-            choose_part(networks.generator, outer_only)
+            set_trainable(networks.generator, outer_only)
             geometry = _geometry(recipe, stage)
-            source = cached(dataset, folder / "cache", geometry, say=say) if recipe.data.cache else dataset
+            source = cached(dataset, folder / "cache", geometry, log=log) if recipe.data.cache else dataset
             sampler = ShardedSampler(
                 len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
             )
@@ -259,21 +264,23 @@ def _train(
                 # What is written down, drawn and kept.
                 terms = distributed.average_terms(terms)
                 if main:
-                    log.add(terms)
+                    metrics.add(terms)
                 due = _due(images_seen, stage.batch_size)
                 if main and due(recipe.run.log_images):
-                    line = log.write(images_seen, size=stage.crop_size)
+                    line = metrics.write(images_seen, size=stage.crop_size)
                 if main and (due(recipe.run.sample_images) or images_seen >= end):
                     grid = folder / "samples" / f"{images_seen:010d}.png"
-                    write_samples(grid, shown(networks, averaged), fixed, space.palette(), precision)
-                    log.show("samples", grid, images_seen)
+                    write_samples(
+                        grid, inference_networks(networks, averaged), fixed, space.palette(), precision
+                    )
+                    metrics.show("samples", grid, images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
-                stopping = distributed.anywhere(interrupted(), target)
+                stopping = distributed.any_process(interrupted(), target)
                 if due(recipe.run.checkpoint_images) or images_seen >= end or stopping:
                     save(sampler, size)
                 report(images_seen, recipe.total_images(), line)
                 if stopping:
-                    say(f"Interrupted at {images_seen} pictures; the same command goes on from here.")
+                    log(f"Interrupted at {images_seen} pictures; the same command goes on from here.")
                     return folder / "model"
                 if images_seen >= end:
                     break

@@ -18,7 +18,7 @@ from semsynth.files.reading import read_json
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import Recipe
-from semsynth.training.start import fitting
+from semsynth.training.warm_start import fitting
 
 INDIFFERENT = {
     "data.root",
@@ -44,14 +44,14 @@ INDIFFERENT = {
 _LONGEST = 60  # characters of a value in a sentence
 
 
-def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], None]) -> None:
+def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callable[[str], None]) -> None:
     """Compare the recipe with the settings that a run had: say what changed, and keep the old ones beside.
 
     Args:
         folder: of the run; its config.json has the settings so far.
         recipe: the settings from now on.
         images_seen: pictures trained so far; 0 is a run that begins.
-        say: told what changed.
+        log: Called with a sentence on what changed.
 
     Raises:
         SemsynthError: the run is finished, and was trained with other settings.
@@ -62,7 +62,7 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
     try:
         before = dict(_flat(read_json(path)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
-        say(f"{path} is damaged and is written anew; what changed in the settings is not known.")
+        log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
     now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
@@ -76,13 +76,13 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
             f"{folder} holds a finished run of {images_seen} pictures with other settings: {listed}. Choose "
             "another folder (-o FOLDER), or more pictures (--run.images) to go on with these settings."
         )
-    say(f"settings changed: {listed}")
+    log(f"settings changed: {listed}")
     aside = folder / f"config-until-{images_seen:010d}.json"
     if not aside.exists():  # else settings that nothing was trained with would displace those of the run
         path.replace(aside)
 
 
-def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
+def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
     """Refuse to go on with losses that look through another network.
 
     Args:
@@ -137,14 +137,14 @@ def restoring(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Callable[[str], None]) -> None:
+def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]) -> None:
     """Refuse to go on with other classes or another number of pictures; say where files have changed.
 
     Args:
         state: of the checkpoint.
         dataset: what would be trained on.
         folder: of the run.
-        say: told of changes that a run may go on with.
+        log: Called with a sentence on changes that a run may go on with.
 
     Raises:
         DataChangedError: the run cannot go on with this data; it names the setting with which another can.
@@ -162,7 +162,7 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
             changed = f"class {i} of {len(now)} was {then[i]!r}, and is {now[i]!r} now"
         if len(then) != len(now) or set(then) & {b for a, b in zip(then, now) if a != b}:
             raise DataChangedError(f"The classes of {folder} have changed: {changed}. {anew}.")
-        say(f"Classes were renamed since the last checkpoint: {changed}.")
+        log(f"Classes were renamed since the last checkpoint: {changed}.")
     samples = state["sampler"]["num_samples"]
     if samples != len(dataset):
         raise DataChangedError(
@@ -170,7 +170,7 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
             f"its order cannot be continued. {anew}."
         )
     if state.get("data", fingerprint(dataset)) != fingerprint(dataset):
-        say("Photographs or label maps have changed since the last checkpoint; the run goes on with them.")
+        log("Photographs or label maps have changed since the last checkpoint; the run goes on with them.")
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -183,7 +183,7 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
-def demand_one_start(images_seen: int, networks: Networks) -> None:
+def check_ranks_agree(images_seen: int, networks: Networks) -> None:
     """Refuse to train where processes begin with different weights, each with its own disk's.
 
     Raises:

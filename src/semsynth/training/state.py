@@ -71,7 +71,7 @@ def load_newest(
 
     Args:
         folder: where checkpoints lie.
-        warn: told, in a sentence, of every file that had to be passed over.
+        warn: Called with a sentence on every file that had to be passed over.
         needs: entries it must have beside "images_seen".
 
     Returns:
@@ -94,7 +94,7 @@ def load_newest(
     return None
 
 
-def put_in_order(folder: Path, images_seen: int, keep: int, say: Callable[[str], None]) -> None:
+def clean_up(folder: Path, images_seen: int, keep: int, log: Callable[[str], None]) -> None:
     """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
 
     They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a
@@ -104,13 +104,13 @@ def put_in_order(folder: Path, images_seen: int, keep: int, say: Callable[[str],
         folder: where checkpoints lie.
         images_seen: of the checkpoint that was loaded.
         keep: how many checkpoints stay, at least 1.
-        say: told what was renamed.
+        log: Called with a sentence on what was renamed.
     """
     for path in _newest_first(folder):
         seen = _pictures(path)
         if seen > images_seen or (seen == images_seen and _digest(path) != _promised(path)):
             path.replace(path.with_name(path.name + DAMAGED))
-            say(f"{path} was renamed to {path.name}{DAMAGED}.")
+            log(f"{path} was renamed to {path.name}{DAMAGED}.")
     for old in _newest_first(folder)[max(keep, 1) :]:
         old.unlink(missing_ok=True)
 

@@ -31,7 +31,7 @@ def check_batches(recipe: Recipe, samples: int, world: int) -> None:
             )
 
 
-def sides_of(networks: Networks) -> dict[str, nn.ModuleList]:
+def parameter_groups(networks: Networks) -> dict[str, nn.ModuleList]:
     """What each optimiser steps: generator and style encoder together; the discriminator."""
     makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
     sides = {"generator": nn.ModuleList(makers)}
@@ -51,7 +51,7 @@ def rate(recipe: Recipe, side: str) -> float:
     return recipe.optimizer.lr_generator if side == "generator" else recipe.optimizer.lr_discriminator
 
 
-def choose_part(generator: GeneratorModule, outer_only: bool) -> None:
+def set_trainable(generator: GeneratorModule, outer_only: bool) -> None:
     """Let gradients into the whole generator, or into its outer part alone."""
     generator.requires_grad_(not outer_only)
     if outer_only:

@@ -13,7 +13,7 @@ from semsynth.training.ema import Ema
 from semsynth.training.objectives.base import Networks
 
 
-def shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
+def inference_networks(networks: Networks, averaged: dict[str, Ema]) -> Networks:
     """The networks to look at and to ship: averaged where there are averages, in evaluation mode."""
     if averaged:
         return Networks(**{name: ema.network for name, ema in averaged.items()})  # type: ignore[arg-type]
