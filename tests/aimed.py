@@ -19,8 +19,8 @@ import torch._dynamo  # an optimiser imports it, else every child would
 
 from semsynth.files.writing import write_atomically
 from semsynth.training import loop
+from semsynth.training.checkpoints import load_newest
 from semsynth.training.log import read_log
-from semsynth.training.state import load_newest
 from tests.hooks import Watch
 from tests.training.tiny import paint, tiny_recipe
 

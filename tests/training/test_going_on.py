@@ -13,9 +13,9 @@ import pytest
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
+from semsynth.training.checkpoints import load_newest, save_checkpoint
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
-from semsynth.training.state import load_newest, save_checkpoint
 from tests.faults import difference
 from tests.small import SPACE
 from tests.training.tiny import as_toml, paint, tiny_recipe

@@ -16,10 +16,10 @@ from PIL import Image
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
 from semsynth.pipeline import Synthesizer
+from semsynth.training.checkpoints import load_newest
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
 from semsynth.training.resume import check_feature_network
-from semsynth.training.state import load_newest
 from tests.training.tiny import paint, tiny_recipe
 
 

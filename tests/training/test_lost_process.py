@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from semsynth.training.state import load_newest
+from semsynth.training.checkpoints import load_newest
 from tests.training.tiny import as_toml, paint, tiny_recipe
 
 PROGRAM = """

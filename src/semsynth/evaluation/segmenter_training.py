@@ -37,8 +37,8 @@ from semsynth.evaluation.segmenter_data import (
 from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing
+from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.log import append_line, keep_lines
-from semsynth.training.state import clean_up, load_newest, save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 WITHIN = (CHECKPOINTS, "cache")

@@ -4,9 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semsynth.data import FileDataset, format_named, load_dataset, recognise
 from semsynth.data.check import own_label_space
+from semsynth.data.loader import Transform
+from semsynth.data.sample import RawSample, Sample
+from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from semsynth.models.base import check_labels
 from semsynth.training import distributed
 from semsynth.training.settings import DataSettings
 
@@ -64,3 +70,17 @@ def choose_label_space(data: DataSettings, folder: Path, log: Callable[[str], No
         space.save(kept)
     log(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
     return space
+
+
+def checked(transform: Transform, num_classes: int) -> Transform:
+    """A transform that also refuses ids that the networks do not know, in the thread that loads a sample."""
+
+    def load(sample: RawSample, rng: np.random.Generator) -> Sample:
+        loaded = transform(sample, rng)
+        try:
+            check_labels(loaded.labels[None], num_classes)
+        except SemsynthError as error:
+            raise SemsynthError(f"{sample.key}: {error}") from None
+        return loaded
+
+    return load

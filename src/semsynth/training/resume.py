@@ -1,6 +1,5 @@
 """Going on with a run whose settings may have changed since."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from semsynth.data import Dataset
 from semsynth.errors import SemsynthError
@@ -18,7 +16,7 @@ from semsynth.files.reading import read_json
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import Recipe
-from semsynth.training.warm_start import fitting
+from semsynth.training.state import TrainState
 
 INDIFFERENT = {
     "data.root",
@@ -100,41 +98,42 @@ def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
         )
 
 
-def load_weights(modules: dict[str, nn.Module], states: dict[str, Any], folder: Path) -> None:
-    """Give networks the weights of a checkpoint.
-
-    Raises:
-        SemsynthError: there are none for one of them, or of other shapes.
-    """
-    for name, module in modules.items():
-        title = name.replace("_", " ")
-        if name not in states:
-            raise SemsynthError(
-                f"The recipe has a {title}, the run in {folder} had none; choose another folder (-o FOLDER)."
-            )
-        with fitting(title, folder):
-            module.load_state_dict(states[name])
-
-
 class DataChangedError(SemsynthError):
     """A run cannot go on with its data, but another one can start from it."""
 
 
-@contextlib.contextmanager
-def restoring(folder: Path) -> Iterator[None]:
-    """Say of a checkpoint whose parts are of other kinds than a run's that they are.
+def restore(
+    state: TrainState, saved: dict[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]
+) -> None:
+    """Continue a run from its newest checkpoint.
+
+    Args:
+        state: Of the fresh run; it is changed.
+        saved: The checkpoint.
+        dataset: What would be trained on.
+        folder: Of the run.
+        log: Called with a sentence on changes that the run may continue with.
 
     Raises:
-        SemsynthError: something in it could not be used.
+        SemsynthError: The checkpoint is of other networks, data or frozen networks in the losses, or does not
+            hold what a run saves.
     """
     try:
-        yield
+        check_data(saved, dataset, folder, log)
+        check_feature_network(saved.get("looks_through", []), list(state.objective.frozen()))
+        state.load_state_dict(saved, folder)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise SemsynthError(
             f"The newest checkpoint in {folder / 'checkpoints'} does not hold what this version of semsynth "
             f"saves ({type(error).__name__}: {reason}). Choose another folder (-o FOLDER)."
         ) from error
+    log(f"Going on from {state.images_seen} pictures.")
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What a checkpoint keeps of the data, see `check_data`."""
+    return {"classes": list(dataset.label_space.names), "data": fingerprint(dataset)}
 
 
 def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]) -> None:

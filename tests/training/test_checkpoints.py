@@ -6,7 +6,7 @@ import torch
 
 from semsynth.errors import SemsynthError
 from semsynth.files.claiming import claimed
-from semsynth.training.state import clean_up, load_newest, save_checkpoint
+from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 
 
 def state(number: int) -> dict:
