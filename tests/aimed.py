@@ -19,8 +19,8 @@ import torch._dynamo  # an optimiser imports it, else every child would
 
 from semsynth.files.writing import write_atomically
 from semsynth.training import loop
+from semsynth.training.checkpoints import load_newest
 from semsynth.training.log import read_log
-from semsynth.training.state import load_newest
 from tests.hooks import Watch
 from tests.training.tiny import paint, tiny_recipe
 
@@ -47,7 +47,7 @@ def fork(data: Path, run: Path, stop: int, note: Path) -> int:
                 watch = Watch(run, stop)
                 watch.start()
                 said: list[str] = []
-                loop.train(tiny_recipe(data, **CHANGES), run, device="cpu", say=said.append)
+                loop.train(tiny_recipe(data, **CHANGES), run, device="cpu", log=said.append)
                 watch.stop, watch.folder = -1, "/nowhere"
                 note.write_text(json.dumps({"events": watch.events, "unseen": watch.unseen, "said": said}))
                 code = 0
@@ -76,7 +76,7 @@ def facts(run: Path) -> dict[str, Any]:
         if path.is_file() and name.partition("/")[0] in ("model", "samples", "cache", "config.json"):
             found[name] = path.read_bytes()
     times = ("images_per_second", "peak_memory_gib")
-    lines = read_log(run / "log.jsonl", say=complaints.append)
+    lines = read_log(run / "log.jsonl", log=complaints.append)
     found["log"] = [{k: v for k, v in line.items() if k not in times} for line in lines]
     found["complaints"], found["leftovers"] = complaints, leftovers(run)
     return found

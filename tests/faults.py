@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from semsynth.training.state import load_newest
+from semsynth.training.checkpoints import load_newest
 from tests.aimed import aimed
 from tests.training.tiny import paint
 

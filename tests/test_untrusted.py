@@ -37,10 +37,10 @@ from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.sims.bank import SegmentBank, build_bank
 from semsynth.pipeline import Synthesizer
+from semsynth.training.checkpoints import load_newest, save_checkpoint
 from semsynth.training.log import read_log
 from semsynth.training.objective import build_networks
 from semsynth.training.recipe import load_recipe
-from semsynth.training.state import load_newest, save_checkpoint
 from tests.small import SPACE, small_folder, small_model
 from tests.training.tiny import tiny_recipe
 from tests.untrusted import contents, files, in_memory, in_time, mutations, outcome

@@ -27,7 +27,7 @@ from semsynth.models.features.efficientnet_lite import EfficientNetLite
 from semsynth.models.features.inception import FidInception
 from semsynth.models.features.vgg import Vgg19
 from semsynth.models.sims.bank import SegmentBank
-from semsynth.training.state import load_newest
+from semsynth.training.checkpoints import load_newest
 from tests.small import SPACE
 from tests.test_untrusted import READERS, _save_program, _save_transformers
 from tests.untrusted import Code, code

@@ -71,7 +71,7 @@ def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bf
 
 
 def training_dtype(
-    asked: str, device: torch.device, say: Callable[[str], None] = lambda sentence: None
+    asked: str, device: torch.device, log: Callable[[str], None] = lambda sentence: None
 ) -> torch.dtype:
     """What to train in: bfloat16 where that or "auto" is asked for and the device has its arithmetic.
 
@@ -82,7 +82,7 @@ def training_dtype(
     """
     precision = DTYPES[choose_precision(asked, device)]
     if precision == torch.bfloat16 and not multiplies_bfloat16(device):
-        say("Training in float32: this device has no bfloat16 arithmetic.")
+        log("Training in float32: this device has no bfloat16 arithmetic.")
         return torch.float32
     return precision
 

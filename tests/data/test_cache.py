@@ -143,22 +143,22 @@ def test_a_damaged_cache_is_built_anew_and_said(tmp_path: Path, damage: Callable
     whole = cached(data, tmp_path / "cache", geometry)
     images = [np.array(whole.read(index).image) for index in range(3)]
     damage(whole.folder)
-    store = cached(data, tmp_path / "cache", geometry, say=said.append)
+    store = cached(data, tmp_path / "cache", geometry, log=said.append)
     assert len(said) == 1
     assert "built anew" in said[0]
     assert str(whole.folder) in said[0]
     assert all(np.array_equal(store.read(index).image, images[index]) for index in range(3))
-    cached(data, tmp_path / "cache", geometry, say=said.append)
+    cached(data, tmp_path / "cache", geometry, log=said.append)
     assert len(said) == 1
 
 
 def test_replaced_files_are_noticed(tmp_path: Path) -> None:
     root, said = trees.plain(tmp_path / "set", 3), list[str]()
-    cached(load_dataset(root), tmp_path / "cache", Geometry(), say=said.append)
-    cached(load_dataset(root), tmp_path / "cache", Geometry(load_size=300), say=said.append)
+    cached(load_dataset(root), tmp_path / "cache", Geometry(), log=said.append)
+    cached(load_dataset(root), tmp_path / "cache", Geometry(load_size=300), log=said.append)
     assert not said
     trees.ids(root / "labels" / "1.png", seed=9)
-    store = cached(load_dataset(root), tmp_path / "cache", Geometry(), say=said.append)
+    store = cached(load_dataset(root), tmp_path / "cache", Geometry(), log=said.append)
     assert said == ["Files of the data set have changed since they were cached: they are decoded anew."]
     geometry = Geometry(training=False)
     fresh = geometry(load_dataset(root).read(1), np.random.default_rng(0)).labels

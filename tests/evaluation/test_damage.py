@@ -84,11 +84,11 @@ def test_a_damaged_cache_is_made_again_and_said(
     else:
         npz(path, **{key: np.full(value.shape, "x") for key, value in held.items()})
     said: list[str] = []
-    evaluation(scenes, tmp_path, say=said.append).run()
+    evaluation(scenes, tmp_path, log=said.append).run()
     assert [name in sentence and "made again" in sentence for sentence in said] == [True]
     assert without_times(tmp_path) == without_times(whole)
     again: list[str] = []
-    evaluation(scenes, tmp_path, say=again.append).run()
+    evaluation(scenes, tmp_path, log=again.append).run()
     assert not again
 
 
@@ -109,7 +109,7 @@ def test_scores_and_sheet_are_of_the_pictures_that_are_there(
     else:
         path.write_bytes(content[: len(content) // 2 if damage == "cut" else 0])
     said: list[str] = []
-    evaluation(scenes, tmp_path, say=said.append).run()
+    evaluation(scenes, tmp_path, log=said.append).run()
     assert path.read_bytes() == content
     if damage == "replaced":  # by another whole picture: it is drawn again too, and the report says so
         again, before = Report.load(tmp_path), Report.load(whole)

@@ -26,18 +26,18 @@ def colour_coded(root: Path) -> Path:
 
 def test_classes_are_made_up_once_and_kept(tmp_path: Path) -> None:
     root, run = colour_coded(tmp_path / "data"), tmp_path / "run"
-    said: list[str] = []
-    space = choose_label_space(DataSettings(root=str(root)), run, said.append)
+    messages: list[str] = []
+    space = choose_label_space(DataSettings(root=str(root)), run, messages.append)
     assert space is not None
     assert space.num_classes == len(COLOURS)
-    assert "4 classes" in said[0]
+    assert "4 classes" in messages[0]
     dataset = open_dataset(DataSettings(root=str(root)), space)
     assert {int(i) for n in range(len(dataset)) for i in np.unique(dataset.read(n).labels)} == {0, 1, 2, 3}
     Image.new("RGB", (40, 40), "red").save(root / "labels" / "000.png")  # the run must not notice
-    again = choose_label_space(DataSettings(root=str(root)), run, said.append)
+    again = choose_label_space(DataSettings(root=str(root)), run, messages.append)
     assert again == LabelSpace.from_file(run / "labels.json")
     assert again.num_classes == space.num_classes
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
 def test_a_described_folder_keeps_its_classes(tmp_path: Path) -> None:
@@ -59,14 +59,14 @@ def test_training_says_what_it_leaves_out_and_stays_off_the_validation_split(tmp
                 (root / kind / name).rename(root / kind / split / name)
     (root / "labels" / "train" / "000.png").unlink()
     (root / "images" / "train" / "phone.heic").touch()
-    said: list[str] = []
+    messages: list[str] = []
     train(
         tiny_recipe(root, run__images=2, run__batch_size=2, objective__prior_share=0.0),
         tmp_path / "run",
-        say=said.append,
+        log=messages.append,
     )
     expected = (
         "3 of 5 photographs are used; left out: 1 without a label map, such as train/000.png; 1 of a kind "
     )
-    assert said.count(f"{expected}that is not read (.heic: 1).") == 1
-    assert check(root).splits[0].usage[0] in said
+    assert messages.count(f"{expected}that is not read (.heic: 1).") == 1
+    assert check(root).splits[0].usage[0] in messages

@@ -13,9 +13,9 @@ import pytest
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
+from semsynth.training.checkpoints import load_newest, save_checkpoint
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
-from semsynth.training.state import load_newest, save_checkpoint
 from tests.faults import difference
 from tests.small import SPACE
 from tests.training.tiny import as_toml, paint, tiny_recipe
@@ -93,15 +93,15 @@ def test_a_model_folder_that_is_not_the_checkpoints_is_written_again(
 def test_the_last_whole_checkpoint_is_gone_on_from_and_kept(data: Path, finished: Path, run: Path):
     latest = max((run / "checkpoints").iterdir())
     latest.write_bytes(latest.read_bytes()[:-1])
-    said: list[str] = []
+    messages: list[str] = []
 
     def interrupt(seen: int, *_: object) -> None:
         if seen == IMAGES:
             os.kill(os.getpid(), signal.SIGINT)
 
     recipe = short(data, run__keep=1, run__images=24)
-    train(recipe, run, device="cpu", say=said.append, report=interrupt)
-    assert any(f"renamed to {latest.name}.damaged" in sentence for sentence in said)
+    train(recipe, run, device="cpu", log=messages.append, report=interrupt)
+    assert any(f"renamed to {latest.name}.damaged" in sentence for sentence in messages)
     assert newest(run)["images_seen"] == IMAGES + 4
     assert len(list((run / "checkpoints").iterdir())) == 1
 
@@ -145,19 +145,19 @@ DAMAGE = [b'["no table"]', b'{"images": "4"}', b"\xff\xfe\x00", b"[" * 100_000, 
 def test_damaged_lines_of_a_log_are_left_out(data: Path, finished: Path, run: Path):
     lines = (finished / "log.jsonl").read_bytes().splitlines()
     (run / "log.jsonl").write_bytes(b"\n".join([*lines[:2], *DAMAGE, *lines[2:]]) + b"\n")
-    said: list[str] = []
-    train(short(data), run, device="cpu", say=said.append)
+    messages: list[str] = []
+    train(short(data), run, device="cpu", log=messages.append)
     assert (run / "log.jsonl").read_bytes().splitlines() == lines
-    assert any(f"{len(DAMAGE)} damaged lines" in sentence for sentence in said)
+    assert any(f"{len(DAMAGE)} damaged lines" in sentence for sentence in messages)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe in place of the log")
 def test_a_log_that_cannot_be_read_does_not_stop_a_run(data: Path, run: Path):
     (run / "log.jsonl").unlink()
     os.mkfifo(run / "log.jsonl")
-    said: list[str] = []
-    train(short(data, run__images=16), run, device="cpu", say=said.append)
-    assert any("A new log is begun" in sentence for sentence in said)
+    messages: list[str] = []
+    train(short(data, run__images=16), run, device="cpu", log=messages.append)
+    assert any("A new log is begun" in sentence for sentence in messages)
     assert [line["images"] for line in read_log(run / "log.jsonl")] == [16]
 
 
@@ -179,16 +179,16 @@ def test_a_line_of_the_log_counts_what_was_before_the_stop(data: Path, finished:
 @pytest.mark.parametrize("text", ["", "{", "3", "[]", "[" * 100_000, '{"run": ' * 500, "\xff"])
 def test_damaged_settings_do_not_stop_a_run(data: Path, finished: Path, run: Path, text: str):
     (run / "config.json").write_bytes(text.encode("latin-1"))
-    said: list[str] = []
-    train(short(data), run, device="cpu", say=said.append)
-    assert any("config.json is damaged" in sentence for sentence in said)
+    messages: list[str] = []
+    train(short(data), run, device="cpu", log=messages.append)
+    assert any("config.json is damaged" in sentence for sentence in messages)
     assert (run / "config.json").read_bytes() == (finished / "config.json").read_bytes()
 
 
 def test_settings_that_nothing_was_trained_with_leave_no_trace(data: Path, finished: Path, run: Path):
     for rate in (2e-4, 3e-4):  # both times killed before a step
         recipe = short(data, run__images=16, optimizer__lr_generator=rate)
-        with pytest.raises(Stop), patch("semsynth.training.loop.Log", side_effect=Stop):
+        with pytest.raises(Stop), patch("semsynth.training.loop.MetricsLog", side_effect=Stop):
             train(recipe, run, device="cpu")
     aside = run / f"config-until-{IMAGES:010d}.json"
     assert aside.read_bytes() == (finished / "config.json").read_bytes()
@@ -212,9 +212,9 @@ def test_a_run_whose_data_grew_names_the_way_on(
     root, recipe = grown(data, tmp_path / "grown"), tmp_path / "tiny.toml"
     recipe.write_text(as_toml(short(root, run__images=4)))
     assert main(["train", str(recipe), "-o", str(run), "--run.images", "16", "--device", "cpu"]) == 2
-    said = capsys.readouterr().err
-    assert "has 9 pictures now; the run" in said
-    command = shlex.split(said[said.index("That is: ") + 9 :])
+    messages = capsys.readouterr().err
+    assert "has 9 pictures now; the run" in messages
+    command = shlex.split(messages[messages.index("That is: ") + 9 :])
     assert command[:3] == ["semsynth", "train", str(recipe)]
     assert f"--run.start_from={run}" in command
     assert main([word.replace("=16", "=4") for word in command[1:]]) == 0
@@ -232,10 +232,10 @@ def test_a_run_whose_classes_changed_names_the_way_on(data: Path, run: Path, tmp
     else:
         labels["classes"][0]["name"] = "sky"
     (root / "labels.json").write_text(json.dumps(labels))
-    said: list[str] = []
+    messages: list[str] = []
     if change == "name":  # the ids mean what they meant
-        train(short(root), run, device="cpu", say=said.append)
-        assert any("Classes were renamed" in sentence for sentence in said)
+        train(short(root), run, device="cpu", log=messages.append)
+        assert any("Classes were renamed" in sentence for sentence in messages)
         assert load_model(run / "model").label_space.names[0] == "sky"
         return
     sentence = "4 classes, the data has 5 now" if change == "more" else "class 0 of 4 was 'class 0'"
@@ -247,9 +247,9 @@ def test_replaced_label_maps_are_said(data: Path, run: Path, tmp_path: Path):
     root = shutil.copytree(data, tmp_path / "set")
     shutil.copy(root / "labels" / "001.png", root / "labels" / "000.png")
     os.utime(root / "labels" / "000.png")
-    said: list[str] = []
-    train(short(root), run, device="cpu", say=said.append)
-    assert any("label maps have changed" in sentence for sentence in said)
+    messages: list[str] = []
+    train(short(root), run, device="cpu", log=messages.append)
+    assert any("label maps have changed" in sentence for sentence in messages)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from PIL import Image
 from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
 from semsynth.pipeline import Synthesizer
+from semsynth.training.checkpoints import load_newest
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
-from semsynth.training.resume import demand_same_eyes
-from semsynth.training.state import load_newest
+from semsynth.training.resume import check_feature_network
 from tests.training.tiny import paint, tiny_recipe
 
 
@@ -160,11 +160,11 @@ def test_stages_carry_the_weights_on(data: Path, tmp_path: Path):
 
 def test_a_run_may_start_from_another(data: Path, whole: Path, tmp_path: Path):
     for source in (whole, whole / "model"):
-        said: list[str] = []
+        messages: list[str] = []
         recipe = tiny_recipe(data, run__start_from=str(source), run__images=4, optimizer__lr_generator=0.0)
         folder = tmp_path / source.name
-        train(recipe, folder, device="cpu", say=said.append)
-        assert "generator, " in said[0]
+        train(recipe, folder, device="cpu", log=messages.append)
+        assert "generator, " in messages[0]
         ours = newest(folder)["networks"]["generator"]["to_image.weight"]
         assert torch.equal(ours, newest(whole)["averaged"]["generator"]["to_image.weight"])
     with pytest.raises(SemsynthError, match="does not fit the recipe"):
@@ -181,13 +181,13 @@ def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path):
 def test_changed_settings_are_said_and_the_old_ones_kept(data: Path, tmp_path: Path):
     with pytest.raises(Stop):
         train(tiny_recipe(data), tmp_path, device="cpu", report=stop_at(8))
-    said: list[str] = []
+    messages: list[str] = []
     changes = {"objective__kl": 0.5, "run__images": 16, "optimizer__lr_generator": 0.0, "run__ema_images": 0}
-    train(tiny_recipe(data, **changes), tmp_path, device="cpu", say=said.append)
+    train(tiny_recipe(data, **changes), tmp_path, device="cpu", log=messages.append)
     assert (
         "settings changed: objective.kl is 0.5, was 0.05; optimizer.lr_generator is 0.0, was 0.0001; "
         "run.ema_images is 0, was 20; run.images is 16, was 48"
-    ) in said
+    ) in messages
     kept = json.loads((tmp_path / "config-until-0000000008.json").read_text())
     assert kept["objective"]["kl"] == 0.05
     assert json.loads((tmp_path / "config.json").read_text())["objective"]["kl"] == 0.5
@@ -227,21 +227,21 @@ def test_what_weights_were_trained_against_is_inherited(data: Path, tmp_path: Pa
 
 
 def test_losses_keep_looking_through_the_same_network():
-    demand_same_eyes([], ["vgg19"])
-    demand_same_eyes(["vgg19"], ["vgg19"])
+    check_feature_network([], ["vgg19"])
+    check_feature_network(["vgg19"], ["vgg19"])
     with pytest.raises(SemsynthError, match="perceptual_network vgg19"):
-        demand_same_eyes(["vgg19"], ["efficientnet-lite0"])
+        check_feature_network(["vgg19"], ["efficientnet-lite0"])
 
 
 def test_an_interrupt_saves_and_returns(data: Path, tmp_path: Path):
-    said: list[str] = []
+    messages: list[str] = []
 
     def press(seen: int, *_: object) -> None:
         if seen == 4:
             os.kill(os.getpid(), signal.SIGINT)
 
-    train(tiny_recipe(data), tmp_path, device="cpu", report=press, say=said.append)
-    assert said[-1].startswith("Interrupted at 8 pictures")
+    train(tiny_recipe(data), tmp_path, device="cpu", report=press, log=messages.append)
+    assert messages[-1].startswith("Interrupted at 8 pictures")
     assert newest(tmp_path)["images_seen"] == 8
 
 
@@ -383,5 +383,5 @@ def test_processes_begin_alike_and_stop_together(data: Path, tmp_path: Path):
     # Each machine with its own disk: only the first process wrote anything.
     apart = tmp_path / "apart"
     shutil.copytree(shared, apart / "0")
-    said = launch(UNLIKE, 2, tmp_path, str(data), str(apart), "folders", fails=True)
-    assert "The processes begin with different weights (after 12, 0 pictures)" in said
+    messages = launch(UNLIKE, 2, tmp_path, str(data), str(apart), "folders", fails=True)
+    assert "The processes begin with different weights (after 12, 0 pictures)" in messages

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from semsynth.training.state import load_newest
+from semsynth.training.checkpoints import load_newest
 from tests.training.tiny import as_toml, paint, tiny_recipe
 
 PROGRAM = """
@@ -66,11 +66,11 @@ def test_the_other_process_ends_in_a_sentence_within_seconds(tmp_path: Path, los
     ]
     assert processes[lost].wait(300) == -signal.SIGKILL
     began = time.monotonic()
-    said = processes[1 - lost].communicate(timeout=60)[1]
+    messages = processes[1 - lost].communicate(timeout=60)[1]
     assert time.monotonic() - began < 30
-    assert processes[1 - lost].returncode == 2, said
-    assert "Another of the 2 processes has ended" in said
-    assert "Traceback" not in said
+    assert processes[1 - lost].returncode == 2, messages
+    assert "Another of the 2 processes has ended" in messages
+    assert "Traceback" not in messages
     state = load_newest(run / "checkpoints", pytest.fail)
     assert state is not None
     assert state["images_seen"] >= 8

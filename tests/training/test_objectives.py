@@ -22,7 +22,7 @@ from semsynth.pipeline import Synthesizer
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
 from semsynth.training.objective import METHODS, Networks, Step, build_networks, build_objective
-from semsynth.training.objectives.base import Material, Objective
+from semsynth.training.objectives.base import Objective, TrainingContext
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
 from semsynth.training.objectives.projected import _same_group
@@ -131,11 +131,11 @@ def recipe_of(method: str, root: Path, **run: Any) -> Recipe:
     return recipe_from_dict(table | settings)
 
 
-def material(root: Path, folder: Path, said: list[str] | None = None) -> Material:
+def context(root: Path, folder: Path, messages: list[str] | None = None) -> TrainingContext:
     geometry = Geometry("resize_and_crop", 68, 64)
-    say = (lambda _: None) if said is None else said.append
-    return Material(
-        load_dataset("folder", root=root, split="train"), geometry, folder, torch.device("cpu"), say
+    log = (lambda _: None) if messages is None else messages.append
+    return TrainingContext(
+        load_dataset("folder", root=root, split="train"), geometry, folder, torch.device("cpu"), log
     )
 
 
@@ -144,7 +144,7 @@ def prepared(method: str, root: Path, folder: Path) -> tuple[Networks, Objective
     recipe = recipe_of(method, root)
     networks = build_networks(recipe, 4, has_instances=False)
     objective = build_objective(recipe)
-    ground = material(root, folder)
+    ground = context(root, folder)
     objective.prepare(ground, networks)
     batch = next(ground.pictures(2, 2))
     return networks, objective, Step(batch, torch.Generator().manual_seed(0), 0, 2)
@@ -227,7 +227,7 @@ def test_what_is_measured_first_needs_no_one_shape(method: str, mode: str, tmp_p
         for number, (height, width) in enumerate([(96, 64), (64, 96), (64, 80)]):
             path = root / part / f"{number:03}.png"
             Image.fromarray(np.asarray(Image.open(path))[:height, :width]).save(path)
-    ground = replace(material(root, tmp_path), geometry=Geometry(mode, 64, 64))
+    ground = replace(context(root, tmp_path), geometry=Geometry(mode, 64, 64))
     recipe = recipe_of(method, root)
     build_objective(recipe).prepare(ground, build_networks(recipe, 4, has_instances=False))
     assert next(ground.pictures(1, 1)).labels.shape == (1, 96, 64)  # one alone is not cut
@@ -250,10 +250,10 @@ def test_crn_calibrates_once(data: Path, tmp_path: Path) -> None:
     assert len(set(divisors.tolist())) == 6
     again = build_objective(recipe_of("crn", data))
     again.load_state_dict({"divisors": 2 * divisors})
-    said: list[str] = []
-    again.prepare(material(data, tmp_path, said), networks)
+    messages: list[str] = []
+    again.prepare(context(data, tmp_path, messages), networks)
     assert torch.equal(again.state_dict()["divisors"], 2 * divisors)
-    assert not said
+    assert not messages
 
 
 def test_crn_needs_two_photographs(tmp_path: Path) -> None:
@@ -267,15 +267,15 @@ def test_sims_builds_its_bank_once_and_learns_from_others(data: Path, tmp_path: 
     generator = networks.generator
     assert isinstance(generator, SIMSGenerator)
     assert sorted(generator.bank.keys) == [f"{i:03}" for i in range(6)]
-    said: list[str] = []
-    objective.prepare(material(data, tmp_path, said), networks)
-    assert not said
+    messages: list[str] = []
+    objective.prepare(context(data, tmp_path, messages), networks)
+    assert not messages
     one, two = (objective.generator_loss(step, networks)["semantic"].item() for _ in range(2))
     assert one != two  # another canvas each time it is seen
     recipe = recipe_of("sims", data)
     with_order = build_networks(replace(recipe, generator={"width": 1, "ordering": True}), 4, False)
     with pytest.raises(SemsynthError, match="depth maps"):
-        build_objective(recipe).prepare(material(data, tmp_path), with_order)
+        build_objective(recipe).prepare(context(data, tmp_path), with_order)
 
 
 def test_pix2pixhd_grows_from_coarse_to_fine(data: Path, tmp_path: Path) -> None:
@@ -288,9 +288,9 @@ def test_pix2pixhd_grows_from_coarse_to_fine(data: Path, tmp_path: Path) -> None
         discriminator=PATCH | {"spectral": False, "scales": 3},
         stages=(Stage(2, outer_only=True, **sizes), Stage(2, **sizes)),
     )
-    said: list[str] = []
-    train(fine, tmp_path / "fine", device="cpu", say=said.append)
-    assert "generator, discriminator" in said[0]
+    messages: list[str] = []
+    train(fine, tmp_path / "fine", device="cpu", log=messages.append)
+    assert "generator, discriminator" in messages[0]
     begun = load_model(tmp_path / "coarse" / "model").generator.state_dict()
     first, second = (
         torch.load(path, weights_only=True) for path in sorted((tmp_path / "fine" / "checkpoints").iterdir())

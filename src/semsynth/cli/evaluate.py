@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing([*([] if begun else [args.output / name for name in written]), *reference], args)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         evaluation = build(args)
-        evaluation.progress, evaluation.say = progress, progress.console.print
+        evaluation.progress, evaluation.log = progress, progress.console.print
         evaluation.run()
         if args.save_reference:
             evaluation.real_statistics().save(args.save_reference)

@@ -60,8 +60,8 @@ def run_train(args: argparse.Namespace) -> int:
         load_dataset(args.data, split=split, label_space=space) for split in (args.split, args.val_split)
     )
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        say = progress.console.print
-        model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress, say=say)
+        log = progress.console.print
+        model = train_segmenter(train, val, args.output, recipe, start=args.start, progress=progress, log=log)
     scores = model.config.scores
     print(
         f"{args.output}: pixel accuracy {scores['pixel_accuracy']:.1%}, mIoU {scores['miou']:.1%} over "

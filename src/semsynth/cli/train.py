@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             shown["line"] = line
 
         try:
-            model = train(recipe, folder, device=args.device, report=report, say=console.print)
+            model = train(recipe, folder, device=args.device, report=report, log=console.print)
         except DataChangedError as error:
             raise SemsynthError(f"{error} {_begin_from(folder, args)}") from None
     print(f"{folder}: the model is in {model}, samples are in {folder / 'samples'}")

@@ -90,7 +90,7 @@ def cached(
     *,
     threads: int = 2,
     report: Callable[[int, int], None] = lambda done, total: None,
-    say: Callable[[str], None] = lambda sentence: None,
+    log: Callable[[str], None] = lambda sentence: None,
 ) -> CachedDataset:
     """Open the cache of a data set, building it first if need be.
 
@@ -100,7 +100,7 @@ def cached(
         geometry: The geometry training will use; samples are stored at its load size.
         threads: Threads that decode.
         report: Called with samples done and samples in all while building.
-        say: Told in a sentence if a cache was damaged, or files have changed since there was one.
+        log: Called with a sentence if a cache was damaged, or files have changed since there was one.
 
     Raises:
         SemsynthError: A sample cannot be read, or the disk is full. No cache is left behind then.
@@ -112,10 +112,10 @@ def cached(
             try:
                 return _open(dataset, place)
             except SemsynthError as error:
-                say(f"{error} The cache is built anew.")
+                log(f"{error} The cache is built anew.")
                 shutil.rmtree(place, ignore_errors=True)
         elif any(place.parent.glob(f"{place.name.partition('-')[0]}-*/")):
-            say("Files of the data set have changed since they were cached: they are decoded anew.")
+            log("Files of the data set have changed since they were cached: they are decoded anew.")
         for left in place.parent.glob(f".{place.name}.*.part"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
         _build(dataset, place, geometry, threads, report)

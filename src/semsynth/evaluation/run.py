@@ -64,7 +64,7 @@ class Evaluation:
         stages: The network of the style measures, or None.
         reference: Statistics the Fréchet distance is taken to, instead of these photographs.
         progress: Shows how far it is.
-        say: Told in sentences what was damaged and is done again.
+        log: Called with a sentence on what was damaged and is done again.
     """
 
     method: Method
@@ -76,7 +76,7 @@ class Evaluation:
     stages: Stages | None = None
     reference: Statistics | None = None
     progress: Progress | None = None
-    say: Callable[[str], None] = lambda _: None
+    log: Callable[[str], None] = lambda _: None
     warnings: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
 
@@ -184,10 +184,10 @@ class Evaluation:
         try:
             size = open_image(path).size
         except SemsynthError as error:
-            self.say(f"{error} It is drawn again.")
+            self.log(f"{error} It is drawn again.")
             return False
         if size != (self.protocol.width, self.protocol.height):
-            self.say(f"{path} is of another size than the protocol's. It is drawn again.")
+            self.log(f"{path} is of another size than the protocol's. It is drawn again.")
             return False
         return True
 
@@ -329,7 +329,7 @@ class Evaluation:
                 )
             except SemsynthError as error:
                 why = str(error)
-            self.say(f"{path} is made again: {why}")
+            self.log(f"{path} is made again: {why}")
         arrays = compute()
         path.parent.mkdir(exist_ok=True)
         with whole_file(path) as file:

@@ -37,8 +37,8 @@ from semsynth.evaluation.segmenter_recipe import ENCODERS, SegmenterRecipe
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing
 from semsynth.ops import processor
+from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.log import append_line, keep_lines
-from semsynth.training.state import load_newest, put_in_order, save_checkpoint
 
 CHECKPOINTS = "checkpoints"
 WITHIN = (CHECKPOINTS, "cache")
@@ -109,7 +109,7 @@ def train_segmenter(
     *,
     start: Path | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> PyramidSegmenter:
     """Train a judge and write it to a folder; a run that was stopped goes on where it last validated.
 
@@ -121,14 +121,14 @@ def train_segmenter(
         recipe: The settings.
         start: A segmenter of the same shape whose weights it starts from.
         progress: Shows how far it is.
-        say: Told in sentences what was damaged.
+        log: Called with a sentence on what was damaged.
 
     Raises:
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other
             settings, or is another process's; the disk is full.
     """
     with claimed(folder, "trains", WITHIN):
-        return _train(train, val, folder, recipe, start, progress, say)
+        return _train(train, val, folder, recipe, start, progress, log)
 
 
 def _train(
@@ -138,7 +138,7 @@ def _train(
     recipe: SegmenterRecipe,
     start: Path | None,
     progress: Progress | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> PyramidSegmenter:
     """The run, in a folder that is this process's own; see `train_segmenter`."""
     space = train.label_space
@@ -160,7 +160,7 @@ def _train(
 
     # Resume: weights, average, optimiser, and how far it was.
     seen, spent, checkpoints = 0, 0.0, folder / CHECKPOINTS
-    state = load_newest(checkpoints, say, NEEDS)
+    state = load_newest(checkpoints, log, NEEDS)
     if state is not None:
         with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
             before = state["settings"]
@@ -173,8 +173,8 @@ def _train(
             averaged.load_state_dict(state["averaged"])
             optimiser.load_state_dict(state["optimiser"])
             seen, spent = state["images_seen"], float(state["spent"])
-        put_in_order(checkpoints, seen, KEEP, say)
-    keep_lines(folder / "log.jsonl", seen, "pictures", say)
+        clean_up(checkpoints, seen, KEEP, log)
+    keep_lines(folder / "log.jsonl", seen, "pictures", log)
 
     @torch.no_grad()
     def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:

@@ -30,6 +30,8 @@ class ConcatGenerator(GeneratorModule):
         upsamplings: 5 or 6.
     """
 
+    can_recompute = True
+
     def __init__(
         self, *, num_classes: int, width: int = 64, instances: bool = False, upsamplings: int = 5
     ) -> None:
@@ -108,6 +110,8 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         blocks: residual blocks at the smallest size.
         hidden: width inside SPADE.
     """
+
+    can_recompute = True
 
     def __init__(
         self,

@@ -1,8 +1,10 @@
 """What every generator is, and the checks they share."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +52,9 @@ class GeneratorModule(nn.Module):
             pass: less memory for a third more time.
     """
 
+    can_recompute: ClassVar[bool] = False
+    """Whether the family calls its blocks by `run`."""
+
     def __init__(
         self,
         *,
@@ -85,6 +90,19 @@ class GeneratorModule(nn.Module):
         if self.recompute and torch.is_grad_enabled():
             return recomputed(block, *args, **kwargs)
         return block(*args, **kwargs)
+
+    def enable_recompute(self) -> None:
+        """Set `recompute`.
+
+        Raises:
+            SemsynthError: The family does not call its blocks by `run`.
+        """
+        if not self.can_recompute:
+            raise SemsynthError(
+                f"run.recompute is true, but {type(self).__name__} cannot compute its blocks again in the "
+                "backward pass. Set it to false; for less memory, raise run.accumulate."
+            )
+        self.recompute = True
 
     def start_from(self, smaller: "GeneratorModule") -> None:
         """Take over a trained network: one of the same shape or, in some families, one for smaller pictures.
@@ -151,6 +169,22 @@ class GeneratorModule(nn.Module):
         return LabelPyramid(labels, self.num_classes, edges, self.label_mode)
 
 
+_checked: ContextVar[bool] = ContextVar("semsynth_labels_checked", default=False)
+
+
+@contextlib.contextmanager
+def labels_checked() -> Iterator[None]:
+    """Within it `check_labels` does not look at ids, for which it would have to wait for the device.
+
+    For callers that have checked the ids on the CPU.
+    """
+    token = _checked.set(True)
+    try:
+        yield
+    finally:
+        _checked.reset(token)
+
+
 def check_labels(labels: Tensor, num_classes: int) -> None:
     """Refuse what is not a (B, H, W) int64 map of ids in 0..num_classes-1, with a sentence."""
     if labels.dim() != 3 or labels.dtype != torch.int64:
@@ -159,7 +193,7 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
         )
     if labels.numel() == 0:
         raise SemsynthError(f"the label map is empty: shape {tuple(labels.shape)}")
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or _checked.get():
         return  # a graph cannot look at values
     low, high = (int(id) for id in labels.aminmax())
     if low < 0 or high >= num_classes:

@@ -37,6 +37,8 @@ class CCFPSEGenerator(GeneratorModule):
         hidden: width inside the networks that predict (128 published).
     """
 
+    can_recompute = True
+
     def __init__(
         self,
         *,

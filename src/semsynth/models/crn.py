@@ -50,6 +50,8 @@ class CRNGenerator(GeneratorModule):
         num_images: pictures drawn at once for the diverse loss (nine at 256, one above).
     """
 
+    can_recompute = True
+
     def __init__(self, *, num_classes: int, width: int = 1024, modules: int = 7, num_images: int = 1) -> None:
         config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(

@@ -43,6 +43,8 @@ class OASISGenerator(GeneratorModule):
         spectral: spectral norm on the convolutions of the blocks.
     """
 
+    can_recompute = True
+
     def __init__(
         self,
         *,

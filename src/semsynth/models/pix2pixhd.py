@@ -160,6 +160,8 @@ class Pix2PixHDGenerator(GeneratorModule):
         block_kernel: side of the residual blocks' convolutions.
     """
 
+    can_recompute = True
+
     def __init__(
         self,
         *,

@@ -59,6 +59,8 @@ class SpadeGenerator(GeneratorModule):
         ValueError: settings that do not go together.
     """
 
+    can_recompute = True
+
     def __init__(
         self,
         *,

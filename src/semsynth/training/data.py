@@ -4,9 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from semsynth.data import FileDataset, format_named, load_dataset, recognise
 from semsynth.data.check import own_label_space
+from semsynth.data.loader import Transform
+from semsynth.data.sample import RawSample, Sample
+from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from semsynth.models.base import check_labels
 from semsynth.training import distributed
 from semsynth.training.settings import DataSettings
 
@@ -33,7 +39,7 @@ def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str 
     return load_dataset(data.name, root=data.root, **options)
 
 
-def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], None]) -> LabelSpace | None:
+def choose_label_space(data: DataSettings, folder: Path, log: Callable[[str], None]) -> LabelSpace | None:
     """The label set to read the maps with; None is the data set's own.
 
     For a plain folder that has none, one is made up from its maps and kept in the run folder, so that the run
@@ -42,7 +48,7 @@ def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], No
     Args:
         data: the settings.
         folder: of the run.
-        say: told in a sentence where one was made up.
+        log: Called with a sentence where one was made up.
 
     Raises:
         SemsynthError: an unknown label set, or maps that fit none.
@@ -62,5 +68,19 @@ def choose_label_space(data: DataSettings, folder: Path, say: Callable[[str], No
     if distributed.rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         space.save(kept)
-    say(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
+    log(f"{root} has no labels.json; its maps look like {space.num_classes} classes, written to {kept}")
     return space
+
+
+def checked(transform: Transform, num_classes: int) -> Transform:
+    """A transform that also refuses ids that the networks do not know, in the thread that loads a sample."""
+
+    def load(sample: RawSample, rng: np.random.Generator) -> Sample:
+        loaded = transform(sample, rng)
+        try:
+            check_labels(loaded.labels[None], num_classes)
+        except SemsynthError as error:
+            raise SemsynthError(f"{sample.key}: {error}") from None
+        return loaded
+
+    return load

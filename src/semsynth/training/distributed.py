@@ -52,7 +52,7 @@ def start() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
+def report_lost_process() -> Iterator[None]:
     """Say in a sentence that another process of the group has ended, which fails whatever waits for it.
 
     Raises:
@@ -102,7 +102,7 @@ def gather(value: Any) -> list[Any]:
     return values
 
 
-def anywhere(flag: bool, device: torch.device) -> bool:
+def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process."""
     if not (dist.is_available() and dist.is_initialized()):
         return flag

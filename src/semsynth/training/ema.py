@@ -1,6 +1,6 @@
-"""The averaged copy of a network that is shown and shipped."""
+"""Averaged weights: what is shown and shipped."""
 
-import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,31 +9,54 @@ _AVERAGED_BUFFERS = ("running_mean", "running_var")
 
 
 class Ema:
-    """An exponential moving average of a network's weights and batch statistics, by pictures seen.
+    """An exponential moving average of a network's weights and batch statistics; other buffers are copied.
 
     Args:
-        network: what is followed.
-        half_life: pictures after which an old weight counts half.
-        rampup: the half-life is at most this share of the pictures seen so far; 0 is none.
+        network: The network to average. It is not changed.
     """
 
-    def __init__(self, network: nn.Module, half_life: int, rampup: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self.half_life = half_life
-        self.rampup = rampup
+    def __init__(self, network: nn.Module) -> None:
+        self._state = {name: value.detach().clone() for name, value in network.state_dict().items()}
 
     @torch.no_grad()
-    def update(self, network: nn.Module, images_seen: int, batch_size: int) -> None:
-        """Move towards `network`, whose latest step saw `batch_size` pictures."""
-        half_life = float(self.half_life)
-        if self.rampup:
-            half_life = min(half_life, images_seen * self.rampup)
-        weight = 1 - 0.5 ** (batch_size / max(half_life, 1e-8))
-        ours: list[Tensor] = list(self.network.parameters())
-        theirs: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(ours, theirs, weight)
-        for (name, mine), other in zip(self.network.named_buffers(), network.buffers()):
-            if name.endswith(_AVERAGED_BUFFERS):
-                mine.lerp_(other, weight)
+    def update(self, network: nn.Module, weight: float) -> None:
+        """Move towards `network` by `weight`, a number of 0..1."""
+        averaged: tuple[list[Tensor], list[Tensor]] = ([], [])
+        parameters = {name for name, _ in network.named_parameters()}
+        for name, value in network.state_dict().items():
+            if name in parameters or name.endswith(_AVERAGED_BUFFERS):
+                averaged[0].append(self._state[name])
+                averaged[1].append(value)
             else:
-                mine.copy_(other)
+                self._state[name].copy_(value)
+        torch._foreach_lerp_(*averaged, weight)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averaged weights and buffers, under the names of the network's own."""
+        return dict(self._state)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from an earlier average.
+
+        Raises:
+            RuntimeError: It has other tensors than the network.
+        """
+        ours, theirs = ({name: v.shape for name, v in part.items()} for part in (self._state, state))
+        if unlike := [name for name in ours | theirs if ours.get(name) != theirs.get(name)]:
+            raise RuntimeError(f"The average has other tensors, or of other shapes: {', '.join(unlike)}.")
+        for name, value in state.items():
+            self._state[name].copy_(value)
+
+
+def ema_weight(half_life: float, rampup: float, images_seen: int, batch_size: int) -> float:
+    """How far a step moves an average that forgets by pictures.
+
+    Args:
+        half_life: Pictures after which an old weight counts half.
+        rampup: The half-life is at most this share of the pictures seen so far; 0 is no limit.
+        images_seen: Pictures so far, with those of this step.
+        batch_size: Pictures of this step.
+    """
+    if rampup:
+        half_life = min(half_life, images_seen * rampup)
+    return float(1 - 0.5 ** (batch_size / max(half_life, 1e-8)))

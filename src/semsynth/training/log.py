@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import math
 import os
 import platform
 import sys
@@ -23,50 +24,87 @@ from semsynth.files.writing import write_atomically
 _LONGEST = 2**30  # bytes of a log
 
 
-class Log:
-    """Losses averaged between lines of a JSON-lines file.
+class LossTerms:
+    """Loss terms summed between two lines of the log.
+
+    The terms of a step stay on the device until `read`, so that no step waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._unread: list[tuple[int, tuple[str, ...], Tensor]] = []
+
+    def add(self, images_seen: int, terms: dict[str, Tensor]) -> None:
+        """Add the scalar terms of one step; `images_seen` counts the pictures before it."""
+        self._unread.append((images_seen, tuple(terms), torch.stack([v.float() for v in terms.values()])))
+
+    def read(self) -> None:
+        """Copy what was added to the CPU and sum it up.
+
+        Raises:
+            SemsynthError: A term is not a finite number. It names the step.
+        """
+        if not self._unread:
+            return
+        values = iter(torch.cat([vector for *_, vector in self._unread]).tolist())
+        for images_seen, names, _ in self._unread:
+            step = {name: next(values) for name in names}
+            if not all(map(math.isfinite, step.values())):
+                shown = ", ".join(f"{name} {value:.4g}" for name, value in step.items())
+                raise SemsynthError(
+                    f"The loss is not a finite number after {images_seen} pictures ({shown}); the last "
+                    "checkpoint is intact. Lower the learning rates, or take precision float32, and start "
+                    "the same command again."
+                )
+            for name, value in step.items():
+                self._sums[name] = self._sums.get(name, 0.0) + value
+                self._counts[name] = self._counts.get(name, 0) + 1
+        self._unread.clear()
+
+    def means(self) -> dict[str, float]:
+        """The mean of each term since the last call."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums since the last line. Call `read` first."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from the sums of `state_dict`."""
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+
+
+class MetricsLog:
+    """The lines of a JSON-lines file, with speed and peak memory, and TensorBoard events beside them.
 
     Args:
-        path: the file; lines of a later time than `images_seen`, left by a run that was killed after its last
-            checkpoint, are dropped.
-        images_seen: pictures at the start.
-        counted: what had been counted since the last line, see `state_dict`.
-        tensorboard: write TensorBoard events beside it too.
-        say: told of damaged lines, which are dropped.
+        path: The file. Lines after `images_seen`, left by a run that was killed after its last checkpoint,
+            are dropped.
+        images_seen: Pictures at the start.
+        tensorboard: Write TensorBoard events too.
+        log: Called with a sentence on damaged lines, which are dropped.
     """
 
     def __init__(
         self,
         path: Path,
         images_seen: int,
-        counted: dict[str, Any] | None = None,
         *,
         tensorboard: bool = False,
-        say: Callable[[str], None] = lambda _: None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.path = path
         self._events = _open_events(path.parent / "events", images_seen) if tensorboard else None
-        counted = counted or {"sums": {}, "counts": {}}
-        self._sums: dict[str, float] = dict(counted["sums"])
-        self._counts: dict[str, int] = dict(counted["counts"])
         self._since, self._images = time.perf_counter(), images_seen
-        keep_lines(path, images_seen, "images", say)
-
-    def add(self, terms: dict[str, Tensor]) -> None:
-        """Count one step's terms."""
-        for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def state_dict(self) -> dict[str, Any]:
-        """What has been counted since the last line."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        keep_lines(path, images_seen, "images", log)
 
     def write(self, images_seen: int, **more: Any) -> dict[str, Any]:
-        """Write the averages since the last line, with speed and peak memory, and begin the next ones."""
+        """Write a line of these values, with speed since the last line and peak memory."""
         now = time.perf_counter()
         line = {"images": images_seen, **more}
-        line |= {name: total / self._counts[name] for name, total in self._sums.items()}
         line["images_per_second"] = (images_seen - self._images) / max(now - self._since, 1e-9)
         line["peak_memory_gib"] = peak_memory() / 2**30
         append_line(self.path, line)
@@ -74,7 +112,6 @@ class Log:
             for name, value in line.items():
                 self._events.add_scalar(name, value, images_seen)
             self._events.flush()
-        self._sums, self._counts = {}, {}
         self._since, self._images = now, images_seen
         return line
 
@@ -113,32 +150,32 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
         ) from None
 
 
-def keep_lines(path: Path, until: int, count: str, say: Callable[[str], None]) -> None:
+def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -> None:
     """Drop the lines of a log that are of later than `until`, and those that cannot be read.
 
     Args:
         path: the file; it need not exist.
         until: the largest number that stays.
         count: the entry that has the number.
-        say: told of damaged lines.
+        log: Called with a sentence on damaged lines.
     """
     try:
-        kept = [line for line in read_log(path, count, say) if line[count] <= until]
+        kept = [line for line in read_log(path, count, log) if line[count] <= until]
     except SemsynthError as error:
-        say(f"{error} A new log is begun.")
+        log(f"{error} A new log is begun.")
         kept = []
     write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
 
 def read_log(
-    path: Path, count: str = "images", say: Callable[[str], None] = lambda _: None
+    path: Path, count: str = "images", log: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
     """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
 
     Args:
         path: the file.
         count: an entry that every line must have, a whole number.
-        say: told how many were left out, but for a last one without its end.
+        log: Called with a sentence on how many were left out, but for a last one without its end.
 
     Raises:
         SemsynthError: the file cannot be read at all.
@@ -148,7 +185,7 @@ def read_log(
     *texts, last = read_bytes(path, _LONGEST).split(b"\n")
     lines = [_line(text, count) for text in (*texts, last)]
     if damaged := sum(line is None for line in lines[:-1]):
-        say(f"{path} has {damaged} damaged lines, which are left out.")
+        log(f"{path} has {damaged} damaged lines, which are left out.")
     return [line for line in lines if line is not None]
 
 

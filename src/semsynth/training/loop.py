@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from semsynth import hub
 from semsynth.data.cache import cached
@@ -18,35 +17,27 @@ from semsynth.device import choose, isolated, keep_heap, training_dtype
 from semsynth.files.claiming import claimed
 from semsynth.files.writing import write_atomically
 from semsynth.training import distributed
-from semsynth.training.data import choose_label_space, open_dataset
-from semsynth.training.ema import Ema
-from semsynth.training.log import Log, describe_environment, plot_curves
-from semsynth.training.objective import Losses, Material, build_networks, build_objective
-from semsynth.training.resume import (
-    check_data,
-    demand_one_start,
-    demand_same_eyes,
-    fingerprint,
-    load_weights,
-    restoring,
-    settle,
-)
+from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
+from semsynth.training.data import checked, choose_label_space, open_dataset
+from semsynth.training.log import MetricsLog, describe_environment, plot_curves
+from semsynth.training.model_folder import inference_networks, is_current, model_of
+from semsynth.training.objective import Losses, TrainingContext, build_networks
+from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
-from semsynth.training.shipping import is_current, shown
-from semsynth.training.start import start_from
-from semsynth.training.state import load_newest, put_in_order, save_checkpoint
+from semsynth.training.state import TrainState
 from semsynth.training.steps import (
-    adam,
     backward,
     check_batches,
-    choose_part,
-    decay_of,
-    rate,
-    seed_of,
-    sides_of,
+    forward_context,
+    learning_rate,
+    set_trainable,
     split,
+    stages_left,
+    step_seed,
+    update,
 )
+from semsynth.training.warm_start import start_from
 
 WITHIN = ("checkpoints", "samples")
 """Folders of a run folder that are written to file by file."""
@@ -61,7 +52,7 @@ def train(
     *,
     device: str = "auto",
     report: Callable[[int, int, dict[str, Any]], None] = lambda *_: None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Train, or go on training, until the recipe's pictures have been seen.
 
@@ -74,7 +65,7 @@ def train(
         folder: of the run.
         device: "auto", "cpu", "cuda", "mps".
         report: told after every step: pictures seen, pictures in all, the latest line of the log.
-        say: told in sentences what happens.
+        log: Called with a sentence for each thing that happens.
 
     Returns:
         the model folder.
@@ -86,8 +77,11 @@ def train(
     rank, world = distributed.start()
     main = rank == 0
     try:
-        with distributed.together(), claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext():
-            return _train(recipe, folder, device, report, say if main else _silent, rank, world)
+        with (
+            distributed.report_lost_process(),
+            claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext(),
+        ):
+            return _train(recipe, folder, device, report, log if main else _silent, rank, world)
     finally:
         distributed.stop()
 
@@ -97,187 +91,132 @@ def _train(
     folder: Path,
     device: str,
     report: Callable[[int, int, dict[str, Any]], None],
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     rank: int,
     world: int,
 ) -> Path:
     """The run of one process; see `train`."""
     # Where to compute.
-    main = rank == 0
+    main, run = rank == 0, recipe.run
     target = choose(device)
-    precision = training_dtype(recipe.run.precision, target, say)
+    precision = training_dtype(run.precision, target, log)
     keep_heap()
 
-    # What to learn from, and where an earlier run stopped.
-    dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, say))
+    # What to learn from.
+    dataset = open_dataset(recipe.data, choose_label_space(recipe.data, folder, log))
     for sentence in dataset.left.sentences():
-        say(sentence)
+        log(sentence)
     space = dataset.label_space
     check_batches(recipe, len(dataset), world)
-    state = load_newest(folder / "checkpoints", say, NEEDS)
-    images_seen, place = (0, None) if state is None else (state["images_seen"], state["sampler"])
 
-    # Networks, losses, optimisers.
+    # Networks, losses and optimizers: fresh, from another run, or from this run's newest checkpoint.
+    saved = load_newest(folder / "checkpoints", log, NEEDS)
     networks = build_networks(recipe, space.num_classes, dataset.has_instances)
-    inherited: tuple[str, ...] | None = ()
-    if state is not None:
-        with restoring(folder):
-            check_data(state, dataset, folder, say)
-            load_weights(networks.modules(), state["networks"], folder)
-        inherited = state.get("inherited", ())
-        say(f"Going on from {images_seen} pictures.")
-    elif recipe.run.start_from:
-        said, inherited = start_from(networks, Path(recipe.run.start_from), space)
-        say(said)
-    demand_one_start(images_seen, networks)
-    if main and state is not None:
-        put_in_order(folder / "checkpoints", images_seen, recipe.run.keep, say)
-    for module in networks.modules().values():
-        module.to(target, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    networks.generator.recompute = recipe.run.recompute
-    objective = build_objective(recipe)
-    for name, module in objective.frozen().items():
-        say(f"Losses look through {name}.")
-        module.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if state is not None:
-        demand_same_eyes(state.get("looks_through", []), list(objective.frozen()))
-        objective.load_state_dict(state.get("objective", {}))
-    content, first = fingerprint(dataset), _geometry(recipe, recipe.schedule()[0])
-    objective.prepare(Material(dataset, first, folder, target, say), networks)
-    sides = sides_of(networks)
-    optimizers = {side: adam(recipe, side, module) for side, module in sides.items()}
-    averaged = {
-        name: Ema(module, recipe.run.ema_images, recipe.run.ema_rampup)
-        for name, module in networks.modules().items()
-        if name != "discriminator" and recipe.run.ema_images
-    }
-    counted: dict[str, Any] | None = None
-    if state is not None:
-        with restoring(folder):
-            if state["averaged"]:  # else averages begin now
-                load_weights(_networks_of(averaged), state["averaged"], folder)
-            for side, optimizer in optimizers.items():
-                optimizer.load_state_dict(state["optimizers"][side])
-        counted = state.get("log")
-        del state
+    if run.recompute:
+        networks.generator.enable_recompute()
+    loss_networks: tuple[str, ...] | None = ()
+    if saved is None and run.start_from:
+        sentence, loss_networks = start_from(networks, Path(run.start_from), space)
+        log(sentence)
+    state = TrainState.fresh(recipe, networks, target, loss_networks)
+    for name in state.objective.frozen():
+        log(f"Losses look through {name}.")
+    if saved is not None:
+        restore(state, saved, dataset, folder, log)
+        del saved
+    check_ranks_agree(state.images_seen, networks)
+    if main and state.images_seen:
+        clean_up(folder / "checkpoints", state.images_seen, run.keep, log)
+    content, first = describe_data(dataset), _geometry(recipe, recipe.schedule()[0])
+    state.objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
+
+    # The files of the run.
     if main:
-        settle(folder, recipe, images_seen, say)
+        record_settings(folder, recipe, state.images_seen, log)
         write_atomically(folder / "config.json", recipe.to_json().encode())
         write_atomically(folder / "environment.txt", describe_environment(target).encode())
-        log = Log(folder / "log.jsonl", images_seen, counted, tensorboard=recipe.run.tensorboard, say=say)
-
-    def save(sampler: ShardedSampler, size: tuple[int, int]) -> None:
-        """Write a checkpoint and the model folder, and wait for it everywhere."""
-        if main:
-            state = {
-                "images_seen": images_seen,
-                "sampler": sampler.state_dict(),
-                "networks": {name: module.state_dict() for name, module in networks.modules().items()},
-                "averaged": {name: ema.network.state_dict() for name, ema in averaged.items()},
-                "optimizers": {side: optimizer.state_dict() for side, optimizer in optimizers.items()},
-                "objective": objective.state_dict(),
-                "looks_through": list(objective.frozen()),
-                "inherited": inherited,
-                "log": log.state_dict(),
-                "classes": list(space.names),
-                "data": content,
-            }
-            save_checkpoint(folder / "checkpoints", images_seen, state, recipe.run.keep)
-            hub.save_model(folder / "model", model_of(size), overwrite=True)
-        distributed.barrier()
-
-    def model_of(size: tuple[int, int]) -> hub.Model:
-        """What is given away: the averaged networks, or the last ones."""
-        best = shown(networks, averaged)
-        against = None if inherited is None else tuple(sorted({*inherited, *objective.frozen()}))
-        encoder = best.style_encoder
-        return hub.Model(
-            best.generator, space, size, encoder, optimised_with=against, images_seen=images_seen
-        )
-
-    if main and images_seen:  # killed after a checkpoint and before its model
-        stage = recipe.stage_at(images_seen)
-        model = model_of(_size(fixed_batch(recipe.data, _geometry(recipe, stage), dataset, target)))
+        metrics = MetricsLog(folder / "log.jsonl", state.images_seen, tensorboard=run.tensorboard, log=log)
+    if main and state.images_seen:  # killed after a checkpoint and before its model
+        geometry = _geometry(recipe, recipe.stage_at(state.images_seen))
+        model = model_of(state, space, _size(fixed_batch(recipe.data, geometry, dataset, target)))
         if not is_current(folder / "model", model):
             hub.save_model(folder / "model", model, overwrite=True)
-    begin, line, outer_only = 0, {}, False
+
+    line: dict[str, Any] = {}
     with _interruptible() as interrupted:
-        for stage in recipe.schedule():
+        for stage, end, changes in stages_left(recipe, state.images_seen):
             # A stage: one picture size, one batch size, the whole generator or its outer part.
-            end = begin + stage.images
-            if images_seen == begin and stage.outer_only != outer_only:
-                optimizers["generator"].state.clear()
-            outer_only = stage.outer_only
-            if images_seen >= end:
-                begin = end
-                continue
-            choose_part(networks.generator, outer_only)
+            if changes:
+                state.optimizers["generator"].state.clear()
+            set_trainable(networks.generator, stage.outer_only)
             geometry = _geometry(recipe, stage)
-            source = cached(dataset, folder / "cache", geometry, say=say) if recipe.data.cache else dataset
-            sampler = ShardedSampler(
-                len(dataset), stage.batch_size, rank=rank, world=world, seed=recipe.run.seed
-            )
-            if place is not None:
-                sampler.load_state_dict(place)
+            source = cached(dataset, folder / "cache", geometry, log=log) if recipe.data.cache else dataset
+            sampler = ShardedSampler(len(dataset), stage.batch_size, rank=rank, world=world, seed=run.seed)
+            if state.sampler is not None:
+                sampler.load_state_dict(state.sampler)
             fixed = fixed_batch(recipe.data, geometry, dataset, target)
-            size = _size(fixed)
-            for batch in batches(source, geometry, sampler, threads=recipe.run.workers):
-                rng = torch.Generator().manual_seed(seed_of(recipe.run.seed, images_seen))
-                steps = split(batch.to(target), rng, recipe.run.accumulate, rank, stage.batch_size)
-                decay = decay_of(recipe, images_seen)
+            load = checked(geometry, space.num_classes)
+            for batch in batches(source, load, sampler, threads=run.workers):
+                rng = torch.Generator().manual_seed(step_seed(run.seed, state.images_seen))
+                steps = split(batch.to(target), rng, run.accumulate, rank, stage.batch_size)
+                terms: Losses = {}
 
                 # The generator's step, on a frozen discriminator.
-                terms: Losses = {}
-                for side in ("generator", "discriminator"):
-                    if side not in sides:
-                        continue
-                    if networks.discriminator is not None:
-                        networks.discriminator.requires_grad_(side == "discriminator")
-                    optimizers[side].zero_grad(set_to_none=True)
+                if networks.discriminator is not None:
+                    networks.discriminator.requires_grad_(False)
+                optimizer = state.optimizers["generator"]
+                optimizer.zero_grad(set_to_none=True)
+                for step in steps:
+                    with forward_context(target, precision):
+                        losses = state.objective.generator_loss(step, networks)
+                    backward(losses, len(steps), terms, "generator")
+                update(optimizer, learning_rate(recipe, "generator", state.images_seen))
+
+                # The discriminator's step, on photographs and the generator's pictures.
+                if networks.discriminator is not None:
+                    networks.discriminator.requires_grad_(True)
+                    optimizer = state.optimizers["discriminator"]
+                    optimizer.zero_grad(set_to_none=True)
                     for step in steps:
-                        with torch.autocast(target.type, precision, enabled=precision != torch.float32):
-                            losses = (
-                                objective.generator_loss(step, networks)
-                                if side == "generator"
-                                else objective.discriminator_loss(step, networks)
-                            )
-                        backward(losses, len(steps), images_seen)
-                        for name, value in losses.items():
-                            key = f"{side}/{name}"
-                            terms[key] = terms.get(key, 0) + value.detach() / len(steps)
-                    parameters = [p for p in sides[side].parameters() if p.requires_grad]
-                    distributed.average_gradients(parameters)
-                    for group in optimizers[side].param_groups:
-                        group["lr"] = rate(recipe, side) * decay
-                    optimizers[side].step()
-                images_seen += stage.batch_size
+                        with forward_context(target, precision):
+                            losses = state.objective.discriminator_loss(step, networks)
+                        backward(losses, len(steps), terms, "discriminator")
+                    update(optimizer, learning_rate(recipe, "discriminator", state.images_seen))
 
-                # The averaged copies.
-                for name, ema in averaged.items():
-                    ema.update(networks.modules()[name], images_seen, stage.batch_size)
+                # The averages, the loss terms, and the place in the data.
+                state.losses.add(state.images_seen, distributed.average_terms(terms))
+                state.images_seen += stage.batch_size
+                state.sampler = sampler.state_dict()
+                state.average(run, stage.batch_size)
 
-                # What is written down, drawn and kept.
-                terms = distributed.average_terms(terms)
-                if main:
-                    log.add(terms)
-                due = _due(images_seen, stage.batch_size)
-                if main and due(recipe.run.log_images):
-                    line = log.write(images_seen, size=stage.crop_size)
-                if main and (due(recipe.run.sample_images) or images_seen >= end):
-                    grid = folder / "samples" / f"{images_seen:010d}.png"
-                    write_samples(grid, shown(networks, averaged), fixed, space.palette(), precision)
-                    log.show("samples", grid, images_seen)
+                # What is due. Only then does the CPU wait for the device and look at the losses.
+                due, last = _due(state.images_seen, stage.batch_size), state.images_seen >= end
+                logs, samples = due(run.log_images), due(run.sample_images) or last
+                stopping = distributed.any_process(interrupted(), target) if world == 1 or logs else False
+                saves = due(run.checkpoint_images) or last or stopping
+                if logs or samples or saves:
+                    state.losses.read()
+                if main and logs:
+                    means = state.losses.means()
+                    line = metrics.write(state.images_seen, size=stage.crop_size, **means)
+                if main and samples:
+                    grid = folder / "samples" / f"{state.images_seen:010d}.png"
+                    best = inference_networks(networks, state.averaged)
+                    write_samples(grid, best, fixed, space.palette(), precision)
+                    metrics.show("samples", grid, state.images_seen)
                     plot_curves(folder / "log.jsonl", folder / "curves.png")
-                stopping = distributed.anywhere(interrupted(), target)
-                if due(recipe.run.checkpoint_images) or images_seen >= end or stopping:
-                    save(sampler, size)
-                report(images_seen, recipe.total_images(), line)
+                if main and saves:
+                    checkpoint = state.state_dict() | content
+                    save_checkpoint(folder / "checkpoints", state.images_seen, checkpoint, run.keep)
+                    hub.save_model(folder / "model", model_of(state, space, _size(fixed)), overwrite=True)
+                if saves:
+                    distributed.barrier()
+                report(state.images_seen, recipe.total_images(), line)
                 if stopping:
-                    say(f"Interrupted at {images_seen} pictures; the same command goes on from here.")
+                    log(f"Interrupted at {state.images_seen} pictures; the same command goes on from here.")
                     return folder / "model"
-                if images_seen >= end:
+                if last:
                     break
-            place, begin = sampler.state_dict(), end
     return folder / "model"
 
 
@@ -287,11 +226,7 @@ def _size(batch: Batch) -> tuple[int, int]:
 
 
 def _silent(_: str) -> None:
-    """What the processes beside the first have to say."""
-
-
-def _networks_of(averaged: dict[str, Ema]) -> dict[str, nn.Module]:
-    return {name: ema.network for name, ema in averaged.items()}
+    """Processes beside the first log nothing."""
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:

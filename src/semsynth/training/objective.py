@@ -20,7 +20,7 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
+from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
 from semsynth.training.objectives.ccfpse import CCFPSEObjective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
@@ -35,11 +35,11 @@ from semsynth.training.settings import ObjectiveSettings, Recipe
 __all__ = [
     "METHODS",
     "Losses",
-    "Material",
     "Method",
     "Networks",
     "Objective",
     "Step",
+    "TrainingContext",
     "build_networks",
     "build_objective",
 ]

@@ -1,6 +1,5 @@
 """Going on with a run whose settings may have changed since."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from semsynth.data import Dataset
 from semsynth.errors import SemsynthError
@@ -18,7 +16,7 @@ from semsynth.files.reading import read_json
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import Recipe
-from semsynth.training.start import fitting
+from semsynth.training.state import TrainState
 
 INDIFFERENT = {
     "data.root",
@@ -44,14 +42,14 @@ INDIFFERENT = {
 _LONGEST = 60  # characters of a value in a sentence
 
 
-def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], None]) -> None:
+def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callable[[str], None]) -> None:
     """Compare the recipe with the settings that a run had: say what changed, and keep the old ones beside.
 
     Args:
         folder: of the run; its config.json has the settings so far.
         recipe: the settings from now on.
         images_seen: pictures trained so far; 0 is a run that begins.
-        say: told what changed.
+        log: Called with a sentence on what changed.
 
     Raises:
         SemsynthError: the run is finished, and was trained with other settings.
@@ -62,7 +60,7 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
     try:
         before = dict(_flat(read_json(path)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
-        say(f"{path} is damaged and is written anew; what changed in the settings is not known.")
+        log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
     now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
@@ -76,13 +74,13 @@ def settle(folder: Path, recipe: Recipe, images_seen: int, say: Callable[[str], 
             f"{folder} holds a finished run of {images_seen} pictures with other settings: {listed}. Choose "
             "another folder (-o FOLDER), or more pictures (--run.images) to go on with these settings."
         )
-    say(f"settings changed: {listed}")
+    log(f"settings changed: {listed}")
     aside = folder / f"config-until-{images_seen:010d}.json"
     if not aside.exists():  # else settings that nothing was trained with would displace those of the run
         path.replace(aside)
 
 
-def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
+def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
     """Refuse to go on with losses that look through another network.
 
     Args:
@@ -100,51 +98,52 @@ def demand_same_eyes(before: Sequence[str], now: Sequence[str]) -> None:
         )
 
 
-def load_weights(modules: dict[str, nn.Module], states: dict[str, Any], folder: Path) -> None:
-    """Give networks the weights of a checkpoint.
-
-    Raises:
-        SemsynthError: there are none for one of them, or of other shapes.
-    """
-    for name, module in modules.items():
-        title = name.replace("_", " ")
-        if name not in states:
-            raise SemsynthError(
-                f"The recipe has a {title}, the run in {folder} had none; choose another folder (-o FOLDER)."
-            )
-        with fitting(title, folder):
-            module.load_state_dict(states[name])
-
-
 class DataChangedError(SemsynthError):
     """A run cannot go on with its data, but another one can start from it."""
 
 
-@contextlib.contextmanager
-def restoring(folder: Path) -> Iterator[None]:
-    """Say of a checkpoint whose parts are of other kinds than a run's that they are.
+def restore(
+    state: TrainState, saved: dict[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]
+) -> None:
+    """Continue a run from its newest checkpoint.
+
+    Args:
+        state: Of the fresh run; it is changed.
+        saved: The checkpoint.
+        dataset: What would be trained on.
+        folder: Of the run.
+        log: Called with a sentence on changes that the run may continue with.
 
     Raises:
-        SemsynthError: something in it could not be used.
+        SemsynthError: The checkpoint is of other networks, data or frozen networks in the losses, or does not
+            hold what a run saves.
     """
     try:
-        yield
+        check_data(saved, dataset, folder, log)
+        check_feature_network(saved.get("looks_through", []), list(state.objective.frozen()))
+        state.load_state_dict(saved, folder)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise SemsynthError(
             f"The newest checkpoint in {folder / 'checkpoints'} does not hold what this version of semsynth "
             f"saves ({type(error).__name__}: {reason}). Choose another folder (-o FOLDER)."
         ) from error
+    log(f"Going on from {state.images_seen} pictures.")
 
 
-def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Callable[[str], None]) -> None:
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """What a checkpoint keeps of the data, see `check_data`."""
+    return {"classes": list(dataset.label_space.names), "data": fingerprint(dataset)}
+
+
+def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]) -> None:
     """Refuse to go on with other classes or another number of pictures; say where files have changed.
 
     Args:
         state: of the checkpoint.
         dataset: what would be trained on.
         folder: of the run.
-        say: told of changes that a run may go on with.
+        log: Called with a sentence on changes that a run may go on with.
 
     Raises:
         DataChangedError: the run cannot go on with this data; it names the setting with which another can.
@@ -162,7 +161,7 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
             changed = f"class {i} of {len(now)} was {then[i]!r}, and is {now[i]!r} now"
         if len(then) != len(now) or set(then) & {b for a, b in zip(then, now) if a != b}:
             raise DataChangedError(f"The classes of {folder} have changed: {changed}. {anew}.")
-        say(f"Classes were renamed since the last checkpoint: {changed}.")
+        log(f"Classes were renamed since the last checkpoint: {changed}.")
     samples = state["sampler"]["num_samples"]
     if samples != len(dataset):
         raise DataChangedError(
@@ -170,7 +169,7 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, say: Ca
             f"its order cannot be continued. {anew}."
         )
     if state.get("data", fingerprint(dataset)) != fingerprint(dataset):
-        say("Photographs or label maps have changed since the last checkpoint; the run goes on with them.")
+        log("Photographs or label maps have changed since the last checkpoint; the run goes on with them.")
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -183,7 +182,7 @@ def fingerprint(dataset: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
-def demand_one_start(images_seen: int, networks: Networks) -> None:
+def check_ranks_agree(images_seen: int, networks: Networks) -> None:
     """Refuse to train where processes begin with different weights, each with its own disk's.
 
     Raises:

@@ -1,162 +1,121 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped.
+"""The state of a training run: what changes from step to step, saved and loaded as one thing."""
 
-A checkpoint is one file named after the pictures seen and the first digits of its own SHA-256, so that it is
-complete or not there: it is written under another name, flushed to the disk, hashed and renamed.
-"""
-
-import contextlib
-import os
-import re
-import shutil
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.optim import Adam
 
 from semsynth.errors import SemsynthError
-from semsynth.files.tensors import file_sha256
-from semsynth.files.writing import flush_folder, temporary_name
-
-_DIGITS = 16
-_NAME = re.compile(rf"(\d{{10,}})-([0-9a-f]{{{_DIGITS}}})\.pt")
-_FULL = 2**20  # bytes left, where a write failed
-DAMAGED = ".damaged"
-"""Added to the names of files that were passed over; they are no longer counted among the checkpoints."""
+from semsynth.training.ema import Ema, ema_weight
+from semsynth.training.log import LossTerms
+from semsynth.training.objective import Networks, Objective, build_objective
+from semsynth.training.settings import Recipe, RunSettings
+from semsynth.training.steps import learning_rate, parameter_groups
+from semsynth.training.warm_start import fitting
 
 
-def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep: int) -> Path:
-    """Write a checkpoint and delete the oldest beyond `keep`, but never the one just written.
+@dataclass
+class TrainState:
+    """Everything a run needs to continue as if it had never stopped.
 
-    Args:
-        folder: where checkpoints lie; made if missing.
-        images_seen: training pictures so far; also what `state["images_seen"]` says.
-        state: tensors, numbers, text and containers of them.
-        keep: how many checkpoints stay, at least 1.
-
-    Returns:
-        the file.
-
-    Raises:
-        SemsynthError: the disk is full or not writable; earlier checkpoints stay as they were.
+    Attributes:
+        networks: The networks that learn, on their device.
+        objective: The losses; some keep what they measured.
+        optimizers: One for the generator with the style encoder, one for the discriminator.
+        averaged: Averages of the generator and the style encoder, or nothing.
+        loss_networks: Frozen networks in the losses that the first weights were trained with; None where that
+            is not recorded.
+        losses: The loss terms since the last line of the log.
+        images_seen: Pictures so far.
+        sampler: The place in the data, see `ShardedSampler.state_dict`; None at the start.
     """
-    temporary = temporary_name(folder / "checkpoint")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        path = folder / f"{images_seen:010d}-{_digest(temporary)}.pt"
-        temporary.replace(path)
-        flush_folder(folder)
-        others = [old for old in _newest_first(folder) if old != path]
-        for old in (*others[max(keep, 1) - 1 :], *folder.glob(f"*{DAMAGED}")):
-            old.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise SemsynthError(
-            f"A checkpoint cannot be written into {folder}: {_reason(folder, error)}; earlier checkpoints "
-            "are intact. Make room or choose another folder, then start the same command again to go on."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return path
 
+    networks: Networks
+    objective: Objective
+    optimizers: dict[str, Adam]
+    averaged: dict[str, Ema]
+    loss_networks: tuple[str, ...] | None = ()
+    losses: LossTerms = field(default_factory=LossTerms)
+    images_seen: int = 0
+    sampler: dict[str, Any] | None = None
 
-def load_newest(
-    folder: Path, warn: Callable[[str], None], needs: Iterable[str] = ()
-) -> dict[str, Any] | None:
-    """Read the newest checkpoint whose content matches its name. Nothing is changed on the disk.
+    @classmethod
+    def fresh(
+        cls,
+        recipe: Recipe,
+        networks: Networks,
+        device: torch.device,
+        loss_networks: tuple[str, ...] | None = (),
+    ) -> "TrainState":
+        """The state before the first step; networks and losses are moved to the device."""
+        objective, betas = build_objective(recipe), (recipe.optimizer.beta1, recipe.optimizer.beta2)
+        for module in (*networks.modules().values(), *objective.frozen().values()):
+            module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in networks.modules().values():
+            module.train()
+        optimizers = {
+            name: Adam(group, learning_rate(recipe, name, 0), betas, fused=True)
+            for name, group in parameter_groups(networks).items()
+        }
+        averaged = {
+            name: Ema(module)
+            for name, module in networks.modules().items()
+            if name != "discriminator" and recipe.run.ema_images
+        }
+        return cls(networks, objective, optimizers, averaged, loss_networks)
 
-    Args:
-        folder: where checkpoints lie.
-        warn: told, in a sentence, of every file that had to be passed over.
-        needs: entries it must have beside "images_seen".
+    def average(self, run: RunSettings, batch_size: int) -> None:
+        """Move the averages, after a step of `batch_size` pictures."""
+        weight = ema_weight(run.ema_images, run.ema_rampup, self.images_seen, batch_size)
+        for name, ema in self.averaged.items():
+            ema.update(self.networks.modules()[name], weight)
 
-    Returns:
-        the saved state, or None where there is no checkpoint.
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers, text and containers of them, see `load_state_dict`."""
+        return {
+            "images_seen": self.images_seen,
+            "sampler": self.sampler,
+            "networks": {name: module.state_dict() for name, module in self.networks.modules().items()},
+            "averaged": {name: ema.state_dict() for name, ema in self.averaged.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "objective": self.objective.state_dict(),
+            "looks_through": list(self.objective.frozen()),
+            "inherited": self.loss_networks,
+            "log": self.losses.state_dict(),
+        }
 
-    Raises:
-        SemsynthError: there are checkpoints, and none can be read.
-    """
-    paths = _newest_first(folder)
-    for path in paths:
-        found = _read(path, needs)
-        if not isinstance(found, str):
-            return found
-        warn(f"{path} is damaged: {found}; the one before it is tried.")
-    if paths:
-        raise SemsynthError(
-            f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged, "
-            f"{paths[0].name} too. Choose another folder to begin anew."
-        )
-    return None
+    def load_state_dict(self, state: dict[str, Any], source: Path) -> None:
+        """Continue from what `state_dict` gave. Averages that it lacks begin with its weights.
 
+        Args:
+            state: Of a run with the same networks.
+            source: The run's folder, for error messages.
 
-def put_in_order(folder: Path, images_seen: int, keep: int, say: Callable[[str], None]) -> None:
-    """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
+        Raises:
+            SemsynthError: A network is missing in it, or has other shapes.
+        """
+        self.images_seen, self.sampler = state["images_seen"], state["sampler"]
+        self.loss_networks = state.get("inherited", ())
+        networks = self.networks.modules()
+        for name, module in networks.items():
+            self._load(name, module, state["networks"], source)
+        for name, ema in self.averaged.items():
+            self._load(name, ema, state["averaged"] or state["networks"], source)
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.objective.load_state_dict(state.get("objective", {}))
+        if "log" in state:
+            self.losses.load_state_dict(state["log"])
 
-    They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a
-    kill may have left, go now.
-
-    Args:
-        folder: where checkpoints lie.
-        images_seen: of the checkpoint that was loaded.
-        keep: how many checkpoints stay, at least 1.
-        say: told what was renamed.
-    """
-    for path in _newest_first(folder):
-        seen = _pictures(path)
-        if seen > images_seen or (seen == images_seen and _digest(path) != _promised(path)):
-            path.replace(path.with_name(path.name + DAMAGED))
-            say(f"{path} was renamed to {path.name}{DAMAGED}.")
-    for old in _newest_first(folder)[max(keep, 1) :]:
-        old.unlink(missing_ok=True)
-
-
-def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
-    """A checkpoint's state, or what is wrong with it."""
-    try:
-        if _digest(path) != _promised(path):
-            return "its content does not match the checksum in its name"
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except SemsynthError:  # it may not be read, or is no file
-        raise
-    except MemoryError:
-        raise SemsynthError(f"{path} does not fit into memory.") from None
-    except Exception as error:  # unpicklers raise whatever they trip over
-        if "allocate memory" in str(error):
-            raise SemsynthError(f"{path} does not fit into memory.") from None
-        return f"it cannot be read ({type(error).__name__})"
-    if not isinstance(state, dict) or state.get("images_seen") != _pictures(path):
-        return "it is no checkpoint, or was renamed: what it holds is of another number of pictures"
-    if missing := [name for name in needs if name not in state]:
-        return f"it lacks {', '.join(missing)}"
-    return state
-
-
-def _reason(folder: Path, error: Exception) -> str:
-    """Why a write failed, in words; torch says nothing of a full disk."""
-    with contextlib.suppress(OSError):
-        if shutil.disk_usage(folder).free < _FULL:
-            return "the disk is full"
-    return str(error).partition("\n")[0].rstrip(".")
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    paths = [path for path in folder.glob("*-*.pt") if _NAME.fullmatch(path.name)]
-    return sorted(paths, key=lambda path: (_pictures(path), path.name), reverse=True)
-
-
-def _pictures(path: Path) -> int:
-    """The pictures seen, as the name says."""
-    return int(path.name.partition("-")[0])
-
-
-def _promised(path: Path) -> str:
-    return path.stem.partition("-")[2]
-
-
-def _digest(path: Path) -> str:
-    return file_sha256(path)[:_DIGITS]
+    @staticmethod
+    def _load(name: str, module: nn.Module | Ema, states: dict[str, Any], source: Path) -> None:
+        title = name.replace("_", " ")
+        if name not in states:
+            raise SemsynthError(
+                f"The recipe has a {title}, the run in {source} had none; choose another folder (-o FOLDER)."
+            )
+        with fitting(title, source):
+            module.load_state_dict(states[name])

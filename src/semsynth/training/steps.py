@@ -1,21 +1,26 @@
-"""What a step of the training loop is made of: who learns, how fast, from which parts, and the gradients."""
+"""The parts of a training step: what learns, how fast, from which pictures, and the gradients."""
+
+import contextlib
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam
+from torch import nn
+from torch.optim import Optimizer
 
 from semsynth.data.sample import Batch
 from semsynth.errors import SemsynthError
 from semsynth.models import GeneratorModule
+from semsynth.models.base import labels_checked
+from semsynth.training import distributed
 from semsynth.training.objective import Losses, Networks, Step
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import Recipe, Stage
 
 
 def check_batches(recipe: Recipe, samples: int, world: int) -> None:
     """Refuse batches that a data set or the processes cannot fill.
 
     Raises:
-        SemsynthError: it names the flag to change.
+        SemsynthError: It names the flag to change.
     """
     for stage in recipe.schedule():
         flag = "batch_size of the stage" if recipe.stages else "--run.batch_size"
@@ -31,41 +36,59 @@ def check_batches(recipe: Recipe, samples: int, world: int) -> None:
             )
 
 
-def sides_of(networks: Networks) -> dict[str, nn.ModuleList]:
-    """What each optimiser steps: generator and style encoder together; the discriminator."""
-    makers = [m for m in (networks.generator, networks.style_encoder) if m is not None]
-    sides = {"generator": nn.ModuleList(makers)}
+def stages_left(recipe: Recipe, images_seen: int) -> Iterator[tuple[Stage, int, bool]]:
+    """The stages that are not finished after `images_seen` pictures.
+
+    Yields:
+        the stage, the pictures seen at its end, and whether it begins with another part of the generator
+        learning than before.
+    """
+    begin, outer_only = 0, False
+    for stage in recipe.schedule():
+        end = begin + stage.images
+        if images_seen < end:
+            yield stage, end, images_seen <= begin and stage.outer_only != outer_only
+        begin, outer_only = end, stage.outer_only
+
+
+def parameter_groups(networks: Networks) -> dict[str, list[nn.Parameter]]:
+    """The parameters of each optimizer: generator and style encoder together; the discriminator."""
+    groups = {"generator": list(networks.generator.parameters())}
+    if networks.style_encoder is not None:
+        groups["generator"] += networks.style_encoder.parameters()
     if networks.discriminator is not None:
-        sides["discriminator"] = nn.ModuleList([networks.discriminator])
-    return sides
+        groups["discriminator"] = list(networks.discriminator.parameters())
+    return groups
 
 
-def adam(recipe: Recipe, side: str, module: nn.Module) -> Adam:
-    """The optimiser of a side."""
-    settings = recipe.optimizer
-    return Adam(module.parameters(), rate(recipe, side), (settings.beta1, settings.beta2), fused=True)
-
-
-def rate(recipe: Recipe, side: str) -> float:
-    """Learning rate of a side, before it falls."""
-    return recipe.optimizer.lr_generator if side == "generator" else recipe.optimizer.lr_discriminator
-
-
-def choose_part(generator: GeneratorModule, outer_only: bool) -> None:
-    """Let gradients into the whole generator, or into its outer part alone."""
+def set_trainable(generator: GeneratorModule, outer_only: bool) -> None:
+    """Give gradients to the whole generator, or to its outer part alone."""
     generator.requires_grad_(not outer_only)
     if outer_only:
         for parameter in generator.outer_parameters():
             parameter.requires_grad_(True)
 
 
-def seed_of(seed: int, images_seen: int) -> int:
-    """Seed of a step's random numbers: a function of the place in the run, so that nothing need be saved."""
+def learning_rate(recipe: Recipe, name: str, images_seen: int) -> float:
+    """Learning rate of an optimizer: constant, then linearly to 0 at the end of the run."""
+    base = recipe.optimizer.lr_generator if name == "generator" else recipe.optimizer.lr_discriminator
+    start, end = recipe.run.constant_images, recipe.total_images()
+    if not start or images_seen < start:
+        return base
+    return base * ((end - images_seen) / (end - start))
+
+
+def step_seed(seed: int, images_seen: int) -> int:
+    """Seed of a step's random numbers. It depends on the place in the run, so that nothing need be saved."""
     return (seed * 1_000_003 + images_seen) % 2**63
 
 
 def split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int) -> list[Step]:
-    """Cut this process's batch into `parts` for gradient accumulation."""
+    """Cut this process's batch into `parts` for gradient accumulation.
+
+    Raises:
+        SemsynthError: The batch does not divide.
+    """
     if len(batch) % parts:
         raise SemsynthError(
             f"A batch of {len(batch)} does not divide into {parts} parts; choose another --run.accumulate or "
@@ -82,22 +105,31 @@ def split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int)
     return steps
 
 
-def backward(losses: Losses, parts: int, images_seen: int) -> None:
-    """Accumulate gradients of the mean over parts; stop at a loss that is not a number."""
-    total: Tensor = torch.stack([value.float() for value in losses.values()]).sum()
-    if not torch.isfinite(total):
-        values = ", ".join(f"{name} {value.item():.4g}" for name, value in losses.items())
-        raise SemsynthError(
-            f"The loss is not a finite number after {images_seen} pictures ({values}); the last checkpoint "
-            "is intact. Lower the learning rates, or take precision float32, and start the same command "
-            "again."
-        )
-    (total / parts).backward()
+@contextlib.contextmanager
+def forward_context(device: torch.device, precision: torch.dtype) -> Iterator[None]:
+    """Compute in a precision, on labels that were checked when they were loaded."""
+    with torch.autocast(device.type, precision, enabled=precision != torch.float32), labels_checked():
+        yield
 
 
-def decay_of(recipe: Recipe, images_seen: int) -> float:
-    """Factor of the learning rates: 1, then linearly to 0 at the end of the run."""
-    start, end = recipe.run.constant_images, recipe.total_images()
-    if not start or images_seen < start:
-        return 1.0
-    return (end - images_seen) / (end - start)
+def backward(losses: Losses, parts: int, terms: Losses, name: str) -> None:
+    """Accumulate the gradients of the mean over parts, and the mean of each term.
+
+    Args:
+        losses: Scalars; their sum is minimized.
+        parts: How many of them there are.
+        terms: The means, as NAME/TERM. It is changed.
+        name: Which optimizer's terms they are.
+    """
+    (torch.stack([value.float() for value in losses.values()]).sum() / parts).backward()
+    for term, value in losses.items():
+        key = f"{name}/{term}"
+        terms[key] = terms.get(key, 0) + value.detach() / parts
+
+
+def update(optimizer: Optimizer, rate: float) -> None:
+    """Take an optimizer's step on the mean gradients of all processes."""
+    for group in optimizer.param_groups:
+        distributed.average_gradients([p for p in group["params"] if p.requires_grad])
+        group["lr"] = rate
+    optimizer.step()

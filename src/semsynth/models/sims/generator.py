@@ -46,6 +46,8 @@ class SIMSGenerator(GeneratorModule):
             without it the class decides.
     """
 
+    can_recompute = True
+
     def __init__(
         self, *, num_classes: int, width: int = 64, bank: str | None = None, ordering: bool = False
     ) -> None:

@@ -71,7 +71,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingContext:
     """What a method may look at before its first step.
 
     Attributes:
@@ -79,14 +79,14 @@ class Material:
         geometry: how the first stage brings them to size.
         folder: of the run; a method may keep files of its own there.
         device: of the networks.
-        say: told in sentences what happens.
+        log: Called with a sentence for each thing that happens.
     """
 
     dataset: Dataset
     geometry: Geometry
     folder: Path
     device: torch.device
-    say: Callable[[str], None]
+    log: Callable[[str], None]
 
     def pictures(self, count: int, batch_size: int) -> Iterator[Batch]:
         """`count` pictures, evenly spread over the data set and cut from their centres.
@@ -116,7 +116,7 @@ class Objective:
         """Networks that are looked through and never trained, by name; an evaluation must not use them."""
         return {}
 
-    def prepare(self, material: Material, networks: Networks) -> None:
+    def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """Get ready before the first step, and before a run goes on: then `load_state_dict` came first."""
 
     def state_dict(self) -> dict[str, Any]:

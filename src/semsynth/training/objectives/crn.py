@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from semsynth.errors import SemsynthError
 from semsynth.losses.crn import CalibratedPerceptualLoss
 from semsynth.models.crn import CRNGenerator
-from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
+from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
 from semsynth.training.objectives.perceptual import build_features
 from semsynth.training.settings import ObjectiveSettings
 
@@ -37,23 +37,23 @@ class Reconstruction:
         self.loss = CalibratedPerceptualLoss(self.features, len(VGG19_TAPS))
         self.calibrated = False
 
-    def calibrate(self, material: Material) -> None:
+    def calibrate(self, context: TrainingContext) -> None:
         """Measure the divisors, unless a checkpoint gave them.
 
         Raises:
             SemsynthError: there are no two photographs that differ.
         """
-        self.loss.to(material.device)
+        self.loss.to(context.device)
         if not self.calibrated:
             try:
-                divisors = self.loss.calibrate(_pairs(material))
+                divisors = self.loss.calibrate(_pairs(context))
             except ValueError as error:
                 raise SemsynthError(
-                    f"{error}; photographs in the data set: {len(material.dataset)}"
+                    f"{error}; photographs in the data set: {len(context.dataset)}"
                 ) from error
             self.calibrated = True
             shown = ", ".join(f"{value:.3g}" for value in divisors)
-            material.say(f"calibrated the loss: its terms are divided by {shown}")
+            context.log(f"calibrated the loss: its terms are divided by {shown}")
 
     def state_dict(self) -> dict[str, Any]:
         """The divisors."""
@@ -66,9 +66,9 @@ class Reconstruction:
             self.calibrated = True
 
 
-def _pairs(material: Material) -> Iterator[tuple[Tensor, Tensor]]:
+def _pairs(context: TrainingContext) -> Iterator[tuple[Tensor, Tensor]]:
     """Photographs, each with another of its batch."""
-    for batch in material.pictures(CALIBRATION_PICTURES, CALIBRATION_BATCH):
+    for batch in context.pictures(CALIBRATION_PICTURES, CALIBRATION_BATCH):
         if len(batch) > 1:
             yield batch.images.roll(1, 0), batch.images
 
@@ -83,9 +83,9 @@ class CRNObjective(Objective):
         """See `Objective`."""
         return {self.reconstruction.name: self.reconstruction.features}
 
-    def prepare(self, material: Material, networks: Networks) -> None:
+    def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """See `Objective`."""
-        self.reconstruction.calibrate(material)
+        self.reconstruction.calibrate(context)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Objective`."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from semsynth.losses.labelmix import class_balance, fake_loss, label_mix, label_mix_loss, real_loss
-from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
+from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import draw_fake, fake_for_discriminator
 from semsynth.training.settings import ObjectiveSettings
@@ -33,9 +33,9 @@ class OASISObjective(Objective):
         """See `Objective`."""
         return {} if self.perceptual is None else {self.perceptual.network: self.perceptual}
 
-    def prepare(self, material: Material, networks: Networks) -> None:
+    def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """Learn which class is void, which weighs nothing."""
-        void = material.dataset.label_space.void_id
+        void = context.dataset.label_space.void_id
         self.void_id = void if void is not None and void < networks.generator.num_classes else None
 
     def generator_loss(self, step: Step, networks: Networks) -> Losses:

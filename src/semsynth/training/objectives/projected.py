@@ -24,7 +24,7 @@ from semsynth.losses.statistics import (
 from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.style_encoder import color_planes
 from semsynth.ops.lookup import halved_shares
-from semsynth.training.objectives.base import Losses, Material, Networks, Step
+from semsynth.training.objectives.base import Losses, Networks, Step, TrainingContext
 from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.spade import Judgement, SpadeObjective
 from semsynth.training.settings import ObjectiveSettings
@@ -71,14 +71,14 @@ class ProjectedObjective(SpadeObjective):
         super().__init__(settings, perceptual)
         self.seeing = perceptual
 
-    def prepare(self, material: Material, networks: Networks) -> None:
+    def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """Learn the groups of classes; measure the features of photographs, once."""
-        self.groups = _same_group(material.dataset.label_space)
+        self.groups = _same_group(context.dataset.label_space)
         discriminator = cast(ProjectedDiscriminator, networks.discriminator)
         if bool(discriminator.mixing.measured):
             return
         with torch.no_grad():
-            seen = [self._stages(self.seeing.features(b.images)) for b in material.pictures(MEASURED, 32)]
+            seen = [self._stages(self.seeing.features(b.images)) for b in context.pictures(MEASURED, 32)]
         discriminator.mixing.measure(seen)
 
     def _through_features(self, step: Step, networks: Networks, fake: Tensor, paired: Tensor) -> Losses:

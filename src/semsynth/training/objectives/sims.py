@@ -21,7 +21,7 @@ from semsynth.models.sims.segments import find_segments
 from semsynth.models.sims.stencil import training_canvas
 from semsynth.ops.edges import one_hot
 from semsynth.training import distributed
-from semsynth.training.objectives.base import Losses, Material, Networks, Objective, Step
+from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
 from semsynth.training.objectives.crn import Reconstruction
 from semsynth.training.settings import ObjectiveSettings
 
@@ -43,7 +43,7 @@ class SIMSObjective(Objective):
         """See `Objective`."""
         return {self.reconstruction.name: self.reconstruction.features}
 
-    def prepare(self, material: Material, networks: Networks) -> None:
+    def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """Build the bank of the training set, unless the run's folder has it; calibrate the loss.
 
         Raises:
@@ -55,17 +55,17 @@ class SIMSObjective(Objective):
                 "the ordering network of SIMS is trained from depth maps, which this data set does not have; "
                 "set generator.ordering = false, and the classes decide what is in front"
             )
-        height, width = next(material.pictures(1, 1)).labels.shape[1:]
-        folder = material.folder / BANK
+        height, width = next(context.pictures(1, 1)).labels.shape[1:]
+        folder = context.folder / BANK
         if distributed.rank() == 0 and not (folder / "bank.json").is_file():
-            material.folder.mkdir(parents=True, exist_ok=True)
-            bank = build_bank(material.dataset, folder, (height, width))
-            material.say(f"built a memory bank of {len(bank)} segments in {folder}")
+            context.folder.mkdir(parents=True, exist_ok=True)
+            bank = build_bank(context.dataset, folder, (height, width))
+            context.log(f"built a memory bank of {len(bank)} segments in {folder}")
         distributed.barrier()
         bank = SegmentBank.open(folder)
         self.numbers = {key: number for number, key in enumerate(bank.keys)}
         generator.attach(bank)
-        self.reconstruction.calibrate(material)
+        self.reconstruction.calibrate(context)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Objective`."""

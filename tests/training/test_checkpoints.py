@@ -6,7 +6,7 @@ import torch
 
 from semsynth.errors import SemsynthError
 from semsynth.files.claiming import claimed
-from semsynth.training.state import load_newest, put_in_order, save_checkpoint
+from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 
 
 def state(number: int) -> dict:
@@ -96,17 +96,17 @@ def test_what_was_just_written_outlives_damaged_later_files(tmp_path: Path, keep
         path = save_checkpoint(tmp_path, number, state(number), keep=5)
         if number > 1:
             path.write_bytes(b"damaged")
-    said: list[str] = []
-    loaded = load_newest(tmp_path, said.append)
+    messages: list[str] = []
+    loaded = load_newest(tmp_path, messages.append)
     assert loaded is not None
-    assert len(said) == damaged
-    put_in_order(tmp_path, loaded["images_seen"], 5, said.append)
+    assert len(messages) == damaged
+    clean_up(tmp_path, loaded["images_seen"], 5, messages.append)
     assert len(list(tmp_path.glob("*.damaged"))) == damaged
     assert load_newest(tmp_path, pytest.fail) is not None
     path.write_bytes(b"damaged again, while the run went on")
     written = save_checkpoint(tmp_path, 2, state(2), keep=keep)
     assert written.exists()
-    put_in_order(tmp_path, 2, keep, said.append)
+    clean_up(tmp_path, 2, keep, messages.append)
     again = load_newest(tmp_path, pytest.fail)
     assert again is not None
     assert again["images_seen"] == 2
@@ -115,7 +115,7 @@ def test_what_was_just_written_outlives_damaged_later_files(tmp_path: Path, keep
 def test_what_a_kill_left_beyond_keep_goes_upon_the_next_start(tmp_path: Path):
     for number in (1, 2, 3):
         save_checkpoint(tmp_path, number, state(number), keep=5)
-    put_in_order(tmp_path, 3, 2, pytest.fail)
+    clean_up(tmp_path, 3, 2, pytest.fail)
     assert sorted(path.name[:10] for path in tmp_path.iterdir()) == ["0000000002", "0000000003"]
 
 
@@ -143,11 +143,11 @@ def foreign(folder: Path, number: int, content: object) -> Path:
 def test_a_fitting_name_on_other_content_is_passed_over(tmp_path: Path, content: object):
     save_checkpoint(tmp_path, 1, state(1), keep=5)
     path = foreign(tmp_path, 9, content)
-    said: list[str] = []
-    loaded = load_newest(tmp_path, said.append, ("weights",))
+    messages: list[str] = []
+    loaded = load_newest(tmp_path, messages.append, ("weights",))
     assert loaded is not None
     assert loaded["images_seen"] == 1
-    assert path.name in said[0]
+    assert path.name in messages[0]
 
 
 def test_files_of_other_names_are_no_checkpoints(tmp_path: Path):

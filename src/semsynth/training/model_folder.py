@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,37 @@ from semsynth.files.tensors import file_sha256
 from semsynth.labels import LabelSpace
 from semsynth.training.ema import Ema
 from semsynth.training.objectives.base import Networks
+from semsynth.training.state import TrainState
 
 
-def shown(networks: Networks, averaged: dict[str, Ema]) -> Networks:
-    """The networks to look at and to ship: averaged where there are averages, in evaluation mode."""
-    if averaged:
-        return Networks(**{name: ema.network for name, ema in averaged.items()})  # type: ignore[arg-type]
-    encoder = networks.style_encoder
-    return Networks(
-        copy.deepcopy(networks.generator).eval(), None, copy.deepcopy(encoder).eval() if encoder else None
+def inference_networks(networks: Networks, averaged: Mapping[str, Ema]) -> Networks:
+    """Copies of the networks to draw with, in evaluation mode, with averaged weights where there are any."""
+    copies: dict[str, Any] = {}
+    for name, module in networks.modules().items():
+        if name != "discriminator":
+            copies[name] = copy.deepcopy(module).eval()
+            if name in averaged:
+                copies[name].load_state_dict(averaged[name].state_dict())
+    return Networks(**copies)
+
+
+def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) -> hub.Model:
+    """What the model folder of a run holds: the averaged networks, or the last ones.
+
+    Args:
+        state: Of the run.
+        space: The label set.
+        image_size: (H, W) of the pictures.
+    """
+    best, before = inference_networks(state.networks, state.averaged), state.loss_networks
+    against = None if before is None else tuple(sorted({*before, *state.objective.frozen()}))
+    return hub.Model(
+        best.generator,
+        space,
+        image_size,
+        best.style_encoder,
+        optimised_with=against,
+        images_seen=state.images_seen,
     )
 
 

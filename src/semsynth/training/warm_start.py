@@ -13,9 +13,9 @@ from semsynth import hub
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from semsynth.models.base import GeneratorModule
+from semsynth.training.checkpoints import load_newest
+from semsynth.training.class_weights import FAMILIES, ClassMatch, Take, carry_over
 from semsynth.training.objectives.base import Networks
-from semsynth.training.planes import FAMILIES, ClassMatch, Take, carry_over
-from semsynth.training.state import load_newest
 
 _LONGEST = 200
 """Characters of torch's list of tensors that do not fit."""

@@ -15,12 +15,12 @@ from semsynth.models import GeneratorModule, create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.discriminators.projected import FeatureHead
 from semsynth.ops.blocks import fold_spectral_norm
+from semsynth.training.class_weights import ClassMatch, carry_over
 from semsynth.training.loop import train
 from semsynth.training.objective import build_networks
 from semsynth.training.objectives.base import Networks
-from semsynth.training.planes import ClassMatch, carry_over
 from semsynth.training.recipe import load_recipe
-from semsynth.training.start import start_from
+from semsynth.training.warm_start import start_from
 from tests.small import SPACE, small_model
 from tests.training.tiny import paint
 
@@ -41,8 +41,8 @@ def test_a_model_folders_discriminator_is_trained_on(tmp_path: Path) -> None:
     settings = {"num_classes": 4, "instances": False, "width": 4}
     save_model(tmp_path / "with", small_model(), discriminator=(settings, kept))
     ours = networks()
-    said, _ = start_from(ours, tmp_path / "with", SPACE)
-    assert said == f"Started from {tmp_path / 'with'}: generator, style encoder, discriminator."
+    messages, _ = start_from(ours, tmp_path / "with", SPACE)
+    assert messages == f"Started from {tmp_path / 'with'}: generator, style encoder, discriminator."
     assert ours.discriminator is not None
     for name, value in ours.discriminator.state_dict().items():
         assert torch.equal(value, kept.state_dict()[name])
@@ -74,9 +74,9 @@ def test_another_label_set_keeps_the_classes_that_are_called_alike(tmp_path: Pat
     fresh = create_model("spade", **{**before.generator.config, "num_classes": 5})
     untouched = copy.deepcopy(fresh)
     ours = Networks(fresh, discriminator(num_classes=5), small_model().style_encoder)
-    said, _ = start_from(ours, tmp_path / "park", relabelled())
-    assert "its 4 classes are not the 5 of the data" in said
-    assert "by name (3: sky, Grass, TREE) or begin fresh (2: river, sand)" in said
+    messages, _ = start_from(ours, tmp_path / "park", relabelled())
+    assert "its 4 classes are not the 5 of the data" in messages
+    assert "by name (3: sky, Grass, TREE) or begin fresh (2: river, sand)" in messages
     # A map of the kept classes is drawn as before: sky 0 -> 0, tree 1 -> 3, grass 2 -> 2.
     old = torch.randint(3, (1, 64, 64), generator=torch.Generator().manual_seed(0))
     new = torch.tensor([0, 3, 2])[old]
@@ -171,10 +171,10 @@ def test_the_landscape_model_is_trained_on_with_four_classes(tmp_path: Path) -> 
         "run.start_from": "landscape",
     }
     recipe = load_recipe(LANDSCAPE, [f"{name}={value}" for name, value in settings.items()])
-    said: list[str] = []
-    model = load_model(train(recipe, tmp_path / "run", device="cpu", say=said.append))
-    assert any("its 34 classes are not the 4 of the data" in sentence for sentence in said)
-    assert any("(3: sky, sea, mountain) or begin fresh (1: castle)" in sentence for sentence in said)
+    messages: list[str] = []
+    model = load_model(train(recipe, tmp_path / "run", device="cpu", log=messages.append))
+    assert any("its 34 classes are not the 4 of the data" in sentence for sentence in messages)
+    assert any("(3: sky, sea, mountain) or begin fresh (1: castle)" in sentence for sentence in messages)
     landscape = load_model("landscape")
     ids = torch.tensor([landscape.label_space.names.index(name) for name in ("sky", "sea", "mountain")])
     ours, theirs = (m.generator.stem_labels.weight for m in (model, landscape))
@@ -202,7 +202,7 @@ def test_a_model_folder_without_one_leaves_it_fresh(tmp_path: Path) -> None:
     ours = networks()
     assert ours.discriminator is not None
     before = {name: value.clone() for name, value in ours.discriminator.state_dict().items()}
-    said, _ = start_from(ours, tmp_path / "without", SPACE)
-    assert said.endswith(": generator, style encoder.")
+    messages, _ = start_from(ours, tmp_path / "without", SPACE)
+    assert messages.endswith(": generator, style encoder.")
     for name, value in ours.discriminator.state_dict().items():
         assert torch.equal(value, before[name])
