@@ -35,7 +35,7 @@ from semsynth.images import open_image
 from semsynth.labels import LabelSpace, read_label_map
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
-from semsynth.models.sims.bank import SegmentBank, build_bank
+from semsynth.models.sims import SegmentBank, build_bank
 from semsynth.pipeline import Synthesizer
 from semsynth.training.checkpoints import load_newest, save_checkpoint
 from semsynth.training.log import read_log

@@ -22,11 +22,11 @@ from PIL import Image
 from study import RECIPES, ROOT, run_commands, write_page
 from torch.utils.flop_counter import FlopCounterMode
 
-from semsynth.data.transforms import resize_ids
 from semsynth.evaluation.figure import Pixels, Sheet
 from semsynth.evaluation.report import REPORT_FILE, Report, Row
 from semsynth.hub import load_model
 from semsynth.labels import LabelSpace, read_label_map
+from semsynth.labels.resize import resize_map
 from semsynth.pipeline import Synthesizer
 
 PAGE = ROOT / "docs/comparison.md"
@@ -98,7 +98,7 @@ def arithmetic(folder: Path) -> tuple[float, float]:
     generator = load_model(folder).generator.eval()
     generator.label_mode = "dense"
     labels = torch.from_numpy(
-        resize_ids(read_label_map(MAPS[0], LabelSpace.named("siftflow")).ids, (SIDE, SIDE))
+        resize_map(read_label_map(MAPS[0], LabelSpace.named("siftflow")).ids, (SIDE, SIDE))
     )
     style = None if generator.style_dim is None else torch.zeros(1, generator.style_dim)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -156,7 +156,7 @@ def sheet_of(pictures: dict[str, list[Pixels]]) -> Image.Image:
     rows, keys = [], []
     for i in range(0, len(MAPS), len(MAPS) // SHOWN):
         ids = read_label_map(MAPS[i], space).ids
-        shown = [space.colorize(resize_ids(ids, (SIDE, SIDE))), *(made[i] for made in pictures.values())]
+        shown = [space.colorize(resize_map(ids, (SIDE, SIDE))), *(made[i] for made in pictures.values())]
         rows.append(tuple(_enlarged(picture) for picture in shown))
         keys.append(MAPS[i].stem)
     return Sheet(("labels", *pictures), tuple(keys), tuple(rows)).to_image()

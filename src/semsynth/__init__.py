@@ -11,7 +11,7 @@ from semsynth.ops import processor
 
 processor.prepare()  # before torch computes anything
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from semsynth.data import load_dataset as load_dataset

@@ -5,10 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from semsynth.data.sample import Batch, RawSample, collate
-from semsynth.data.transforms import MODES, Geometry, Plan, apply, nearest_index, resize_ids, to_image
+from semsynth.data.transforms import MODES, Geometry, Plan, apply, to_image
 from semsynth.errors import SemsynthError
 
 
@@ -17,17 +16,6 @@ def raw(height: int, width: int, seed: int = 0, *, instances: bool = True) -> Ra
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     labels = rng.integers(0, 200, (height, width))
     return RawSample(image, labels, labels * 1000 + 7 if instances else None, f"s{seed}")
-
-
-@given(old=st.integers(1, 400), new=st.integers(1, 400))
-@settings(max_examples=60, deadline=None)
-def test_nearest_takes_the_pixels_pillow_takes(old: int, new: int) -> None:
-    ids = np.random.default_rng(0).integers(0, 256, (old, 3), dtype=np.uint8)
-    expected = Image.fromarray(ids).resize((3, new), Image.Resampling.NEAREST)
-    assert np.array_equal(resize_ids(ids, (new, 3)), np.asarray(expected))
-    index = nearest_index(old, new)
-    centre = (2 * np.arange(new) + 1) * old / (2 * new)
-    assert (np.abs(index + 0.5 - centre) <= 0.5 + 1e-9).all()
 
 
 @given(

@@ -38,7 +38,7 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
-    from semsynth.cli.model import show
+    from semsynth.cli.modelinfo import show
     from semsynth.data.finding import list_images
     from semsynth.hub import Model, Style
     from semsynth.hub.packing import name_styles, pack, read_style_list

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsynth.data.sample import Dataset, RawSample
-from semsynth.data.transforms import Geometry, resize_ids, resize_photo
+from semsynth.data.transforms import Geometry, resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import exclusive
 from semsynth.files.reading import parsing, read_json, require_regular
 from semsynth.files.walking import real_path
 from semsynth.files.writing import flush_folder, write_atomically
 from semsynth.labels import LabelSpace
+from semsynth.labels.resize import resize_map
 
 VERSION = 1
 META, MOST_META = "meta.json", 1 << 30
@@ -149,8 +150,8 @@ def _build(
         raw = dataset.read(index)
         height, width = raw.labels.shape
         size = geometry.size(height, width)
-        instances = None if raw.instances is None else resize_ids(raw.instances, size)
-        image, labels = resize_photo(raw.image, size), resize_ids(raw.labels, size)
+        instances = None if raw.instances is None else resize_map(raw.instances, size)
+        image, labels = resize_photo(raw.image, size), resize_map(raw.labels, size)
         return RawSample(image, labels, instances, raw.key, (height, width))
 
     try:

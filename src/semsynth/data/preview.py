@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from semsynth.data.filedataset import FileDataset
-from semsynth.data.transforms import resize_ids, resize_photo
+from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.images import png_bytes
 from semsynth.labels import LabelSpace
+from semsynth.labels.resize import resize_map
 
 PAPER, INK, GREY = (250, 250, 248), (30, 30, 30), (120, 120, 120)
 GAP, LINE = 12, 22
@@ -47,7 +48,7 @@ def write_preview(
         found, counts = np.unique(labels, return_counts=True)
         pixels.update(dict(zip(found.tolist(), counts.tolist())))
         size = height, max(1, round(height * labels.shape[1] / labels.shape[0]))
-        photo, ids = resize_photo(raw.image, size), resize_ids(labels, size)
+        photo, ids = resize_photo(raw.image, size), resize_map(labels, size)
         strips.append((raw.key, _strip(photo, dataset.label_space.colorize(ids))))
     if not strips:
         raise SemsynthError(

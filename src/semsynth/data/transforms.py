@@ -7,7 +7,6 @@ loader. Where that loader distorts or makes things up, the default here does wha
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from semsynth.data.sample import RawSample, Sample
 from semsynth.errors import SemsynthError
+from semsynth.labels.resize import resize_map
 
 T = TypeVar("T", bound=np.generic)
 
@@ -161,7 +161,7 @@ def apply(raw: RawSample, plan: Plan) -> Sample:
 
 
 def _to_ids(ids: NDArray[np.integer], plan: Plan) -> Tensor:
-    return torch.from_numpy(_cut(resize_ids(ids, plan.size), plan).astype(np.int64, order="C"))
+    return torch.from_numpy(_cut(resize_map(ids, plan.size), plan).astype(np.int64, order="C"))
 
 
 def _cut(array: NDArray[T], plan: Plan) -> NDArray[T]:
@@ -182,30 +182,6 @@ def resize_photo(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np
         return pixels
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
-
-
-def resize_ids(ids: NDArray[T], size: tuple[int, int]) -> NDArray[T]:
-    """Resize (H, W) ids to (height, width) by taking pixels, exactly those Pillow's nearest filter takes."""
-    if ids.shape == size:
-        return ids
-    rows, columns = nearest_index(ids.shape[0], size[0]), nearest_index(ids.shape[1], size[1])
-    taken: NDArray[T] = ids[rows[:, None], columns[None, :]]
-    return taken
-
-
-@lru_cache(maxsize=512)
-def nearest_index(old: int, new: int) -> NDArray[np.int64]:
-    """Which of `old` pixels each of `new` pixels takes.
-
-    That is (2 i + 1) old // (2 new), except where a centre falls between two pixels: there Pillow's running
-    sum decides. So Pillow itself is asked, once per pair of sizes, about a row of positions.
-
-    Returns:
-        (new,) int64, ascending.
-    """
-    row = Image.fromarray(np.arange(old, dtype=np.int32)[None])
-    taken: NDArray[np.int64] = np.array(row.resize((new, 1), Image.Resampling.NEAREST), dtype=np.int64)[0]
-    return taken
 
 
 def to_image(pixels: NDArray[np.uint8]) -> Tensor:

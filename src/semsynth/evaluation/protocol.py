@@ -11,11 +11,12 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from semsynth.data.transforms import resize_ids, resize_photo
+from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import AbsentRule, VoidRule
 from semsynth.files.reading import parsing, read_toml, shown
 from semsynth.labels import LabelSpace
+from semsynth.labels.resize import resize_map
 
 MAX_SIDE = 8192
 """Longest side of the pictures that are judged, in pixels."""
@@ -175,4 +176,4 @@ def fit(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Bring a photograph (H, W, 3) and its label map (H, W) to the protocol's size."""
     size = (protocol.height, protocol.width)
-    return resize_photo(image, size), resize_ids(labels, size).astype(np.int64)
+    return resize_photo(image, size), resize_map(labels, size).astype(np.int64)

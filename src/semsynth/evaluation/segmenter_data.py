@@ -18,10 +18,11 @@ from torch import Tensor
 
 from semsynth.data import Dataset, Geometry
 from semsynth.data.cache import fingerprint
-from semsynth.data.transforms import resize_ids, resize_photo
+from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_bytes, require_regular
 from semsynth.files.writing import write_atomically
+from semsynth.labels.resize import resize_map
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
@@ -78,7 +79,7 @@ def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: s
         for index in range(len(data)):
             sample = data.read(index)
             images[index] = resize_photo(sample.image, (size, size))
-            classes[index] = table[resize_ids(sample.labels, (size, size))]
+            classes[index] = table[resize_map(sample.labels, (size, size))]
         images.flush()
         classes.flush()
         write_atomically(seal, stamp.encode())

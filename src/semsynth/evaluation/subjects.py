@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semsynth.data import Dataset
-from semsynth.data.transforms import resize_ids
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.protocol import Protocol, fit
+from semsynth.labels.resize import resize_map
 
 Pixels = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.int64]
@@ -100,7 +100,7 @@ class Subjects:
         if sample.instances is None:
             return photo, labels, None
         size = (self.protocol.height, self.protocol.width)
-        return photo, labels, resize_ids(sample.instances, size).astype(np.int64)
+        return photo, labels, resize_map(sample.instances, size).astype(np.int64)
 
     def photos(self) -> Iterator[Pixels]:
         """All photographs."""

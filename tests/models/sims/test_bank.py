@@ -7,7 +7,8 @@ import pytest
 
 from semsynth.errors import SemsynthError
 from semsynth.models.sims import SegmentBank, build_bank
-from semsynth.models.sims.bank import CELL, bitmap, resized
+from semsynth.models.sims.bank import CELL, bitmap
+from semsynth.models.sims.building import resized
 from semsynth.models.sims.segments import find_segments
 from tests.models.sims.conftest import SIZE, SPACE, Raw, World
 

@@ -12,24 +12,21 @@ segment; a segment is a number in its picture's component map. A bank is a folde
     cells.npy        (N, cells) uint16, each label map on that grid
 """
 
-import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.labels import LabelSpace
 from semsynth.models.sims.ordering import FrontCounts
-from semsynth.models.sims.segments import SMALLEST, Labels, Mask, find_segments
+from semsynth.models.sims.segments import Mask
 
 FORMAT = 1
 CELL = 8
@@ -39,45 +36,16 @@ MAX_FACTS = 1 << 28
 """Largest bank.json in bytes; a million pictures have names of some 30 MB."""
 
 
-class Raw(Protocol):
-    """One photograph with its label map, as a data set reads it."""
-
-    @property
-    def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3)."""
-
-    @property
-    def labels(self) -> Labels:
-        """(H, W) ids."""
-
-    @property
-    def key(self) -> str:
-        """What it is called."""
-
-
-class Source(Protocol):
-    """A data set."""
-
-    @property
-    def label_space(self) -> LabelSpace:
-        """Its label set."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> Raw:
-        """Decode one sample."""
-
-
 @dataclass(frozen=True)
 class SegmentBank:
     """An opened bank. The large arrays stay on disk and are mapped.
 
     Attributes:
-        folder: where it is.
-        space: the label set.
+        folder: Where it is.
+        space: The label set.
         size: (H, W) of its pictures.
-        keys: names of the pictures.
-        front: how often each class stood in front of a neighbour.
+        keys: Names of the pictures.
+        front: How often each class stood in front of a neighbour.
         images: (N, H, W, 3) uint8.
         labels: (N, H, W) uint16.
         components: (N, H, W) uint16.
@@ -103,7 +71,7 @@ class SegmentBank:
         """Map a bank.
 
         Raises:
-            SemsynthError: there is none, or it was written by another version, or a part of it is missing.
+            SemsynthError: There is none, or it was written by another version, or a part of it is missing.
         """
         folder = Path(folder)
         if not (folder / "bank.json").exists():
@@ -214,115 +182,6 @@ def _map_arrays(folder: Path, size: list[int], count: int) -> dict[str, Any]:
     if len(arrays["segments"]) != len(arrays["masks"]):
         raise SemsynthError(f"{folder} has not one mask for every segment. Build the bank again.")
     return arrays
-
-
-def build_bank(
-    source: Source,
-    folder: str | Path,
-    size: tuple[int, int],
-    *,
-    smallest: float = SMALLEST,
-    overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> SegmentBank:
-    """Cut a data set into segments and store them; the folder appears only when it is complete.
-
-    Args:
-        source: the data set.
-        folder: where to.
-        size: (H, W) every picture is resized to; multiples of the coarse grid's cell.
-        smallest: share of the picture a segment must exceed.
-        overwrite: replace a bank that is there.
-        progress: told (done, total) after each picture.
-
-    Raises:
-        SemsynthError: the folder exists, the data set is empty, or the size does not fit the grid.
-    """
-    folder = Path(folder)
-    if size[0] % CELL or size[1] % CELL:
-        raise SemsynthError(
-            f"a memory bank of size {size[0]}x{size[1]}: both sides must be multiples of {CELL}"
-        )
-    if len(source) == 0:
-        raise SemsynthError("the data set is empty; a memory bank needs photographs with label maps")
-    if folder.exists() and not (overwrite and (folder / "bank.json").is_file()):
-        raise SemsynthError(f"{folder} exists; choose another folder, or ask to overwrite the bank there")
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
-    try:
-        _write(source, partial, size, smallest, progress)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return SegmentBank.open(folder)
-
-
-def _write(
-    source: Source,
-    folder: Path,
-    size: tuple[int, int],
-    smallest: float,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    """Fill a folder, one picture after another; the large arrays grow on disk."""
-    total, space = len(source), source.label_space
-
-    def on_disk(name: str, kind: type[np.generic], *tail: int) -> Any:
-        path, shape = folder / f"{name}.npy", (total, *size, *tail)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
-
-    images, labels = on_disk("images", np.uint8, 3), on_disk("labels", np.uint16)
-    components = on_disk("components", np.uint16)
-    front = FrontCounts.none(space.num_classes)
-    keys, rows, masks, cells = [], [], [], []
-    for i in range(total):
-        raw = source.read(i)
-        images[i], ids = resized(raw.image, raw.labels, size)
-        labels[i] = ids
-        segments = find_segments(ids, space, smallest)
-        for number, segment in enumerate(segments, 1):
-            components[i][segment.mask] = number
-            rows.append((i, segment.class_id, segment.area))
-            masks.append(np.packbits(bitmap(segment.mask)))
-        front.count(segments, space)
-        keys.append(raw.key)
-        cells.append(ids[CELL // 2 :: CELL, CELL // 2 :: CELL].ravel())
-        if progress is not None:
-            progress(i + 1, total)
-    for array in (images, labels, components):
-        array.flush()
-    grid = size[0] // CELL * (size[1] // CELL)
-    np.save(folder / "segments.npy", np.array(rows, dtype=np.int64).reshape(-1, 3))
-    np.save(folder / "masks.npy", np.array(masks, dtype=np.uint8).reshape(-1, -(-grid // 8)))
-    np.save(folder / "cells.npy", np.array(cells, dtype=np.uint16))
-    facts = {
-        "format": FORMAT,
-        "size": size,
-        "label_space": space.to_dict(),
-        "keys": keys,
-        "in_front": front.in_front.tolist(),
-        "compared": front.compared.tolist(),
-    }
-    (folder / "bank.json").write_text(json.dumps(facts), encoding="utf-8")
-
-
-def resized(
-    image: NDArray[np.uint8], labels: Labels, size: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """A photograph (bicubic) and its label map (nearest, integers) at (H, W)."""
-    if image.shape[:2] != size:
-        image = np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    return image, nearest(labels, size).astype(np.int64)
-
-
-def nearest(planes: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Resize ids or a mask (H, W) by integer nearest sampling."""
-    height, width = planes.shape
-    rows, columns = np.arange(size[0]) * height // size[0], np.arange(size[1]) * width // size[1]
-    sampled: NDArray[Any] = planes[rows[:, None], columns]
-    return sampled
 
 
 def bitmap(mask: Mask) -> Mask:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.labels import resize_map
 from semsynth.models.base import GeneratorModule
 from semsynth.models.sims.alignment import AlignmentNetwork, fit
-from semsynth.models.sims.bank import SegmentBank, nearest
+from semsynth.models.sims.bank import SegmentBank
 from semsynth.models.sims.canvas import Canvas, Front, Placed, compose
 from semsynth.models.sims.ordering import OrderingNetwork, pair_pictures
 from semsynth.models.sims.refine import STRIDE, Refiner
@@ -123,7 +124,7 @@ class SIMSGenerator(GeneratorModule):
             labels: (H, W) ids, nearest-resized to the bank's size.
             exclude: pictures of the bank not to take from, by number.
         """
-        labels = nearest(labels, self.bank.size)
+        labels = resize_map(labels, self.bank.size)
         wanted = find_segments(labels, self.bank.space)
         found = retrieve(self.bank, labels, wanted, count=1, exclude=exclude)
         best = [(segment, matches[0].row) for segment, matches in zip(wanted, found) if matches]
@@ -175,8 +176,8 @@ def stack(canvases: Sequence[Canvas], size: tuple[int, int], like: Tensor) -> tu
     Returns:
         labels (B, H, W) int64, pixels (B, 3, H, W), filled (B, 1, H, W).
     """
-    labels = np.stack([nearest(canvas.labels, size) for canvas in canvases]).astype(np.int64)
-    filled = np.stack([nearest(canvas.filled, size) for canvas in canvases])
+    labels = np.stack([resize_map(canvas.labels, size) for canvas in canvases]).astype(np.int64)
+    filled = np.stack([resize_map(canvas.filled, size) for canvas in canvases])
     pixels = _planes([canvas.pixels for canvas in canvases], like)
     if pixels.shape[2:] != size:
         pixels = F.interpolate(pixels, size=size, mode="bilinear")
