@@ -13,7 +13,7 @@ from semsynth.cli import main
 from semsynth.data import load_dataset
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
-from semsynth.hub import Model, save_model
+from semsynth.hub import Model, load_model, save_model
 from semsynth.models import create_model
 from semsynth.models.style_encoder import StyleEncoder
 from tests.evaluation.scenes import NAMES, write_protocol, write_scenes
@@ -225,7 +225,7 @@ def test_a_model_folder_is_drawn_with_and_its_styles_are_measured(
     encoder = StyleEncoder(style_dim=4, width=2, image_size=64)
     space = load_dataset(scenes, split="val").label_space
     save_model(tmp_path / "model", Model(generator, space, (64, 64), style_encoder=encoder))
-    limited = ("--limit", "4", "--name", "tiny")
+    limited = ("--limit", "4", "--name", "tiny", "--record")
     assert evaluate(scenes, judge, tmp_path / "model", tmp_path / "out", *limited) == 0
     row = Report.load(tmp_path / "out").methods[0]
     assert row.name == "tiny"
@@ -236,6 +236,18 @@ def test_a_model_folder_is_drawn_with_and_its_styles_are_measured(
     printed = capsys.readouterr().out
     assert "does not record which networks" in printed
     assert "| scenes: tiny | " in printed
+    assert (
+        evaluate(scenes, judge, tmp_path / "model", tmp_path / "out", *limited) == 0
+    )  # the same model still
+    (scores,) = load_model(tmp_path / "model").scores
+    assert (scores.protocol, scores.pictures) == ("scenes", 4)
+    assert scores.values["miou"] == pytest.approx(row.miou, rel=1e-5)
+    assert scores.values.keys() >= {"diversity", "lite2_frechet", "lite2_kernel"}
+    capsys.readouterr()
+    assert main(["model", "info", str(tmp_path / "model")]) == 0
+    assert "protocol scenes, 4 pictures" in " ".join(capsys.readouterr().out.split())
+    assert evaluate(scenes, judge, scenes / "val" / "images", tmp_path / "copies", "--record") == 2
+    assert "folder without config.json" in capsys.readouterr().err
     # The same folder, now admitting that Lite2 was in its loss.
     config = tmp_path / "model" / "config.json"
     config.write_text(

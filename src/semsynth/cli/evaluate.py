@@ -51,6 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N pictures, evenly spread")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda")
+    parser.add_argument("--record", action="store_true", help="also write the scores into the model folder")
     add_overwrite(parser)
     parser.set_defaults(func=run)
 
@@ -60,8 +61,12 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
+    from semsynth.hub import find_model, record_scores
+
     if args.limit < 0:
         raise SemsynthError(f"--limit is {args.limit}; give a number of pictures, or leave it out for all.")
+    if args.record:
+        find_model(args.model)  # pictures have no folder to write to
     reference = [args.save_reference] if args.save_reference else []
     written = ("report.json", "table.md", "sheet.png", "sheet.html")
     begun = (args.output / "run.json").is_file()  # an evaluation that goes on replaces what is its own
@@ -69,9 +74,11 @@ def run(args: argparse.Namespace) -> int:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         evaluation = build(args)
         evaluation.progress, evaluation.log = progress, progress.console.print
-        evaluation.run()
+        report = evaluation.run()
         if args.save_reference:
             evaluation.real_statistics().save(args.save_reference)
+    if args.record:
+        record_scores(find_model(args.model), report.scores())
     print((args.output / "table.md").read_text(encoding="utf-8"))
     print(f"{args.output}: report.json, table.md, sheet.png, sheet.html, pictures/")
     return 0

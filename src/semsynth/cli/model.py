@@ -10,7 +10,7 @@ from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
 
 FAMILIES = ("spade", "pix2pixhd", "ccfpse", "oasis")
-"""The keys of `hub.importing.FAMILIES`, which is not imported for `--help`: it takes torch a second to load."""
+"""The keys of `hub.importing.FAMILIES`, which is not imported for `--help`: torch takes a second to load."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,6 +1,7 @@
 """`semsynth model info`: describe a model folder."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,22 @@ def show(folder: Path) -> int:
     )
     table.add_row("style", facts["style"])
     table.add_row("styles", ", ".join(facts["styles"]) or "none named")
+    for row in facts["scores"]:
+        table.add_row("scores", _sentence(row))
     table.add_row("files", "  ".join(f"{k} {v / 1e6:.1f} MB" for k, v in facts["files"].items()))
     table.add_row("card", facts["card"])
     Console(highlight=False, markup=False, emoji=False).print(table)
     return 0
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    """An evaluation on a line: each number, and in brackets that of the photographs."""
+    real = row["real"]
+    numbers = [f"{k} {v:.4g}" + (f" ({real[k]:.4g})" if k in real else "") for k, v in row["values"].items()]
+    return (
+        f"protocol {row['protocol']}, {row['pictures']} pictures of {row['data']}, read by "
+        f"{row['evaluator']}; in brackets real photographs: {', '.join(numbers)}"
+    )
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -85,6 +98,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "style": style,
         "style_dim": generator.style_dim,
         "styles": list(model.styles),
+        "scores": [asdict(row) for row in model.scores],
         "dtype": config.get("dtype", "float32"),
         "files": {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))},
         "card": model.card.strip(),

@@ -12,6 +12,7 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import SegmentationScores
 from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
+from semsynth.hub import Scores
 
 FORMAT = 1
 REPORT_FILE = "report.json"
@@ -99,6 +100,17 @@ class Report:
             folder / REPORT_FILE, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
         )
 
+    def scores(self) -> Scores:
+        """The numbers of the first method, as its model folder keeps them."""
+        return Scores(
+            protocol=self.protocol["name"],
+            data=f"{self.protocol['label_set']}, {self.protocol['split']}",
+            pictures=self.methods[0].pictures,
+            evaluator=self.networks["judge"]["network"],
+            values=rounded(_numbers(self.methods[0])),
+            real=rounded(_numbers(self.real)),
+        )
+
     @classmethod
     def load(cls, folder: Path) -> "Report":
         """Read a report's folder.
@@ -132,6 +144,13 @@ class Report:
             if not {"network", "weights"} <= report.networks["judge"].keys():
                 raise ValueError("it does not say which judge it is of")
         return report
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """The finite scores of a row by name; of a kernel distance its mean."""
+    entries = {name: value for name, value in asdict(row).items() if name != "pictures"}
+    entries |= {name: (entries[name] or {}).get("mean") for name in ("kid", "lite2_kernel")}
+    return {name: v for name, v in entries.items() if isinstance(v, int | float) and math.isfinite(v)}
 
 
 def _checked(record: Record) -> Record:

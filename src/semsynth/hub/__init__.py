@@ -15,12 +15,14 @@ from semsynth.hub.folder import (
     load_model,
     save_model,
 )
+from semsynth.hub.scores import Scores, record_scores
 from semsynth.hub.styles import Style
 
 __all__ = [
     "MAX_CARD",
     "PRETRAINED",
     "Model",
+    "Scores",
     "Style",
     "find_model",
     "fingerprint",
@@ -30,5 +32,6 @@ __all__ = [
     "load_model",
     "pretrained_names",
     "read_config",
+    "record_scores",
     "save_model",
 ]

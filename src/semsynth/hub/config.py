@@ -5,6 +5,7 @@ from typing import Any
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_json, shown
+from semsynth.hub.scores import read_scores
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused by name."""
@@ -56,6 +57,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise SemsynthError(
             f"{path}: images_seen is {shown(seen)}; it must be a number of pictures, or null."
         )
+    read_scores(path, config.get("scores"))
     return config
 
 

@@ -17,7 +17,6 @@ A folder is written beside its final place and renamed, so it is whole whenever 
 import contextlib
 import functools
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,6 +35,7 @@ from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import write_atomically
 from semsynth.hub.config import FORMAT, read_config
 from semsynth.hub.finding import EXAMPLES, check_place, find_model
+from semsynth.hub.scores import Scores, config_without_scores, read_scores, write_config
 from semsynth.hub.styles import Style, read_styles, write_styles
 from semsynth.hub.weights import StoredType, load_weights, write_weights
 from semsynth.labels import LabelSpace
@@ -63,6 +63,7 @@ class Model:
             not recorded.
         folder: where it came from.
         images_seen: how many pictures the weights saw in training; None where that is not recorded.
+        scores: what evaluations found of it.
     """
 
     generator: GeneratorModule
@@ -74,6 +75,7 @@ class Model:
     optimised_with: tuple[str, ...] | None = None
     folder: Path | None = None
     images_seen: int | None = None
+    scores: tuple[Scores, ...] = ()
 
 
 @isolated()
@@ -128,7 +130,7 @@ def save_model(
             "dtype": dtype,
             "sha256": sums,
         }
-        write_atomically(part / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        write_config(part / "config.json", config, model.scores)
         write_atomically(part / "README.md", (model.card or _default_card(config)).encode())
         if model.styles:
             write_styles(part / "styles", model.styles)
@@ -177,6 +179,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         optimised_with=None if recorded is None else tuple(recorded),
         folder=folder,
         images_seen=config.get("images_seen"),
+        scores=read_scores(folder / "config.json", config.get("scores")),
     )
 
 
@@ -193,10 +196,13 @@ def images_seen(folder: Path) -> int | None:
 def fingerprint(folder: Path) -> str:
     """16 hex digits that change whenever what a model folder draws may: its settings, weights or bank."""
     digest = hashlib.sha256()
-    files = [folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("bank/*")]
-    for path in sorted(files):
+    config = folder / "config.json"
+    for path in sorted([config, *folder.glob("*.safetensors"), *folder.glob("bank/*")]):
         digest.update(path.name.encode())
-        digest.update(bytes.fromhex(file_sha256(path)))
+        if path == config:
+            digest.update(hashlib.sha256(config_without_scores(path)).digest())
+        else:
+            digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()[:16]
 
 

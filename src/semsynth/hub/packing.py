@@ -144,7 +144,8 @@ def pack(
         model = replace(model, styles={})
     if styles is not None:
         model = replace(model, styles=styles(model))
-    return save_model(folder, replace(model, card=card or model.card), dtype="bfloat16", overwrite=True)
+    model = replace(model, card=card or model.card, scores=())
+    return save_model(folder, model, dtype="bfloat16", overwrite=True)
 
 
 def _find(photos: Path, name: str, listed: Path) -> Path:

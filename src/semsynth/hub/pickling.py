@@ -11,6 +11,7 @@ from semsynth.errors import SemsynthError
 from semsynth.files.walking import real_path
 from semsynth.hub.finding import PRETRAINED, find_model
 from semsynth.hub.folder import Model, save_model
+from semsynth.hub.scores import config_without_scores
 
 Opened = TypeVar("Opened")
 
@@ -78,6 +79,7 @@ def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in _DESCRIBED_BY:
         path = folder / name
-        digest.update(path.read_bytes() if path.is_file() else b"")
+        read = config_without_scores if name == "config.json" else Path.read_bytes
+        digest.update(read(path) if path.is_file() else b"")
         digest.update(b"\0")
     return digest.hexdigest()
