@@ -100,7 +100,7 @@ def test_what_cannot_be_served_is_said_at_once(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--model", "nowhere"], "there is no model 'nowhere'"),
+        (["--model", "nowhere"], "There is no model 'nowhere'"),
         (["--model", "damaged"], "damaged/config.json cannot be read as a JSON file"),
         (["--model", "good", "--segmenter", "file"], "file"),
         (["--model", "good", "--segmenter", "pipe.pt", "--trust"], "pipe.pt is no judge"),

@@ -100,4 +100,4 @@ def test_what_is_there_but_no_model_is_not_said_to_be_missing(
     (place / "file").touch()
     (place / "loop").symlink_to(place / "loop")
     assert main(["model", "info", name]) == 2
-    assert f"there is no model '{name}': {name} is no folder;" in capsys.readouterr().err
+    assert f"There is no model '{name}': {name} is no folder;" in capsys.readouterr().err

@@ -177,7 +177,7 @@ def test_a_bad_file_does_not_stop_the_others(
             "neither a photograph nor a style of this model (noon, dusk)",
         ),
         (["masks/a.png", "--device", "banana"], "The device 'banana' cannot be used"),
-        (["masks/a.png", "--model", "nothing"], "there is no model 'nothing'"),
+        (["masks/a.png", "--model", "nothing"], "There is no model 'nothing'"),
         (["masks/a.png", "masks/more/a.png"], "would both be drawn to"),
         (["masks/a.png", "--instances", "masks/more/.."], None),
         (["masks/b.png", "--instances", "masks/more"], "no instance map named b.png"),

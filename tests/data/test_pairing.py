@@ -8,7 +8,7 @@ import pytest
 from semsynth.cli import main
 from semsynth.data import load_dataset
 from semsynth.data.check import check
-from semsynth.data.pairing import match
+from semsynth.data.matching import match
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from tests.data import trees

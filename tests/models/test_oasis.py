@@ -168,7 +168,7 @@ def test_refusals_are_sentences(small: OASISGenerator) -> None:
         small(labels, style=torch.zeros(1, 4))
     with pytest.raises(SemsynthError, match=r"lacks 'fc.weight'"):
         import_published({"conv_img.weight": torch.zeros(3, 2, 3, 3)})
-    with pytest.raises(SemsynthError, match="give num_classes"):
+    with pytest.raises(SemsynthError, match="give the label set"):
         import_published({"fc.weight": torch.zeros(4, 9, 3, 3)})
 
 

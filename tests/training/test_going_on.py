@@ -260,7 +260,7 @@ def test_replaced_label_maps_are_said(data: Path, run: Path, tmp_path: Path):
             "fewer than one batch of 16; choose a --run.batch_size of at most 8",
         ),
         ({"run__accumulate": 3}, "batch of 4 does not divide into 1 processes with 3 parts"),
-        ({"run__start_from": "absent"}, "there is no model 'absent'"),
+        ({"run__start_from": "absent"}, "There is no model 'absent'"),
     ],
 )
 def test_what_cannot_be_trained_names_the_setting(data: Path, tmp_path: Path, changes: dict, sentence: str):

@@ -15,9 +15,10 @@ from semsynth.cli import print_json
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.data import FORMATS, PALETTES, FileDataset, load_dataset, recognise
 from semsynth.data.ade20k import write_outdoor_list
-from semsynth.data.check import CheckReport, SplitReport, check, own_label_space
+from semsynth.data.check import check, own_label_space
 from semsynth.data.coco_instances import draw_instance_maps
 from semsynth.data.preview import write_preview
+from semsynth.data.report import CheckReport, SplitReport
 from semsynth.errors import SemsynthError
 from semsynth.labels import NAMED, LabelSpace
 

@@ -195,7 +195,7 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
     import zlib
 
     from semsynth.data.finding import list_images
-    from semsynth.data.pairing import match, reason_of
+    from semsynth.data.matching import match, reason_of
     from semsynth.evaluation.subjects import Method
     from semsynth.files.walking import contents
     from semsynth.images import IMAGE_SUFFIXES, read_photo

@@ -20,8 +20,8 @@ from semsynth.labels import (
     read_values,
     value_counts,
 )
+from semsynth.labels.colors import packed_colors, packed_counts, unpack_colors
 from semsynth.labels.palettes import used_colors
-from semsynth.labels.raw import packed_colors, packed_counts, unpack_colors
 from semsynth.labels.repair import in_square
 
 MOST_CLASSES = 256

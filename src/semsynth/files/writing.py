@@ -15,15 +15,20 @@ PART = ".part"
 
 
 @contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+def whole_file(path: str | Path, *, name: str | None = None) -> Iterator[BinaryIO]:
     """A new file under a temporary name, which takes its own name once it is complete and on the disk.
 
     If the body raises, the temporary file is deleted and what stood at `path` stays as it was.
+
+    Args:
+        path: Where to.
+        name: What messages call the file; by default its path.
 
     Raises:
         SemsynthError: The disk is full, the folder is missing or may not be written.
     """
     path = Path(path)
+    called = str(path) if name is None else name
     temporary = temporary_name(path)
     try:
         with temporary.open("wb") as file:
@@ -34,16 +39,16 @@ def whole_file(path: str | Path) -> Iterator[BinaryIO]:
         flush_folder(path.parent)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise SemsynthError(f"The disk is full: {path} was not written, nothing was changed.") from None
-        raise SemsynthError(f"{path} cannot be written: {error.strerror or error}.") from None
+            raise SemsynthError(f"The disk is full: {called} was not written, nothing was changed.") from None
+        raise SemsynthError(f"{called} cannot be written: {error.strerror or error}.") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
+def write_atomically(path: str | Path, content: bytes, *, name: str | None = None) -> None:
     """Write a file whole, see `whole_file`."""
-    with whole_file(path) as file:
+    with whole_file(path, name=name) as file:
         file.write(content)
 
 

@@ -17,7 +17,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model folder, its format and the kinds of its values checked.
 
     Raises:
-        SemsynthError: it cannot be read, is of a newer format, or does not look as `save_model` writes it.
+        SemsynthError: It cannot be read, is of a newer format, or does not look as `save_model` writes it.
     """
     path = folder / "config.json"
     config: dict[str, Any] = read_json(path)

@@ -24,7 +24,7 @@ def find_model(name: str | Path) -> Path:
     A folder of that name in the current directory comes before a packaged model.
 
     Raises:
-        SemsynthError: there is none.
+        SemsynthError: There is none.
     """
     text = str(name)
     recover(Path(name))
@@ -40,8 +40,8 @@ def find_model(name: str | Path) -> Path:
     what = "is a folder without config.json" if folder.is_dir() else "is no folder"
     what = what if os.path.lexists(folder) else "does not exist"
     raise SemsynthError(
-        f"there is no model {text!r}: {folder} {what}; "
-        f"give a model folder, or a model of the package ({known})"
+        f"There is no model {text!r}: {folder} {what}; "
+        f"give a model folder, or a model of the package ({known})."
     )
 
 

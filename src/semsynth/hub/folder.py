@@ -53,17 +53,17 @@ class Model:
     """What a model folder holds.
 
     Attributes:
-        generator: labels to picture, in eval mode, on the CPU, float32.
-        label_space: what its ids mean.
+        generator: Labels to picture, in eval mode, on the CPU, float32.
+        label_space: What its ids mean.
         image_size: (H, W) it was trained for; other sizes work too.
-        style_encoder: photograph to style, where there is one.
-        styles: by name, in the order of the file.
+        style_encoder: Photograph to style, where there is one.
+        styles: By name, in the order of the file.
         card: README.md.
-        optimised_with: networks its training loss looked through, which must not judge it; None where that is
+        optimised_with: Networks its training loss looked through, which must not judge it; None where that is
             not recorded.
-        folder: where it came from.
-        images_seen: how many pictures the weights saw in training; None where that is not recorded.
-        scores: what evaluations found of it.
+        folder: Where it came from.
+        images_seen: How many pictures the weights saw in training; None where that is not recorded.
+        scores: What evaluations found of it.
     """
 
     generator: GeneratorModule
@@ -90,17 +90,17 @@ def save_model(
     """Write a model folder.
 
     Args:
-        folder: where; folders above it are made.
-        model: what to write; its `folder` is not used.
-        discriminator: keyword arguments of `MultiscaleDiscriminator`, and the network.
-        dtype: how matrices and kernels are stored; vectors (biases, norms) are always float32.
-        overwrite: replace a model folder that is already there.
+        folder: Where; folders above it are made.
+        model: What to write; its `folder` is not used.
+        discriminator: Keyword arguments of `MultiscaleDiscriminator`, and the network.
+        dtype: How matrices and kernels are stored; vectors (biases, norms) are always float32.
+        overwrite: Replace a model folder that is already there.
 
     Returns:
-        the folder.
+        The folder.
 
     Raises:
-        SemsynthError: the folder exists already, or cannot be written.
+        SemsynthError: The folder exists already, or cannot be written.
     """
     folder = Path(folder)
     check_place(folder, overwrite)
@@ -144,11 +144,11 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
     """Read a model folder.
 
     Args:
-        name: see `find_model`.
-        verify: compare the weight files with their checksums.
+        name: See `find_model`.
+        verify: Compare the weight files with their checksums.
 
     Raises:
-        SemsynthError: there is no such model, or something in the folder is damaged or of a newer format.
+        SemsynthError: There is no such model, or something in the folder is damaged or of a newer format.
     """
     folder = find_model(name)
     config = read_config(folder)
@@ -157,7 +157,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
     if label_space.num_classes != generator.num_classes:
         raise SemsynthError(
             f"{folder}: labels.json has {label_space.num_classes} classes, "
-            f"the network {generator.num_classes}; they belong to different models"
+            f"the network {generator.num_classes}; they belong to different models."
         )
     sums = (config.get("sha256") or {}) if verify else {}
     load_weights(generator, folder / "model.safetensors", sums)
@@ -231,7 +231,7 @@ def generator_name(generator: nn.Module) -> str:
     for name, kind in GENERATORS.items():
         if type(generator) is kind:
             return name
-    raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again")
+    raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again.")
 
 
 @isolated()
@@ -239,7 +239,7 @@ def load_discriminator(name: str | Path) -> nn.Module:
     """The discriminator kept in a model folder, to train on.
 
     Raises:
-        SemsynthError: the model was saved without one.
+        SemsynthError: The model was saved without one.
     """
     from semsynth.models.discriminators import MultiscaleDiscriminator
 
@@ -247,7 +247,7 @@ def load_discriminator(name: str | Path) -> nn.Module:
     config = read_config(folder)
     settings = config.get("discriminator")
     if not settings:
-        raise SemsynthError(f"{folder} holds no discriminator")
+        raise SemsynthError(f"{folder} holds no discriminator.")
     network = _built(MultiscaleDiscriminator, settings, folder)
     load_weights(network, folder / "discriminator.safetensors", config.get("sha256") or {})
     return network

@@ -49,18 +49,18 @@ def import_model(
     """Read published files.
 
     Args:
-        family: a key of `FAMILIES`.
-        generator: state dictionary of the generator.
-        encoder: of SPADE's style encoder.
-        discriminator: of the multi-scale discriminator.
-        labels: name or JSON file of the label set; None goes by the number of classes.
-        **hints: what shapes cannot tell, as the family's `import_published` takes it; None is not given.
+        family: A key of `FAMILIES`.
+        generator: State dictionary of the generator.
+        encoder: Of SPADE's style encoder.
+        discriminator: Of the multi-scale discriminator.
+        labels: Name or JSON file of the label set; None goes by the number of classes.
+        **hints: What shapes cannot tell, as the family's `import_published` takes it; None is not given.
 
     Returns:
-        the model; and the discriminator's settings and network, where one was given.
+        The model; and the discriminator's settings and network, where one was given.
 
     Raises:
-        SemsynthError: names the file, and in it the first tensor that does not fit.
+        SemsynthError: Names the file, and in it the first tensor that does not fit.
     """
     space = None if labels is None else _label_space(labels)
     given = {name: value for name, value in hints.items() if value is not None}
@@ -68,8 +68,7 @@ def import_model(
     try:
         config, tensors = _import_generator(family, state, space, given)
     except SemsynthError as error:
-        sentence = str(error).replace("give num_classes", "give the label set with --labels")
-        raise SemsynthError(f"{generator}: {sentence}") from None
+        raise SemsynthError(f"{generator}: {error}") from None
     network = create_model(family, **config)
     network.load_state_dict(tensors)
     if space is None:
@@ -77,7 +76,7 @@ def import_model(
     if space.num_classes != network.num_classes:
         raise SemsynthError(
             f"{generator} is a network of {network.num_classes} classes; "
-            f"label set {space.name!r} has {space.num_classes}"
+            f"label set {space.name!r} has {space.num_classes}."
         )
     model = Model(
         generator=network.eval(),
@@ -96,7 +95,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """A published state dictionary, float32, without `module.` prefixes. Nothing in the file is run.
 
     Raises:
-        SemsynthError: see `read_checkpoint`; or two names differ in that prefix alone.
+        SemsynthError: See `read_checkpoint`; or two names differ in that prefix alone.
     """
     tensors: dict[str, Tensor] = {}
     for name, value in read_checkpoint(path).items():
@@ -114,7 +113,9 @@ def _import_generator(
     taken = inspect.signature(read).parameters
     if unknown := hints.keys() - taken.keys():
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(unknown))
-        raise SemsynthError(f"a network of the family {family!r} leaves no doubt about {flags}; leave it out")
+        raise SemsynthError(
+            f"A network of the family {family!r} leaves no doubt about {flags}; leave it out."
+        )
     hints = dict(hints)
     if space is not None and "num_classes" in taken:
         hints.setdefault("num_classes", space.num_classes)
@@ -141,7 +142,7 @@ def _import_encoder(path: Path, style_dim: int | None) -> StyleEncoder:
         raise SemsynthError(_naming(path, error)) from None
     if config["style_dim"] != style_dim:
         wants = "takes no style" if style_dim is None else f"takes {style_dim} numbers"
-        raise SemsynthError(f"{path} gives styles of {config['style_dim']} numbers; the generator {wants}")
+        raise SemsynthError(f"{path} gives styles of {config['style_dim']} numbers; the generator {wants}.")
     encoder = StyleEncoder(**config).float()
     encoder.load_state_dict(tensors)
     return encoder.eval()
@@ -157,7 +158,7 @@ def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tupl
         raise SemsynthError(_naming(path, error)) from None
     if config["num_classes"] != num_classes:
         raise SemsynthError(
-            f"{path} is a discriminator of {config['num_classes']} classes; the generator has {num_classes}"
+            f"{path} is a discriminator of {config['num_classes']} classes; the generator has {num_classes}."
         )
     network = MultiscaleDiscriminator(**config).float()
     network.load_state_dict(tensors)

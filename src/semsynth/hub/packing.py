@@ -33,10 +33,10 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
     with or without their ending), and optionally `note = "..."`.
 
     Returns:
-        name → note and photographs.
+        Name → note and photographs.
 
     Raises:
-        SemsynthError: the file cannot be read, is no such list, or names a photograph that is not there.
+        SemsynthError: The file cannot be read, is no such list, or names a photograph that is not there.
     """
     styles = {}
     for name, row in read_toml(path).items():
@@ -44,7 +44,7 @@ def read_style_list(path: Path, photos: Path) -> dict[str, tuple[str, list[Path]
         if not isinstance(names, list) or not names or not all(isinstance(photo, str) for photo in names):
             raise SemsynthError(
                 f"{path}: the style {name!r} names no photographs; a style is a table such as "
-                f'[{name}] with photos = ["a", "b"]'
+                f'[{name}] with photos = ["a", "b"].'
             )
         styles[name] = str(row.get("note", "")), [_find(photos, photo, path) for photo in names]
     return styles
@@ -81,28 +81,28 @@ def whiten_styles(model: Model, photographs: Sequence[Path], spread: float = 1.0
     that say nothing, and there only disturb.
 
     Args:
-        model: changed in place. Its named styles are not.
-        photographs: more of them than a style has numbers.
-        spread: of what seeds draw, in units of the photographs' own. Below 1, pictures vary less and are
+        model: Changed in place. Its named styles are not.
+        photographs: More of them than a style has numbers.
+        spread: Of what seeds draw, in units of the photographs' own. Below 1, pictures vary less and are
             drawn better (the truncation of Brock et al. 2019, "Large scale GAN training", section 3.1).
 
     Raises:
-        SemsynthError: no style encoder, too few photographs or all of one style, or a family whose styles
+        SemsynthError: No style encoder, too few photographs or all of one style, or a family whose styles
             have no other basis.
     """
     if model.style_encoder is None:
-        raise SemsynthError("the model has no style encoder, so photographs have no styles to it")
+        raise SemsynthError("The model has no style encoder, so photographs have no styles to it.")
     if len(photographs) <= model.style_encoder.style_dim:
         raise SemsynthError(
             f"{len(photographs)} photographs are too few to say how styles are distributed; more than "
-            f"{model.style_encoder.style_dim}, the numbers of a style, are needed"
+            f"{model.style_encoder.style_dim}, the numbers of a style, are needed."
         )
     found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
     means = torch.stack([mean for mean, _ in found])
     covariance = torch.cov(means.T.double())
     if not covariance.diagonal().any():
         raise SemsynthError(
-            "the encoder gives all of the photographs the same style; nothing is left to draw"
+            "The encoder gives all of the photographs the same style; nothing is left to draw."
         )
     covariance.diagonal().add_(LEAST_VARIANCE * covariance.diagonal().mean())
     factor, mean = spread * torch.linalg.cholesky(covariance).float(), means.mean(0)
@@ -153,5 +153,5 @@ def _find(photos: Path, name: str, listed: Path) -> Path:
     beside = [path for path in sorted(place.parent.glob("*")) if path.stem == place.name]
     found = [place] if place.is_file() else [p for p in beside if p.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
-        raise SemsynthError(f"{listed} names the photograph {name!r}; there is none in {photos}")
+        raise SemsynthError(f"{listed} names the photograph {name!r}; there is none in {photos}.")
     return found[0]

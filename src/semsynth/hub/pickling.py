@@ -24,9 +24,9 @@ class SavedModel:
     """What finds or rebuilds a model in another process.
 
     Attributes:
-        name: of the model or its folder, for `find_model`; empty where `files` are all there is.
-        fingerprint: of the folder's descriptions, so that another model in its place is noticed.
-        files: relative path → content, of a model that has no folder.
+        name: Of the model or its folder, for `find_model`; empty where `files` are all there is.
+        fingerprint: Of the folder's descriptions, so that another model in its place is noticed.
+        files: Relative path → content, of a model that has no folder.
     """
 
     name: str = ""

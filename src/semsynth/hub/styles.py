@@ -33,8 +33,8 @@ class Style:
 
     Attributes:
         vector: (Z,) float32.
-        note: a line about it.
-        thumbnail: a small picture drawn in it.
+        note: A line about it.
+        thumbnail: A small picture drawn in it.
     """
 
     vector: Tensor
@@ -61,7 +61,7 @@ def read_styles(folder: Path, style_dim: int | None) -> dict[str, Style]:
     """Read a folder of styles, in the order of the file; empty where there is none.
 
     Raises:
-        SemsynthError: the file is damaged; two styles have one name; or a vector is not (style_dim,) numbers
+        SemsynthError: The file is damaged; two styles have one name; or a vector is not (style_dim,) numbers
             of at most MAX_NUMBER.
     """
     path = folder / "styles.json"

@@ -35,7 +35,7 @@ def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> Non
     """Fill a network that was built on the meta device.
 
     Raises:
-        SemsynthError: the file is missing, damaged, or of another network; or holds numbers that are not
+        SemsynthError: The file is missing, damaged, or of another network; or holds numbers that are not
             finite.
     """
     if path.name in sums:

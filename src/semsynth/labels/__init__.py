@@ -6,18 +6,18 @@ called, which colour they are drawn in, and which of them is void. `read_label_m
 that reads back as the same integers.
 """
 
+from semsynth.labels.colors import pack_colors, published_palette
 from semsynth.labels.files import (
-    LabelReading,
-    nearest_colors,
     read_label_array,
     read_label_map,
     read_values,
     write_label_map,
 )
+from semsynth.labels.interpret import LabelReading, nearest_colors
 from semsynth.labels.palettes import palette_conflicts
-from semsynth.labels.raw import TEXT_KEY, RawMap, pack_colors, value_counts
+from semsynth.labels.raw import TEXT_KEY, RawMap, value_counts
 from semsynth.labels.resize import resize_map
-from semsynth.labels.spaces import GROUPS, NAMED, LabelClass, LabelSpace, published_palette
+from semsynth.labels.spaces import GROUPS, NAMED, LabelClass, LabelSpace
 
 __all__ = [
     "GROUPS",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from semsynth.errors import SemsynthError
 from semsynth.images import ImageLike, ImageSource, is_tensor, source_name
+from semsynth.labels.colors import pack_colors
 from semsynth.labels.files import read_label_array, read_label_map, read_values
-from semsynth.labels.raw import pack_colors
 from semsynth.labels.resize import resize_map
 from semsynth.labels.spaces import LabelSpace
 

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semsynth.labels.raw import RawMap, packed_colors, packed_counts, value_counts
-from semsynth.labels.spaces import NAMED, LabelSpace, published_palette
+from semsynth.labels.colors import packed_colors, packed_counts, published_palette
+from semsynth.labels.raw import RawMap, value_counts
+from semsynth.labels.spaces import NAMED, LabelSpace
 
 Meaning = Literal["index", "color", "grey"]
 """What of an indexed file is looked at: its indices, its colours, or the grey its colours have, as ids."""

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from semsynth.errors import SemsynthError
+from semsynth.labels.colors import BAND
 from semsynth.labels.resize import nearest_index
 
 TEXT_KEY = "semsynth:label-set"
@@ -15,9 +16,6 @@ TEXT_KEY = "semsynth:label-set"
 
 LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000", "AVIF")
 """Formats that may have changed the values they were given."""
-
-BAND = 1 << 20
-"""Pixels that are looked at at a time, which bounds the memory for intermediate results."""
 
 
 @dataclass(frozen=True)
@@ -153,44 +151,3 @@ def value_counts(values: NDArray[np.integer[Any]]) -> dict[int, int]:
         return dict(zip(used.tolist(), counts[used].tolist()))
     found, number = np.unique(flat, return_counts=True)
     return dict(zip(found.tolist(), number.tolist()))
-
-
-def pack_colors(values: ArrayLike) -> NDArray[np.int64]:
-    """Make one number of each colour: (..., 3) → (...), red highest."""
-    colors = np.asarray(values)
-    packed: NDArray[np.int64] = colors[..., 0].astype(np.int64) << 16
-    packed |= colors[..., 1].astype(np.int64) << 8
-    packed |= colors[..., 2].astype(np.int64)
-    return packed
-
-
-def unpack_colors(packed: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    """The colours (..., 3) of numbers made by `pack_colors`."""
-    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)
-
-
-def packed_counts(packed: NDArray[np.integer[Any]]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The colours that occur among packed ones, and how often each does."""
-    flat = packed.reshape(-1)
-    found, counts = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
-    for start in range(0, flat.size, BAND):
-        here, number = np.unique(flat[start : start + BAND], return_counts=True)
-        both, place = np.unique(np.concatenate([found, here.astype(np.uint32)]), return_inverse=True)
-        counts = np.bincount(place, np.concatenate([counts, number])).astype(np.int64)
-        found = both
-    return found, counts
-
-
-def color_counts(pixels: NDArray[np.uint8]) -> dict[int, int]:
-    """How often every colour of (H, W, 3) occurs, the colours packed."""
-    found, counts = packed_counts(packed_colors(pixels))
-    return dict(zip(found.tolist(), counts.tolist()))
-
-
-def packed_colors(colors: NDArray[np.integer[Any]]) -> NDArray[np.uint32]:
-    """As `pack_colors`, in half of the memory."""
-    packed = colors[..., 0].astype(np.uint32)
-    for channel in (1, 2):
-        packed <<= 8
-        packed |= colors[..., channel]
-    return packed

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semsynth.errors import SemsynthError
+from semsynth.labels.colors import BAND, packed_colors, packed_counts, unpack_colors
 from semsynth.labels.fill import fill_from_nearest
-from semsynth.labels.raw import BAND, packed_colors, packed_counts, unpack_colors
 
 NEAR = 6.0
 """RGB distance up to which an even area counts as drawn in a class colour: rounding, colour profiles."""

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parsing, read_bytes, read_json
 from semsynth.files.writing import write_atomically
+from semsynth.labels.colors import published_palette
 from semsynth.labels.fill import fill_from_nearest
 from semsynth.labels.forms import (
     SETTINGS,
@@ -171,7 +172,7 @@ class LabelSpace:
             return ids
         void = ids == self.void_id
         if void.all(axis=(-2, -1)).any():
-            raise SemsynthError("the label map holds nothing but void; there is nothing to draw")
+            raise SemsynthError("The label map holds nothing but void; there is nothing to draw.")
         return fill_from_nearest(ids, void) if void.any() else ids
 
     @classmethod
@@ -286,20 +287,3 @@ def _text(path: str | Path) -> str:
 
 def _group(number: int, void: int | None) -> str:
     return "void" if number == void else "things"
-
-
-def published_palette(count: int) -> NDArray[np.uint8]:
-    """The palette the published releases draw label maps with, for sets that have none.
-
-    The bits of id + 1 are dealt to red, green and blue, highest colour bit first.
-
-    Returns:
-        (count, 3) uint8, distinct for the first 255.
-    """
-    colors = np.zeros((count, 3), dtype=np.int64)
-    rest = np.arange(1, count + 1)
-    for shift in range(7, 0, -1):
-        for channel in range(3):
-            colors[:, channel] |= ((rest >> channel) & 1) << shift
-        rest >>= 3
-    return colors.astype(np.uint8)

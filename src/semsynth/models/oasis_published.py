@@ -51,7 +51,7 @@ def import_published(
             raise SemsynthError(
                 f"'fc.weight' has {inputs} input channels, noise and classes together, which is none of the "
                 f"released networks' ({PUBLISHED_CLASSES} classes, {PUBLISHED_NOISE} of noise or none); "
-                "give num_classes"
+                "give the label set, which says how many classes there are."
             )
         num_classes = known.pop()
     if num_classes > inputs:

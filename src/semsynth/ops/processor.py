@@ -86,7 +86,7 @@ def limit() -> str | None:
     """The level that SEMSYNTH_CPU named when this process began; None where it named none.
 
     Raises:
-        SemsynthError: there is no such level, or this processor lacks it.
+        SemsynthError: There is no such level, or this processor lacks it.
     """
     if not _asked:
         return None
@@ -104,7 +104,7 @@ def level() -> str:
     """The level that is computed with: the processor's own, or the limit.
 
     Raises:
-        SemsynthError: see `limit`.
+        SemsynthError: See `limit`.
     """
     return limit() or best()
 
