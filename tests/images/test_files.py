@@ -17,25 +17,9 @@ from PIL import Image
 from semsynth.errors import SemsynthError
 from semsynth.images import files
 from semsynth.labels import (
-    NAMED,
-    LabelSpace,
     read_label_map,
 )
-
-SETS = {name: LabelSpace.named(name) for name in NAMED}
-
-
-def own(count: int, **kw: object) -> LabelSpace:
-    return LabelSpace.from_dict({"name": "own", "classes": [f"c{i}" for i in range(count)], **kw})
-
-
-def save(path: Path, array: np.ndarray, mode: str | None = None) -> Path:
-    image = Image.fromarray(array)
-    (image if mode is None else image.convert(mode)).save(path)
-    return path
-
-
-IDS = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [1, 1, 1, 2]], dtype=np.uint8)
+from tests.labels.maps import IDS, own, save
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -14,28 +14,13 @@ from PIL import Image
 from semsynth.errors import SemsynthError
 from semsynth.files.writing import write_atomically
 from semsynth.labels import (
-    NAMED,
     LabelClass,
     LabelSpace,
     nearest_colors,
     read_label_map,
     write_label_map,
 )
-
-SETS = {name: LabelSpace.named(name) for name in NAMED}
-
-
-def own(count: int, **kw: object) -> LabelSpace:
-    return LabelSpace.from_dict({"name": "own", "classes": [f"c{i}" for i in range(count)], **kw})
-
-
-def save(path: Path, array: np.ndarray, mode: str | None = None) -> Path:
-    image = Image.fromarray(array)
-    (image if mode is None else image.convert(mode)).save(path)
-    return path
-
-
-IDS = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [1, 1, 1, 2]], dtype=np.uint8)
+from tests.labels.maps import IDS, SETS, own, save
 
 
 @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp"])

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from semsynth.errors import SemsynthError
 from semsynth.labels import (
@@ -18,18 +17,7 @@ from semsynth.labels import (
     LabelSpace,
     published_palette,
 )
-
-SETS = {name: LabelSpace.named(name) for name in NAMED}
-
-
-def own(count: int, **kw: object) -> LabelSpace:
-    return LabelSpace.from_dict({"name": "own", "classes": [f"c{i}" for i in range(count)], **kw})
-
-
-def save(path: Path, array: np.ndarray, mode: str | None = None) -> Path:
-    image = Image.fromarray(array)
-    (image if mode is None else image.convert(mode)).save(path)
-    return path
+from tests.labels.maps import SETS, own
 
 
 @pytest.mark.parametrize("name", NAMED)

@@ -1,6 +1,6 @@
 """Model folders: everything a trained network needs to be used again, and nothing that runs code.
 
-    config.json               what to build, for which pictures and labels, and the checksums of the weights
+    config.json               what to build, for which pictures and labels; checksums of the weights; scores
     labels.json               the label set
     model.safetensors         the generator
     style_encoder.safetensors where the model has one
