@@ -216,7 +216,7 @@ def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -
         out.turned.append(f"{entry.image} (tag {found.turn})")
     for note in found.notes:
         # Sentences that count pixels differ from file to file: the first of a kind stands for all.
-        kind = re.sub(r"\d[\d,.]*|'.*?'|#\w+", "", note.replace(str(entry.labels), ""))
+        kind = re.sub(r"\d[\d,.]*|'.*?'|#\w+", "", note)
         out.notes[out.kinds.setdefault(kind, note)] += 1
     void = data.label_space.void_id
     if void is not None and found.counts.get(void, 0) > MOSTLY_VOID * sum(found.counts.values()):

@@ -35,12 +35,6 @@ def packed_counts(packed: NDArray[np.integer[Any]]) -> tuple[NDArray[np.uint32],
     return found, counts
 
 
-def color_counts(pixels: NDArray[np.uint8]) -> dict[int, int]:
-    """How often every colour of (H, W, 3) occurs, the colours packed."""
-    found, counts = packed_counts(packed_colors(pixels))
-    return dict(zip(found.tolist(), counts.tolist()))
-
-
 def packed_colors(colors: NDArray[np.integer[Any]]) -> NDArray[np.uint32]:
     """As `pack_colors`, in half of the memory."""
     packed = colors[..., 0].astype(np.uint32)
