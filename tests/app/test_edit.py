@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask
+from semsynth.app.edit import Photo, PhotoCache, blend, change_mask
 from semsynth.errors import SemsynthError
 
 
@@ -41,12 +41,12 @@ def test_blending_keeps_both_sides_bit_for_bit() -> None:
 
 
 def test_the_shelf_keeps_the_newest_and_refuses_others() -> None:
-    shelf = PhotoShelf(2)
+    store = PhotoCache(2)
     pixels = np.arange(3 * 48, dtype=np.uint8).reshape(3, 4, 4, 3)
     photos = [Photo(p, np.zeros((4, 4), np.uint8), p) for p in pixels]
-    keys = [shelf.add(photo) for photo in photos]
-    assert shelf.find(keys[2], (4, 4)) is photos[2]
+    keys = [store.add(photo) for photo in photos]
+    assert store.find(keys[2], (4, 4)) is photos[2]
     with pytest.raises(SemsynthError, match="hand it in again"):
-        shelf.find(keys[0], (4, 4))
+        store.find(keys[0], (4, 4))
     with pytest.raises(SemsynthError, match="another size"):
-        shelf.find(keys[1], (5, 4))
+        store.find(keys[1], (5, 4))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from semsynth.app.refusal import PHOTO_LOST, Refusal
+from semsynth.app.errors import PHOTO_LOST, ApiError
 from semsynth.errors import SemsynthError
 
 
@@ -72,7 +72,7 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, kind))
 
 
-class PhotoShelf:
+class PhotoCache:
     """The photographs under edit, the most recently used ones.
 
     Args:
@@ -96,12 +96,12 @@ class PhotoShelf:
         """Look up a photograph.
 
         Raises:
-            Refusal: It is not here any more.
+            ApiError: It is not here any more.
             SemsynthError: It has another size than the map.
         """
         photo = self._photos.get(key)
         if photo is None:
-            raise Refusal("The photograph is not here any more; hand it in again.", PHOTO_LOST)
+            raise ApiError("The photograph is not here any more; hand it in again.", PHOTO_LOST)
         if photo.labels.shape != shape:
             raise SemsynthError("The label map has another size than the photograph it belongs to.")
         self._photos.move_to_end(key)

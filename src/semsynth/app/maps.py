@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
+from semsynth.app.errors import IS_PICTURE, ApiError
 from semsynth.app.images import ALLOWED, TEXT_KEY, decoding, map_png, read_png_text
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings
-from semsynth.app.refusal import IS_PICTURE, Refusal
+from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
 from semsynth.images import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
@@ -35,7 +35,7 @@ def read_map(
         palette: See `read_label_map`.
 
     Raises:
-        Refusal: It is a picture, not a label map.
+        ApiError: It is a picture, not a label map.
         SemsynthError: It is no label map of this label set.
     """
     with open_header(data, name="The file", formats=ALLOWED) as picture:
@@ -44,7 +44,7 @@ def read_map(
         stored, settings = picture.size, _settings(picture)
         painted = "model" in read_png_text(picture)
     if painted:
-        raise Refusal("The file is a picture that was painted here, not its label map.", IS_PICTURE)
+        raise ApiError("The file is a picture that was painted here, not its label map.", IS_PICTURE)
     reading = _read(data, space, None if size is None else size[::-1], palette)
     ids, notes = reading.ids, list(reading.notes)
     if size not in (None, stored):
@@ -68,7 +68,7 @@ def _read(data: bytes, space: LabelSpace, size: tuple[int, int] | None, palette:
     with decoding():
         picture = _is_picture(data)
     if picture:
-        raise Refusal("The file is a picture, not a label map.", IS_PICTURE)
+        raise ApiError("The file is a picture, not a label map.", IS_PICTURE)
     if foreign is not None:
         raise foreign
     return reading

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from semsynth.app.edit import blend, change_mask
-from semsynth.app.look import Look, VectorLook
 from semsynth.app.painter import Painter
+from semsynth.app.settings import StyleChoice, VectorStyle
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def retouch(
     before: np.ndarray,
     after: np.ndarray,
     *,
-    look: Look | None = None,
+    style: StyleChoice | None = None,
     feather: int = 8,
     everywhere: bool = False,
 ) -> Retouched:
@@ -43,7 +43,7 @@ def retouch(
         photo: (H, W, 3) uint8.
         before: Class ids of the photograph, of any size.
         after: Class ids as they shall be, of any size.
-        look: None takes the photograph's own style.
+        style: None takes the photograph's own style.
         feather: Width of the soft rim, in pixels at the size the model paints.
         everywhere: Paint the whole photograph anew.
     """
@@ -51,9 +51,9 @@ def retouch(
     trained = painter.describe().image_size
     factor = min(1.0, (trained[0] * trained[1] / (height * width)) ** 0.5)
     small = (max(16, round(width * factor)), max(16, round(height * factor)))
-    if look is None:
-        look = VectorLook(vector=painter.encode(photo))
-    painted = Image.fromarray(painter.paint(_nearest(after, small), look))
+    if style is None:
+        style = VectorStyle(vector=painter.encode(photo))
+    painted = Image.fromarray(painter.paint(_nearest(after, small), style))
     picture = np.asarray(painted.resize((width, height), Image.Resampling.LANCZOS))
     if everywhere:
         return Retouched(picture, np.full((height, width), 255, np.uint8))

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool) -> "Painter":
     """Runs in the worker process; only there is torch imported."""
-    from semsynth.app.synthesizer import load_painter
+    from semsynth.app.synthesizer_painter import load_painter
 
     return load_painter(model, segmenter, precision, trust=trust)
 

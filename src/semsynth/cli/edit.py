@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     from PIL import Image
 
     try:
-        from semsynth.app.look import NamedLook
         from semsynth.app.retouch import retouch
-        from semsynth.app.synthesizer import load_painter
+        from semsynth.app.settings import NamedStyle
+        from semsynth.app.synthesizer_painter import load_painter
     except ImportError as error:
         raise SemsynthError(
             f"Editing photographs needs {error.name}; install it with: pip install 'semsynth[app]'."
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
     reading = read_label_map(args.labels, space)
     for note in reading.notes:
         print(f"{args.labels}: {note}", file=sys.stderr)
-    look = None if args.style is None else NamedLook(name=args.style)
+    style = None if args.style is None else NamedStyle(name=args.style)
     found = retouch(
-        painter, photo, before, reading.ids, look=look, feather=args.feather, everywhere=args.everywhere
+        painter, photo, before, reading.ids, style=style, feather=args.feather, everywhere=args.everywhere
     )
     write_atomically(args.output, png_bytes(Image.fromarray(found.pixels)))
     changed = (found.mask > 0).mean()
