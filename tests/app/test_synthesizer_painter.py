@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +11,12 @@ from starlette.testclient import TestClient
 
 from semsynth.app.engine import Engine, PaintJob, PaintResult, PhotoAnalysis, PhotoJob
 from semsynth.app.protocol import Format
-from semsynth.app.segmenter import PRETRAINED
 from semsynth.app.server import create_app
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
 from semsynth.app.synthesizer_painter import SynthesizerPainter, load_painter, mix
 from semsynth.app.worker import Worker
-from semsynth.cli.edit import add_parser
 from semsynth.errors import SemsynthError
-from semsynth.labels import write_label_map
+from semsynth.evaluation.bundled import PRETRAINED
 from tests.app.conftest import TOKEN
 
 
@@ -103,41 +100,3 @@ def test_the_engine_edits_only_where_labels_changed(painter: SynthesizerPainter,
     pixels = np.frombuffer(painted.data, np.uint8).reshape(64, 64, 3)
     assert np.array_equal(pixels[24:], photo[24:])
     assert not np.array_equal(pixels[:16, :16], photo[:16, :16])
-
-
-def test_edit_changes_a_larger_photograph_only_where_told(
-    small_model: Path, tmp_path: Path, labels: np.ndarray, painter: SynthesizerPainter, capsys: Any
-) -> None:
-    import argparse
-
-    photo = np.random.default_rng(2).integers(0, 256, (150, 200, 3), np.uint8)
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    after = labels.copy()
-    after[:, :24] = 25
-    space = painter.synthesizer.label_space
-    write_label_map(tmp_path / "before.png", labels, space)
-    write_label_map(tmp_path / "after.png", after, space)
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    files = [str(tmp_path / n) for n in ("photo.png", "after.png", "before.png", "out.png")]
-    words = [
-        "edit",
-        files[0],
-        "--labels",
-        files[1],
-        "--before",
-        files[2],
-        "-o",
-        files[3],
-        "--model",
-        str(small_model),
-    ]
-    args = parser.parse_args(words)
-    assert args.func(args) == 0
-    assert "changed" in capsys.readouterr().out
-    out = np.asarray(Image.open(files[3]))
-    assert out.shape == photo.shape
-    assert np.array_equal(out[:, 120:], photo[:, 120:])
-    assert (out[:, :60] != photo[:, :60]).any(-1).mean() > 0.95
-    with pytest.raises(SemsynthError, match="png"):
-        args.func(parser.parse_args([*words[:-4], "-o", "x.jpg"]))

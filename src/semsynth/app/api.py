@@ -9,7 +9,6 @@ from fastapi import Path as PathParameter
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from semsynth.app.edit import resize
 from semsynth.app.engine import PaintJob, PhotoJob
 from semsynth.app.images import encode, middle, read_photo
 from semsynth.app.maps import read_map, to_base64, write_map
@@ -27,6 +26,7 @@ from semsynth.app.projects import (
 from semsynth.app.protocol import Format, check_labels, parse_settings
 from semsynth.app.settings import MAX_SEED, NamedStyle, SeedStyle, Settings
 from semsynth.app.state import AppState, state_of, upload_bytes
+from semsynth.editing import resize
 from semsynth.errors import SemsynthError
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from semsynth.app.edit import Photo, PhotoCache, blend, change_mask, resize
 from semsynth.app.errors import ApiError
 from semsynth.app.images import encode
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
+from semsynth.app.photo_cache import Photo, PhotoCache
 from semsynth.app.protocol import Format
 from semsynth.app.settings import Settings
+from semsynth.editing import blend, change_mask, resize
 from semsynth.errors import SemsynthError
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.app.painter import Description, GalleryItem
-from semsynth.app.segmenter import Segment, find_segmenter
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.bundled import Segment, find_segmenter
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
 
@@ -114,7 +114,7 @@ class SynthesizerPainter:
         """Give the class ids (H, W) uint8 of a photograph (H, W, 3) uint8."""
         if self._segment is None:
             raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
-        return self._segment(photo)
+        return self._segment(photo).astype(np.uint8)
 
 
 def _seed(style: StyleChoice) -> int:
