@@ -25,7 +25,7 @@ async def paint(socket: WebSocket) -> None:
     assert isinstance(state, AppState)
     if state.clients >= state.limits.max_clients:
         await socket.accept()  # or the browser hears of a failed connection, not of the reason
-        await socket.close(1013, "Too many pages are open.")
+        await socket.close(1013, f"{state.limits.max_clients} pages are open already; close one of them.")
         return
     state.clients += 1
     try:
