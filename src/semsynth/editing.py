@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from semsynth.labels import nearest_rows
+from semsynth.labels import resize_map
 
 if TYPE_CHECKING:
     from semsynth.pipeline import StyleLike, Synthesizer
@@ -59,7 +59,7 @@ def edit_photo(
     trained = synthesizer.image_size
     factor = min(1.0, (trained[0] * trained[1] / (height * width)) ** 0.5)
     small = (max(MIN_SIDE, round(height * factor)), max(MIN_SIDE, round(width * factor)))
-    before, after = _nearest(before, small), _nearest(after, small)
+    before, after = resize_map(before, small), resize_map(after, small)
     if style is None and synthesizer.style_dim is not None:
         style = synthesizer.encode_style(photo)
     drawn = synthesizer(after, style).pictures()[0]
@@ -106,8 +106,3 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bring a picture (H, W, 3) or a mask (H, W), uint8, smoothly to ``size``: (width, height)."""
     kind = Image.Resampling.LANCZOS if pixels.ndim == 3 else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(pixels).resize(size, kind))
-
-
-def _nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    rows, columns = (nearest_rows(a, b) for a, b in zip(ids.shape, size, strict=True))
-    return ids[rows[:, None], columns]

@@ -14,6 +14,7 @@ from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from semsynth.record import Record
 
 DIM = 8
 STYLES = ("clear day", "dusk")
@@ -46,7 +47,11 @@ class StandIn:
             True,
         )
 
-    def paint(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        record = Record(model="stand-in", label_set=self.space.name, vector=self.vector(style).tolist())
+        return self.picture(labels, style), record
+
+    def picture(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
         tint = self.vector(style)[:3] * 20
         rows = np.linspace(-30, 30, labels.shape[0])[:, None, None]
         colours = self.space.palette()[labels].astype(np.float64)
@@ -79,7 +84,7 @@ class StandIn:
 class Slow(StandIn):
     """Takes its time."""
 
-    def paint(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         time.sleep(0.4)
         return super().paint(labels, style)
 
@@ -87,7 +92,7 @@ class Slow(StandIn):
 class Fragile(StandIn):
     """Its process ends when there is a window anywhere."""
 
-    def paint(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         if (labels == self.space.names.index("window")).any():
             os._exit(3)
         return super().paint(labels, style)

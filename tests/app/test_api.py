@@ -56,7 +56,7 @@ def test_a_script_paints_a_folder_of_maps(client: Any) -> None:
         picture = np.asarray(Image.open(io.BytesIO(answer.content)))
         painter = StandIn()
         style = SeedStyle(seed=3) if "seed" in style else NamedStyle(name="dusk")
-        assert np.array_equal(picture, painter.paint(ids, style))
+        assert np.array_equal(picture, painter.picture(ids, style))
     big = client.post("/api/synthesize", files={"map": png(ids)}, data={"format": "webp", "scale": 3})
     assert Image.open(io.BytesIO(big.content)).size == (768, 768)
 
@@ -221,7 +221,7 @@ def test_the_guide_paints_a_folder(served: Served, tmp_path: Path) -> None:
     environment = os.environ | {"KEY": TOKEN, "NO_PROXY": "127.0.0.1"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
     picture = np.asarray(Image.open(tmp_path / "pictures" / "coast.png"))
-    assert np.array_equal(picture, StandIn().paint(ids, SeedStyle(seed=7)))
+    assert np.array_equal(picture, StandIn().picture(ids, SeedStyle(seed=7)))
 
 
 def test_the_description_is_ours_and_complete(client: Any) -> None:

@@ -149,7 +149,7 @@ def test_serves_a_network_at_the_printed_address_and_stops_when_told(
         home = str(httpx.URL(address).copy_with(path="/", query=None))
         form = {"seed": "5", "format": "rgb"}
         answer = client.post(f"{home}api/synthesize", files={"map": png(labels)}, data=form)
-        assert answer.content == load_painter(small_model).paint(labels, SeedStyle(seed=5)).tobytes()
+        assert answer.content == load_painter(small_model).paint(labels, SeedStyle(seed=5))[0].tobytes()
         style = client.post(f"{home}api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))})
         assert len(style.json()["vector"]) == 16
         size = {"width": "64", "height": "64"}

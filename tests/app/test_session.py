@@ -35,7 +35,7 @@ def test_every_request_is_answered_and_the_last_one_painted(served: Served) -> N
         reply, answered = until_picture(socket, 40)
         assert answered == set(range(1, 40))
         picture = np.frombuffer(reply.payload, np.uint8).reshape(64, 64, 3)
-        assert np.array_equal(picture, StandIn().paint(labels(10), SeedStyle(seed=40)))
+        assert np.array_equal(picture, StandIn().picture(labels(10), SeedStyle(seed=40)))
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -58,7 +58,7 @@ def test_many_clients_lose_no_last_picture(served: Served) -> None:
                     request = PaintRequest(n, labels((seed + n) % 30), Settings(style=SeedStyle(seed=seed)))
                     socket.send(pack_request(request))
                 reply, answered = until_picture(socket, 10)
-                expected = StandIn().paint(labels((seed + 10) % 30), SeedStyle(seed=seed))
+                expected = StandIn().picture(labels((seed + 10) % 30), SeedStyle(seed=seed))
                 assert reply.payload == expected.tobytes()
                 assert answered == set(range(1, 10))
         except BaseException as error:

@@ -41,9 +41,9 @@ def test_describes_the_model(painter: SynthesizerPainter) -> None:
 def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, labels: np.ndarray) -> None:
     for seed in (0, 7, 2**32 - 1):
         expected = painter.synthesizer(labels.astype(np.int64), seed=seed).pictures()[0]
-        assert np.array_equal(painter.paint(labels, SeedStyle(seed=seed)), np.asarray(expected))
+        assert np.array_equal(painter.paint(labels, SeedStyle(seed=seed))[0], np.asarray(expected))
         vector = painter.style(SeedStyle(seed=seed)).tolist()
-        same = painter.paint(labels, VectorStyle(vector=vector, variation=seed))
+        same = painter.paint(labels, VectorStyle(vector=vector, variation=seed))[0]
         assert np.array_equal(same, np.asarray(expected))
 
 
@@ -55,8 +55,8 @@ def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
         )
     rows = np.random.default_rng(0).integers(1, 33, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
     varied = (NamedStyle(name="first", variation=3), SeedStyle(seed=9))
-    start = painter.paint(rows, MixStyle(mix=varied, amount=0.0))
-    assert np.array_equal(start, painter.paint(rows, varied[0]))
+    start = painter.paint(rows, MixStyle(mix=varied, amount=0.0))[0]
+    assert np.array_equal(start, painter.paint(rows, varied[0])[0])
     first, second = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
     assert torch.isclose(mix(first, second, 0.5).norm(), (first.norm() + second.norm()) / 2)
     assert mix(first, -first, 0.5).isfinite().all()

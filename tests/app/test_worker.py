@@ -65,7 +65,7 @@ def test_who_leaves_in_the_middle_does_not_disturb_the_pipe() -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(worker.paint(lambda value=value: job(value)), 0.05)  # type: ignore[misc]
         painted = await worker.paint(lambda: job(9))
-        assert painted.data == StandIn().paint(job(9).labels, Settings().style).tobytes()
+        assert painted.data == StandIn().picture(job(9).labels, Settings().style).tobytes()
 
     with_worker(Slow, use)
 

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -97,15 +97,11 @@ class Engine:
 
     def _paint(self, job: PaintJob) -> PaintResult:
         start = time.perf_counter()
-        pixels, scale = self.painter.paint(job.labels, job.settings.style), job.scale
+        (pixels, record), scale = self.painter.paint(job.labels, job.settings.style), job.scale
         if job.settings.photo is not None and not job.settings.everywhere:
             pixels, scale = self._retouch(job, job.settings.photo, pixels), 1
-        text = {
-            "model": self.description.name,
-            "labels": self.description.label_space.name,
-            "settings": job.settings.model_dump(exclude_defaults=False),
-        }
-        data = encode(pixels, job.format, scale=scale, quality=job.quality, text=text)
+        record = replace(record, scale=job.scale, settings=job.settings.model_dump())
+        data = encode(pixels, job.format, scale=scale, quality=job.quality, record=record)
         height, width = (scale * n for n in pixels.shape[:2])
         return PaintResult(data, width, height, time.perf_counter() - start)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from semsynth.app.settings import StyleChoice
 from semsynth.labels import LabelSpace
+from semsynth.record import Record
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Painter(Protocol):
         """Tell what the model is."""
         ...
 
-    def paint(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
-        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
         ...
 
     def encode(self, photo: np.ndarray) -> list[float]:

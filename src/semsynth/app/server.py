@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 import semsynth
-from semsynth.app import api, session
+from semsynth.app import api, api_files, session
 from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.project_store import ProjectStore
@@ -70,6 +70,7 @@ def create_app(
     _speak_in_sentences(app)
     _serve_pages(app, token)
     app.include_router(api.router)
+    app.include_router(api_files.router)
     app.include_router(session.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(AuthMiddleware, token=token, hosts=hosts, any_address=any_address, limits=limits)

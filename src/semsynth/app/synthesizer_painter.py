@@ -1,5 +1,6 @@
 """The one painter that ships: a trained :class:`~semsynth.pipeline.Synthesizer`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.bundled import Segment, find_segmenter
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
+from semsynth.record import Record
 
 DEFAULT_MODEL = "landscape"
 
@@ -78,12 +80,13 @@ class SynthesizerPainter:
             varies=bool(found.generator.shifts),
         )
 
-    def paint(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
-        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
-        found = self.synthesizer
-        ids = labels.astype(np.int64)
-        code = None if found.style_dim is None else self.style(style)
-        return np.asarray(found(ids, style=code, seed=_seed(style)).pictures()[0])
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
+        code = None if self.synthesizer.style_dim is None else self.style(style)
+        result = self.synthesizer(labels.astype(np.int64), code, seed=_seed(style))
+        named = style.name if isinstance(style, NamedStyle) and code is not None else None
+        # The folder that the model was loaded from is the server's business.
+        return np.asarray(result.pictures()[0]), replace(result.record(), model=self.name, style=named)
 
     def style(self, style: StyleChoice) -> Tensor:
         """Give the style code (Z,) of a choice of style.
