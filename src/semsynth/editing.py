@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 from semsynth.labels import resize_map
 
 if TYPE_CHECKING:
-    from semsynth.pipeline import StyleLike, Synthesizer
+    from semsynth.appearance import StyleLike
+    from semsynth.pipeline import Synthesizer
 
 MIN_SIDE = 16
 """Shortest side in pixels at which a photograph is synthesized."""

@@ -10,19 +10,12 @@ import math
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from semsynth.appearance import (
-    OffsetLike,
-    StyleLike,
-    draw_appearances,
-    is_photo,
-    read_offsets,
-    read_style,
-)
+from semsynth.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
 from semsynth.device import Precision as Precision
 from semsynth.device import choose, choose_precision, isolated
 from semsynth.errors import SemsynthError
@@ -34,8 +27,8 @@ from semsynth.images import PhotoLike
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import follow
 from semsynth.labels import LabelSpace, resize_map
-from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, whole_number
-from semsynth.record import MAX_SEED, Record
+from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, to_size, whole_number
+from semsynth.record import MAX_SEED, Record, file_name
 from semsynth.result import Result
 
 MIN_SIDE = 8
@@ -151,6 +144,8 @@ class Synthesizer:
         num_images: int = 1,
         instances: "MapLike | None" = None,
         size: tuple[int, int] | None = None,
+        palette: str = "auto",
+        drawn_with: LabelSpace | None = None,
     ) -> Result:
         """Draw.
 
@@ -169,6 +164,10 @@ class Synthesizer:
             instances: instance ids of the same size, for a network that uses them; where they are missing
                 the boundaries between classes take their place.
             size: (H, W) of the pictures; None is that of the label map.
+            palette: how indexed files are taken: "index" for their indices, "color" for their colours, "auto"
+                for their colours where these are the label set's and the indices are not its ids.
+            drawn_with: the label set of the map, where it is not the model's; its classes are taken for those
+                of the model that are called the same.
 
         Returns:
             N = B * num_images pictures (all pictures of the first map first), or as many as styles given.
@@ -176,18 +175,19 @@ class Synthesizer:
         Raises:
             SemsynthError: something given does not fit the network.
         """
+        appearance = self._appearance
         num_images = whole_number(num_images, "num_images", 1, MAX_IMAGES)
         if seed is None:
             seed = secrets.randbits(31) if style is None else 0
         seed = whole_number(seed, "seed", 0, MAX_SEED)
-        size = None if size is None else _size(size)
-        ids, notes = self._read(labels, size)  # (B,H,W)
+        size = None if size is None else to_size(size, MAX_PIXELS)
+        ids, notes = self._read(labels, size, drawn_with, palette)  # (B,H,W)
         of_instances = None
         if instances is not None:
             of_instances = torch.from_numpy(fit_instances(to_instances(instances), size, ids.numpy()))
-        styles = self._styles(style, seed, len(ids), num_images)
+        styles = appearance.styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
-        offsets = self._noise_offsets(noise_offset, seed, count)
+        offsets = appearance.offsets(noise_offset, seed, count)
         images = [
             self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(offsets, n))
             for n in range(count)
@@ -197,20 +197,22 @@ class Synthesizer:
             model=printable(self.name),
             label_set=self.label_space.name,
             precision=self.precision,
-            labels=_file_name(labels),
-            instances=_file_name(instances),
-            style=self._style_name(style),
+            labels=file_name(labels),
+            instances=file_name(instances),
+            style=appearance.name_of(style),
         )
         return Result(torch.cat(images), styles, offsets, seed, notes, ids, about)
 
     @isolated()
     def read_labels(self, labels: MapLike, size: tuple[int, int] | None = None) -> Tensor:
         """Ids (B, H, W) int64 as the network takes them: void settled, resized to `size`, on the CPU."""
-        return self._read(labels, None if size is None else _size(size))[0]
+        return self._read(labels, None if size is None else to_size(size, MAX_PIXELS), None, "auto")[0]
 
-    def _read(self, labels: MapLike, size: tuple[int, int] | None) -> tuple[Tensor, tuple[str, ...]]:
+    def _read(
+        self, labels: MapLike, size: tuple[int, int] | None, drawn_with: LabelSpace | None, palette: str
+    ) -> tuple[Tensor, tuple[str, ...]]:
         """The same with sentences on how the map was read."""
-        ids, notes = to_ids(labels, self.label_space)
+        ids, notes = to_ids(labels, self.label_space, drawn_with=drawn_with, palette=palette)
         height, width = size or ids.shape[1:]
         if min(height, width, *ids.shape[1:]) < MIN_SIDE:
             raise SemsynthError(
@@ -245,44 +247,12 @@ class Synthesizer:
         """The styles (N, Z) of the first pictures of a seed, for a network with styles."""
         seed, count = whole_number(seed, "seed", 0, MAX_SEED), whole_number(count, "count", 1, MAX_COUNT)
         if self.style_dim is None:
-            raise SemsynthError("this model has no style: it draws one picture of a label map")
-        return self._draws(seed, count)[0]
+            raise SemsynthError(NO_STYLE)
+        return self._appearance.draw(seed, count)[0]
 
-    def _draws(self, seed: int, count: int) -> tuple[Tensor, Tensor]:
-        return draw_appearances(seed, count, self.style_dim or 0, self.generator.shifts)
-
-    def _noise_offsets(self, given: OffsetLike | None, seed: int, count: int) -> Tensor | None:
-        """One offset a picture, (N, 2); None for a network without fixed noise."""
-        if self.generator.shifts:
-            return self._draws(seed, count)[1] if given is None else read_offsets(given, count)
-        if given is not None:
-            raise SemsynthError("This model has no fixed noise that a noise_offset could move.")
-        return None
-
-    def _style_name(self, style: StyleLike | None) -> str | None:
-        """What a record calls a style: its name, or that it came from a photograph."""
-        if isinstance(style, str) and style in self.styles:
-            return style
-        return "photograph" if style is not None and is_photo(style) else None
-
-    def _styles(self, style: "StyleLike | None", seed: int, maps: int, num_images: int) -> Tensor | None:
-        """One style a picture, (N, Z) on the CPU; None for a network without a style."""
-        if self.style_dim is None:
-            if style is not None or num_images > 1:
-                raise SemsynthError("this model has no style: it draws one picture of a label map")
-            return None
-        count = maps * num_images
-        if style is None:
-            return self.random_styles(seed, count)
-        vectors = read_style(style, self.styles, self.style_dim, self.encode_style)
-        if vectors.dim() == 1 and (num_images == 1 or self.generator.shifts):
-            return vectors.expand(count, -1)
-        if vectors.dim() == 2 and (maps == 1 or len(vectors) == count) and num_images in (1, len(vectors)):
-            return vectors
-        given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
-        raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
-        )
+    @property
+    def _appearance(self) -> Appearance:
+        return Appearance(self.style_dim, self.generator.shifts, self.styles, self.encode_style)
 
     def _draw(
         self, ids: Tensor, instances: Tensor | None, style: Tensor | None, offset: Tensor | None
@@ -318,19 +288,6 @@ def _restored(
         synthesizer.model = replace(synthesizer.model, folder=None)  # it is deleted by now
     synthesizer._saved, synthesizer.styles, synthesizer.name = saved, dict(styles), name
     return synthesizer
-
-
-def _size(size: object) -> tuple[int, int]:
-    """Height and width, of whatever integers."""
-    try:
-        height, width = cast(tuple[object, object], size)
-    except (TypeError, ValueError):
-        raise SemsynthError(f"The size is {size!r}; it must be (height, width) in pixels.") from None
-    return whole_number(height, "height", 1, MAX_PIXELS), whole_number(width, "width", 1, MAX_PIXELS)
-
-
-def _file_name(given: object) -> str | None:
-    return printable(Path(given).name) if isinstance(given, (str, Path)) else None
 
 
 def _row(values: Tensor | None, index: int) -> Tensor | None:

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
-from semsynth import __version__, compat
+from semsynth import __version__
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import printable
+from semsynth.hub import compat
 from semsynth.images import ImageSource, open_header, source_name
 
 KEY = "semsynth:synthesis"
@@ -101,3 +104,8 @@ def record_of(image: Image.Image) -> Record | None:
         return None
     known = {field.name: made[field.name] for field in fields(Record) if field.name in made}
     return Record(**known) if all(isinstance(v, _KINDS[name]) for name, v in known.items()) else None
+
+
+def file_name(given: object) -> str | None:
+    """What a record says of a file; None for what was not given as one."""
+    return printable(Path(given).name) if isinstance(given, (str, Path)) else None

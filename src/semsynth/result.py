@@ -32,7 +32,7 @@ class Result:
     noise_offsets: Tensor | None
     seed: int
     notes: tuple[str, ...] = ()
-    labels: Tensor | None = None
+    labels: Tensor = field(default_factory=lambda: torch.empty(0))
     about: Record = field(default_factory=Record)
 
     def pictures(self) -> list[Image.Image]:

@@ -18,10 +18,11 @@ from semsynth.app.projects import (
     pack_ids,
 )
 from semsynth.app.protocol import Format, check_labels, parse_settings
-from semsynth.app.settings import MAX_SEED, NamedStyle, SeedStyle
+from semsynth.app.settings import NamedStyle, SeedStyle
 from semsynth.app.state import AppState, state_of, upload_bytes
 from semsynth.editing import resize
 from semsynth.errors import SemsynthError
+from semsynth.record import MAX_SEED
 
 
 class Problem(BaseModel):

@@ -14,11 +14,14 @@ from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
 from semsynth.images import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
-from semsynth.labels import LabelReading, LabelSpace, read_label_map
+from semsynth.labels import LabelReading, LabelSpace, read_label_map, resize_map
 from semsynth.record import Record, record_of
 
 FAR = 32.0
 """RGB distance up to which colours that are inexact all over come of noise or a colour profile."""
+WHOLE = 1 << 22
+"""Pixels up to which a map is read whole before it is brought to size, as everywhere else; of a larger one,
+which could take all memory, only the pixels that are kept are read."""
 EVEN = 0.5
 """Share of equal neighbours: photographs stay below it, drawings above, even most compressed ones."""
 
@@ -62,14 +65,15 @@ def read_map(
         stored, record = picture.size, record_of(picture) or Record()
     if record.model:
         raise ApiError("The file is a picture that semsynth made, not its label map.", IS_PICTURE)
-    reading = _read(data, space, None if size is None else size[::-1], palette)
-    ids, notes = reading.ids, list(reading.notes)
+    wanted = (size or stored)[::-1]
+    reading = _read(data, space, wanted if stored[0] * stored[1] > WHOLE else None, palette)
+    notes = list(reading.notes)
     if size not in (None, stored):
         notes.append(f"The map was resized from {stored[0]}x{stored[1]} to {size[0]}x{size[1]} pixels.")
-    filled = space.fill_void(ids)
-    if filled is not ids:
+    filled = space.fill_void(reading.ids)
+    if filled is not reading.ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
-        ids = filled
+    ids = resize_map(filled, wanted)
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(record))
 
 

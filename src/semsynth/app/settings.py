@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from semsynth import compat
-
-MAX_SEED = 2**32 - 1
+from semsynth.hub import compat
+from semsynth.record import MAX_SEED
 
 
 class _Strict(BaseModel):

@@ -3,7 +3,7 @@
 import argparse
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "contact sheet, whose path is the last line printed.",
     )
     parser.add_argument(
-        "maps", nargs="*", type=Path, metavar="MAP", help="label maps (default: the examples)"
+        "labels", nargs="*", type=Path, metavar="LABELS", help="label maps (default: the examples)"
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo/output"), metavar="OUT", help="folder"
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if sheet.suffix.lower() not in KINDS:
         raise SemsynthError(f"the sheet {sheet} must be a .png or .jpg file")
     synthesizer = Synthesizer.from_pretrained(args.model)
-    maps = list(dict.fromkeys(args.maps)) or example_maps(synthesizer)
+    maps = list(dict.fromkeys(args.labels)) or example_maps(synthesizer)
     styles = list(dict.fromkeys(args.style or choose_styles(synthesizer)))
     for style in args.style or ():
         if style not in synthesizer.styles:
@@ -73,13 +73,15 @@ def run(args: argparse.Namespace) -> int:
     jobs = [Job(path, None, outputs_of(path, styles, args.output)) for path in maps]
     refuse_shared_names(jobs, sheet)
     args.output.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, used = [], set[int]()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         for job in progress.track(jobs, description="painting"):
-            rows.append(paint(synthesizer, job, styles, args.model))
+            row, ids = paint(synthesizer, job, styles)
+            rows.append(row)
+            used |= ids
     sheet.parent.mkdir(parents=True, exist_ok=True)
-    names = used_classes(synthesizer.label_space, maps)
-    picture = contact_sheet(rows, ["label map", *styles], names, args.tile, args.across)
+    legend = legend_of(synthesizer.label_space, used)
+    picture = contact_sheet(rows, ["label map", *styles], legend, args.tile, args.across)
     write_picture(sheet, picture)
     count = len(rows) * len(styles)
     print(f"{count} pictures of {len(rows)} label maps are in {args.output}, and on one sheet:")
@@ -114,26 +116,22 @@ def outputs_of(path: Path, styles: Sequence[str], output: Path) -> tuple[Path, .
     return tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
 
 
-def paint(synthesizer: "Synthesizer", job: Job, styles: Sequence[str], model: str) -> list["Image.Image"]:
-    """Write a picture per style; the coloured map and the pictures."""
+def paint(
+    synthesizer: "Synthesizer", job: Job, styles: Sequence[str]
+) -> tuple[list["Image.Image"], set[int]]:
+    """Write a picture per style; the coloured map and the pictures, and the ids of the classes drawn."""
     if not synthesizer.styles:
-        row, _ = draw(synthesizer, job, style=None, seed=SEED, size=None, model=model)
-        return row
+        row, result = draw(synthesizer, job, seed=SEED)
+        return row, set(result.labels.unique().tolist())
     row = []
     for style, file in zip(styles, job.outputs):
-        alone = Job(job.mask, None, (file,))
-        drawn, picture = draw(synthesizer, alone, style=style, seed=SEED, size=None, model=model)[0]
+        (drawn, picture), result = draw(synthesizer, Job(job.labels, None, (file,)), style=style, seed=SEED)
         row = [*(row or [drawn]), picture]
-    return row
+    return row, set(result.labels.unique().tolist())
 
 
-def used_classes(space: "LabelSpace", maps: Sequence[Path]) -> list[tuple[str, tuple[int, int, int]]]:
-    """Names and colours of the classes that the maps hold, in the order of the painter's groups."""
-    import numpy as np
-
-    from semsynth.labels import read_label_map
-
-    used = {int(i) for path in maps for i in np.unique(read_label_map(path, space).ids)}
+def legend_of(space: "LabelSpace", used: Set[int]) -> list[tuple[str, tuple[int, int, int]]]:
+    """Names and colours of classes, in the order of the painter's groups."""
     ids = [i for group in space.groups.values() for i in group if i in used]
     return [(space.classes[i].name, space.classes[i].color) for i in ids]
 

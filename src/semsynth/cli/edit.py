@@ -17,9 +17,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "the label map of the photograph is written, to be changed.",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photograph")
-    parser.add_argument("--labels", type=Path, metavar="NEW.png", help="its label map as it shall be")
+    parser.add_argument("--labels", type=Path, metavar="LABELS", help="its label map after the change")
     parser.add_argument(
-        "--before", type=Path, help="its label map as it is (default: the segmenter finds it)"
+        "--before",
+        type=Path,
+        metavar="LABELS",
+        help="its label map before the change (default: found by the segmenter)",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
@@ -27,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
-    parser.add_argument("--everywhere", action="store_true", help="paint the whole photograph anew")
+    parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph anew")
     add_overwrite(parser)
     parser.set_defaults(func=run)
 

@@ -68,7 +68,7 @@ def import_model(
     try:
         config, tensors = _import_generator(family, state, space, given)
     except SemsynthError as error:
-        sentence = str(error).replace("give num_classes", "give the label set with --labels")
+        sentence = str(error).replace("give num_classes", "give the label set with --label-set")
         raise SemsynthError(f"{generator}: {sentence}") from None
     network = create_model(family, **config)
     network.load_state_dict(tensors)

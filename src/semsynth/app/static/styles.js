@@ -14,7 +14,7 @@ import { candidate, tile, walkRadios } from "./tiles.js";
  * @typedef {import("./studio.js").Studio} Studio
  */
 
-const MAX_SEED = 0xffffffff, VARIATIONS = 6, MOST_OWN = 32;
+const VARIATIONS = 6, MOST_OWN = 32;
 /** The dice shows seeds below this, short enough to be read out; any other can be typed. */
 const DICE = 1_000_000;
 
@@ -136,7 +136,7 @@ export class Styles {
 
   /** @param {number} seed */
   useSeed(seed) {
-    this.seed = Math.max(0, Math.min(MAX_SEED, Math.floor(seed) || 0));
+    this.seed = Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor(seed) || 0));
     this.use({ seed: this.seed });
   }
 

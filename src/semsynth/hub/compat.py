@@ -1,4 +1,4 @@
-"""Old words in saved files, read as those of today; each is understood for one minor version."""
+"""Old names in saved files. They are read for one minor version, and only here."""
 
 import json
 from collections.abc import Mapping
