@@ -1,4 +1,4 @@
-"""From a label map to photographs in one call.
+"""From a label map to images in one call.
 
 synthesizer = Synthesizer.from_pretrained("landscape")
 result = synthesizer("beach.png", seed=7, num_images=3)
@@ -236,18 +236,16 @@ class Synthesizer:
             SemsynthError: the model has no style encoder, or this is no photograph.
         """
         if self.encoder is None:
-            raise SemsynthError(
-                "this model has no style encoder, so it cannot take a style from a photograph"
-            )
+            raise SemsynthError("This model has no style encoder; it takes no style from a photograph.")
         mean, _ = encode_photo(self.encoder, photo, self.image_size)
         return torch.empty(mean.shape, dtype=torch.float32).copy_(mean)
 
     @isolated()
     def random_styles(self, seed: int, count: int = 1) -> Tensor:
         """The styles (N, Z) of the first pictures of a seed, for a network with styles."""
-        seed, count = whole_number(seed, "seed", 0, MAX_SEED), whole_number(count, "count", 1, MAX_COUNT)
         if self.style_dim is None:
             raise SemsynthError(NO_STYLE)
+        seed, count = whole_number(seed, "seed", 0, MAX_SEED), whole_number(count, "count", 1, MAX_COUNT)
         return self._appearance.draw(seed, count)[0]
 
     @property

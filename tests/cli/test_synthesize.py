@@ -63,7 +63,7 @@ def test_a_file(masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureF
     assert settings["label_set"] == "park"
     assert settings["model"] == model
     assert settings["style"] is None
-    assert capsys.readouterr().out == f"1 picture of 1 label map in {out} (seed 7)\n"
+    assert capsys.readouterr().out == f"1 image of 1 label map in {out} (seed 7)\n"
 
 
 def test_a_folder_and_many_pictures(masks: Path, tmp_path: Path, model: str) -> None:
@@ -158,7 +158,7 @@ def test_a_bad_file_does_not_stop_the_others(
     assert run(masks, "-o", out, "--model", model, "--seed", 0) == 2
     assert files(out) == ["a.png", "b.png", "lossy.png", "rgba.png"]
     said = capsys.readouterr()
-    assert "4 pictures of 4 label maps" in said.out
+    assert "4 images of 4 label maps" in said.out
     assert "not drawn (5 of 9 label maps)" in said.err
     for name, reason in (
         ("text.png", "no image format known"),

@@ -23,7 +23,7 @@ class SeedStyle(_Strict):
 
 
 class _Varied(_Strict):
-    """What a style leaves open, such as where clouds are, is another for every variation."""
+    """A style with the number of a variation, which gives the offset of the fixed noise."""
 
     variation: int = Field(default=0, ge=0, le=MAX_SEED)
 

@@ -121,7 +121,7 @@ class SynthesizerPainter:
 
 
 def _seed(style: StyleChoice) -> int:
-    """Of what a style leaves open, such as where clouds are."""
+    """The seed that gives the noise offset of a variation."""
     if isinstance(style, MixStyle):
         return _seed(style.mix[0])
     return style.seed if isinstance(style, SeedStyle) else style.variation

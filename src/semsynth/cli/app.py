@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb ``app``."""
-    parser = subparsers.add_parser("app", help="paint label maps in the browser and watch photographs appear")
+    parser = subparsers.add_parser("app", help="paint label maps in the browser and see the image follow")
     parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
     parser.add_argument("--segmenter", default=None, help="judge's folder or file, to edit photographs with")
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")

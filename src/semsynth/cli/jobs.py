@@ -1,4 +1,4 @@
-"""Which pictures are made of which label maps, and that none is written over another."""
+"""Which images are made of which label maps, and that none is written over another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from semsynth.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Job:
-    """One label map, its instance map where there is one, and the pictures to be made of it."""
+    """One label map, its instance map where there is one, and the images to be made of it."""
 
     labels: Path
     instances: Path | None
@@ -27,10 +27,10 @@ def plan(
     instances: Path | None = None,
     sheet: Path | None = None,
 ) -> list[Job]:
-    """Which pictures will be made of which label maps; folders keep their structure under `output`.
+    """Which images will be made of which label maps; folders keep their structure under `output`.
 
     Raises:
-        SemsynthError: there are no label maps, or two pictures, or a picture and a map, would share a name.
+        SemsynthError: there are no label maps, or two images, or an image and a map, would share a name.
     """
     if not 1 <= num <= 1000:
         raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
@@ -47,10 +47,10 @@ def plan(
 
 
 def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
-    """Refuse jobs that would write over each other's pictures or label maps, or a contact sheet that would.
+    """Refuse jobs that would write over each other's images or label maps, or a contact sheet that would.
 
     Raises:
-        SemsynthError: two pictures, or a picture and a map, share a name.
+        SemsynthError: two images, or an image and a map, share a name.
     """
     taken = {} if sheet is None else {sheet: "the contact sheet"}
     for job in jobs:

@@ -1,4 +1,4 @@
-"""`semsynth synthesize LABELS... -o OUT`: draw photographs from label maps."""
+"""`semsynth synthesize LABELS... -o OUT`: synthesize images from label maps."""
 
 import argparse
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb."""
     parser = subparsers.add_parser(
         "synthesize",
-        help="draw photographs from label maps",
-        description="Draw photographs from label maps. Pictures are PNG files named after their maps; "
+        help="synthesize images from label maps",
+        description="Synthesize images from label maps. Images are PNG files named after their maps; "
         "each holds in a text chunk what draws it again.",
     )
     parser.add_argument(
@@ -42,10 +42,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--like",
         type=Path,
-        metavar="PICTURE",
+        metavar="IMAGE",
         help="PNG file that semsynth made: takes its model, style, seed, size and precision",
     )
-    parser.add_argument("--num", type=natural, default=1, help="pictures per label map (default: 1)")
+    parser.add_argument("--num", type=natural, default=1, help="images per label map (default: 1)")
     parser.add_argument("--size", type=read_size, metavar="HxW", help="height x width (default: the map's)")
     parser.add_argument("--instances", type=Path, help="folder of instance maps named as the label maps")
     add_label_set(
@@ -61,7 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "are the label set's and the indices are not)",
     )
     parser.add_argument("--recursive", action="store_true", help="look into sub-folders too")
-    parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its pictures")
+    parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its images")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument(
         "--precision",
@@ -73,7 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--skip-existing",
         action="store_true",
-        help="draw only the label maps whose pictures are not all there",
+        help="draw only the label maps whose images are not all there",
     )
     parser.set_defaults(func=run)
 
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     rows: list[list[Image.Image]] = []
     console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
-        for job in progress.track(jobs, description="drawing"):
+        for job in progress.track(jobs, description="synthesizing"):
             try:
                 row, result = draw(synthesizer, job, **options)
             except SemsynthError as error:
@@ -129,14 +129,14 @@ def run(args: argparse.Namespace) -> int:
             for note in result.notes:
                 console.print(_naming(job.labels, note), markup=False)
             if args.grid:
-                rows.append([scale(picture) for picture in row])
+                rows.append([scale(image) for image in row])
     if rows:
         write_sheet(args.output / SHEET, rows)
     drawn = len(jobs) - len(failures)
     if skipped:
-        print(f"{_count(skipped, 'label map')} skipped, whose pictures are there")
-    pictures, maps = _count(drawn * args.num, "picture"), _count(drawn, "label map")
-    print(f"{pictures} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {options['seed']})")
+        print(f"{_count(skipped, 'label map')} skipped, whose images are there")
+    images, maps = _count(drawn * args.num, "image"), _count(drawn, "label map")
+    print(f"{images} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {options['seed']})")
     if failures:
         console.print(f"not drawn ({len(failures)} of {_count(len(jobs), 'label map')}):")
         for line in failures:
@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def draw(synthesizer: "Synthesizer", job: Job, **options: Any) -> tuple[list["Image.Image"], "Result"]:
-    """Draw the pictures of one label map and write them.
+    """Draw the images of one label map and write them.
 
     Args:
         synthesizer: The model.
@@ -153,7 +153,7 @@ def draw(synthesizer: "Synthesizer", job: Job, **options: Any) -> tuple[list["Im
         options: As `Synthesizer` takes them; a style that is a vector was taken from a photograph.
 
     Returns:
-        The map in its colours, then its pictures; and the result they are from.
+        The map in its colours, then its images; and the result they are from.
     """
     from PIL import Image
 
@@ -161,21 +161,21 @@ def draw(synthesizer: "Synthesizer", job: Job, **options: Any) -> tuple[list["Im
     from semsynth.images import png_bytes
 
     result = synthesizer(job.labels, num_images=len(job.outputs), instances=job.instances, **options)
-    pictures = result.pictures()
-    for index, (picture, path) in enumerate(zip(pictures, job.outputs)):
+    images = result.pictures()
+    for index, (image, path) in enumerate(zip(images, job.outputs)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, png_bytes(picture, pnginfo=result.record(index).png_info()))
+        write_atomically(path, png_bytes(image, pnginfo=result.record(index).png_info()))
     colored = synthesizer.label_space.colorize(result.labels[0].numpy())
-    return [Image.fromarray(colored), *pictures], result
+    return [Image.fromarray(colored), *images], result
 
 
-def scale(picture: "Image.Image", height: int = SHEET_HEIGHT) -> "Image.Image":
-    """A picture at the height the contact sheet shows it."""
-    return picture.resize((max(1, round(picture.width * height / picture.height)), height))
+def scale(image: "Image.Image", height: int = SHEET_HEIGHT) -> "Image.Image":
+    """An image at the height the contact sheet shows it."""
+    return image.resize((max(1, round(image.width * height / image.height)), height))
 
 
 def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
-    """Write a contact sheet: a row per label map, of pictures of one height."""
+    """Write a contact sheet: a row per label map, of images of one height."""
     from PIL import Image
 
     from semsynth.files.writing import write_atomically
@@ -187,14 +187,14 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
     sheet = Image.new("RGB", (width, len(rows) * (height + gap) - gap), "white")
     for i, row in enumerate(rows):
         x = 0
-        for picture in row:
-            sheet.paste(picture, (x, i * (height + gap)))
-            x += picture.width + gap
+        for image in row:
+            sheet.paste(image, (x, i * (height + gap)))
+            x += image.width + gap
     write_atomically(path, png_bytes(sheet))
 
 
 def _lacking(jobs: Sequence[Job], args: argparse.Namespace) -> list[Job]:
-    """The jobs whose pictures are not all there."""
+    """The jobs whose images are not all there."""
     if args.overwrite or args.grid:
         other = "--overwrite" if args.overwrite else "--grid"
         raise SemsynthError(f"--skip-existing and {other} contradict each other; give one of them.")
@@ -212,9 +212,9 @@ def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:
 
 
 def _appearance(args: argparse.Namespace) -> dict[str, Any]:
-    """Style, noise offset, seed and size, as given or as in the picture that --like names.
+    """Style, noise offset, seed and size, as given or as in the image that --like names.
 
-    What the picture says of its model and precision is put in the place of options that were not given.
+    What the image says of its model and precision is put in the place of options that were not given.
     """
     import secrets
 
@@ -226,7 +226,7 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
 
         if args.style is not None or args.seed is not None or args.num != 1:
             raise SemsynthError(
-                "--like takes the style and seed of a picture: leave out --style, --seed, --num."
+                "--like takes the style and seed of an image: leave out --style, --seed, --num."
             )
         record = read_record(args.like)
         made = record.arguments()

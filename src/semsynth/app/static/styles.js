@@ -36,7 +36,7 @@ export class Styles {
     /** @type {PlainStyle | null} */
     this.second = null;
     this.amount = 0.5;
-    /** Of a style that is no seed: where clouds and the like are. */
+    /** Of a style that is no seed: the number of its variation. */
     this.variation = 0;
     this.seed = 0;
     this.seedLocked = false;
@@ -154,7 +154,7 @@ export class Styles {
       this.studio.told.emit(`Seed ${this.seed} copied`);
     } catch {
       this.seedInput.select();
-      this.studio.told.emit("The browser does not let the page copy; the seed is marked instead.");
+      this.studio.told.emit("The browser does not let the page copy; the seed is selected instead.");
     }
   }
 
