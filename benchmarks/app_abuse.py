@@ -13,8 +13,8 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from semsynth.app.look import SeedLook, Settings
 from semsynth.app.protocol import PaintRequest, pack_request, unpack_reply
+from semsynth.app.settings import SeedStyle, Settings
 
 PATHS = (
     "/api/model", "/api/labels", "/api/styles", "/api/styles/0/thumbnail", "/api/examples/0", "/api/photos",
@@ -36,7 +36,7 @@ def junk(rng: random.Random) -> bytes:
     if kind == 3:
         return b"[" * rng.randrange(3000)
     good = bytearray(
-        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(look=SeedLook(seed=1))))
+        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=1))))
     )
     for _ in range(rng.randrange(1, 9)):
         good[rng.randrange(len(good))] = rng.randrange(256)

@@ -20,8 +20,8 @@ import numpy as np
 from websockets.asyncio.client import connect
 
 import app_abuse
-from semsynth.app.look import SeedLook, Settings
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.settings import SeedStyle, Settings
 from semsynth.ops import processor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,11 +69,13 @@ async def paint(served: Served, seed: int, until: float, side: int, counts: Coun
             y, x = rng.integers(0, side - 8, 2)
             labels[y : y + 8, x : x + 8] = rng.integers(1, 33)
             number += 1
-            await socket.send(pack_request(PaintRequest(number, labels, Settings(look=SeedLook(seed=seed)))))
+            await socket.send(
+                pack_request(PaintRequest(number, labels, Settings(style=SeedStyle(seed=seed))))
+            )
             await asyncio.sleep(1 / 30)
         await asyncio.sleep(max(0.0, until - time.monotonic()))
         number += 1
-        await socket.send(pack_request(PaintRequest(number, labels, Settings(look=SeedLook(seed=seed)))))
+        await socket.send(pack_request(PaintRequest(number, labels, Settings(style=SeedStyle(seed=seed)))))
         await asyncio.wait_for(reader, 120)
 
 

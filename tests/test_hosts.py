@@ -340,8 +340,8 @@ def test_numbers_may_be_numpys(synthesizer: Synthesizer) -> None:
         synthesizer(scene(), seed=3, num_images=2, size=np.array([40, 48])).images,  # type: ignore[arg-type]
         expected.images,
     )
-    shift = synthesizer(scene(), "noon", shift=np.array([3, 4])).images
-    assert torch.equal(shift, synthesizer(scene(), "noon", shift=torch.tensor([3, 4])).images)
+    moved = synthesizer(scene(), "noon", noise_offset=np.array([3, 4])).images
+    assert torch.equal(moved, synthesizer(scene(), "noon", noise_offset=torch.tensor([3, 4])).images)
     assert torch.equal(synthesizer.random_styles(np.int64(3), np.int32(2)), synthesizer.random_styles(3, 2))
 
 
@@ -363,7 +363,7 @@ def test_numbers_may_be_numpys(synthesizer: Synthesizer) -> None:
         ({"size": (64, 64.0)}, "width"),
         ({"size": (-64, 64)}, "height is -64"),
         ({"size": "ab"}, "height"),
-        ({"shift": [1.5, 2.5]}, "integers"),
+        ({"noise_offset": [1.5, 2.5]}, "integers"),
     ],
 )
 def test_what_is_no_number_is_a_sentence(

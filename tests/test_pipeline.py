@@ -132,9 +132,11 @@ def test_a_batch_of_maps(synthesizer: Synthesizer) -> None:
     two = synthesizer(maps, seed=2, num_images=2)
     assert two.images.shape[0] == 4
     assert two.styles is not None
-    assert two.shifts is not None
+    assert two.noise_offsets is not None
     for number, image in enumerate(two.images):
-        alone = synthesizer(maps[number // 2], two.styles[number], shift=two.shifts[number]).images[0]
+        alone = synthesizer(
+            maps[number // 2], two.styles[number], noise_offset=two.noise_offsets[number]
+        ).images[0]
         assert torch.equal(image, alone)
 
 
@@ -233,8 +235,8 @@ def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
         (torch.zeros(4, 20, 20), {}, r"\(3, H, W\)"),
         (None, {"num_images": 0}, "num_images is 0"),
         (None, {"seed": -1}, "seed is -1"),
-        (None, {"shift": torch.zeros(3, 2).long()}, r"\(2,\) or \(1, 2\)"),
-        (None, {"shift": torch.zeros(2)}, "int64"),
+        (None, {"noise_offset": torch.zeros(3, 2).long()}, r"\(2,\) or \(1, 2\)"),
+        (None, {"noise_offset": torch.zeros(2)}, "int64"),
     ],
 )
 def test_styles_that_do_not_fit_are_sentences(

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from semsynth.labels import LabelSpace as LabelSpace
     from semsynth.models import create_model as create_model
     from semsynth.pipeline import Synthesizer as Synthesizer
+    from semsynth.record import read_record as read_record
     from semsynth.training.loop import train as train
 
 _HOMES = {
     "Synthesizer": "semsynth.pipeline",
+    "read_record": "semsynth.record",
     "LabelSpace": "semsynth.labels",
     "create_model": "semsynth.models",
     "load_dataset": "semsynth.data",
@@ -31,7 +33,16 @@ _HOMES = {
 }
 """Public name → the module it lives in, imported at first use: torch takes a second to load."""
 
-__all__ = ["Evaluation", "LabelSpace", "Synthesizer", "__version__", "create_model", "load_dataset", "train"]
+__all__ = [
+    "Evaluation",
+    "LabelSpace",
+    "Synthesizer",
+    "__version__",
+    "create_model",
+    "load_dataset",
+    "read_record",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

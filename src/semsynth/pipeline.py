@@ -1,4 +1,4 @@
-"""From a label map to photographs in one call.
+"""From a label map to images in one call.
 
 synthesizer = Synthesizer.from_pretrained("landscape")
 result = synthesizer("beach.png", seed=7, num_images=3)
@@ -8,88 +8,36 @@ result.pictures()[0].save("beach.jpg")
 import copy
 import math
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from semsynth.device import Precision as Precision
 from semsynth.device import choose, choose_precision, isolated
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
+from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
 from semsynth.hub.pickling import SavedModel
-from semsynth.hub.styles import MAX_NUMBER, encode_photo, is_style
-from semsynth.images import PhotoLike, png_bytes
+from semsynth.hub.styles import encode_photo
+from semsynth.images import PhotoLike
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import follow
 from semsynth.labels import LabelSpace, resize_map
-from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, whole_number
-
-StyleLike: TypeAlias = "PhotoLike | list[float] | list[list[float]]"
-"""The name of a style, a photograph, a vector (Z,), or one vector per picture (N, Z)."""
+from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, to_size, whole_number
+from semsynth.record import MAX_SEED, Record, file_name
+from semsynth.result import Result
 
 MIN_SIDE = 8
 """Shortest side of a label map worth drawing, in pixels."""
 MAX_PIXELS = 1 << 22
 """Most pixels a picture may have: 2048 x 2048. Memory grows with it."""
-MAX_SEED = 2**63 - 1
 MAX_IMAGES = 10_000
 MAX_COUNT = 1_000_000
 """Most styles that are drawn at a time."""
-
-
-_SHEET_SIDE = 2048
-
-
-@dataclass(frozen=True, repr=False)
-class Result:
-    """What was drawn.
-
-    Attributes:
-        images: (N, 3, H, W) float32 in [-1, 1], on the CPU.
-        styles: (N, Z) the style of each, None for a network without.
-        shifts: (N, 2) where such things as clouds are in each, None for a network that knows no places.
-        seed: draws the same pictures again.
-        notes: sentences on how the label map was read, such as what was repaired.
-    """
-
-    images: Tensor
-    styles: Tensor | None
-    shifts: Tensor | None
-    seed: int
-    notes: tuple[str, ...] = ()
-
-    def pictures(self) -> list[Image.Image]:
-        """The images as 8-bit RGB, rounded."""
-        levels = ((self.images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in levels]
-
-    def sheet(self) -> Image.Image:
-        """All pictures side by side, up to four in a row; smaller ones where it would be over 2048 pixels."""
-        count, _, height, width = self.images.shape
-        columns = min(count, 4)
-        rows = -(-count // columns)
-        scale = min(1.0, _SHEET_SIDE / (columns * width), _SHEET_SIDE / (rows * height))
-        size = (max(1, int(width * scale)), max(1, int(height * scale)))
-        sheet = Image.new("RGB", (columns * size[0], rows * size[1]), "white")
-        for i, picture in enumerate(self.pictures()):
-            shown = picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
-            sheet.paste(shown, (i % columns * size[0], i // columns * size[1]))
-        return sheet
-
-    def _repr_png_(self) -> bytes:
-        """What a notebook shows."""
-        return png_bytes(self.sheet())
-
-    def __repr__(self) -> str:
-        count, _, height, width = self.images.shape
-        notes = f", notes={list(self.notes)}" if self.notes else ""
-        return f"Result({count} picture{'s'[: count > 1]} of {height}x{width}, seed={self.seed}{notes})"
 
 
 class Synthesizer:
@@ -115,6 +63,7 @@ class Synthesizer:
             drawn from nothing to rounding, not to the byte.
 
     Attributes:
+        name: the name or folder the model was loaded by; empty for one that was not loaded.
         precision: the one that was chosen.
         label_space: the classes a label map may hold.
         image_size: (H, W) the network was trained for; label maps of other sizes are drawn at theirs.
@@ -141,6 +90,7 @@ class Synthesizer:
         self._saved = _saved
         self._settings = {"device": device, "precision": self.precision, "incremental": incremental}
         self.model = model
+        self.name = str(model.folder or "")
         self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         engine = engine_for(self.generator, self.precision)
         self._engine = follow(engine) if incremental else engine
@@ -165,13 +115,15 @@ class Synthesizer:
             SemsynthError: there is no such model, or it is damaged; or no such device.
         """
         saved = SavedModel.at(find_model(name))
-        return cls(
+        synthesizer = cls(
             load_model(name), device=device, precision=precision, incremental=incremental, _saved=saved
         )
+        synthesizer.name = str(name)
+        return synthesizer
 
     def __reduce__(self) -> tuple[Any, ...]:
         saved = self._saved or SavedModel.of(self.model)
-        return _restored, (type(self), saved, self._settings, self.styles)
+        return _restored, (type(self), saved, self._settings, self.styles, self.name)
 
     def __repr__(self) -> str:
         name = "" if self.model.folder is None else f"{self.model.folder.name}, "
@@ -188,10 +140,12 @@ class Synthesizer:
         style: "StyleLike | None" = None,
         *,
         seed: int | None = None,
-        shift: Tensor | NDArray[Any] | None = None,
+        noise_offset: OffsetLike | None = None,
         num_images: int = 1,
         instances: "MapLike | None" = None,
         size: tuple[int, int] | None = None,
+        palette: str = "auto",
+        drawn_with: LabelSpace | None = None,
     ) -> Result:
         """Draw.
 
@@ -201,14 +155,19 @@ class Synthesizer:
             style: the name of a style, a photograph (file, PIL image, array (H, W, 3) of uint8, tensor
                 (3, H, W) in [-1, 1]), a vector (Z,), or one vector per picture (N, Z). None draws styles at
                 random.
-            seed: of random styles, and of where such things as clouds are, for a network that knows places
-                (`GeneratorModule.shifts`). None draws one and reports it; where the style is given, it is 0.
-            shift: where they are instead, (2,) or one row per picture (N, 2), of an earlier result.
+            seed: of random styles and noise offsets. None draws one and reports it; where the style is given,
+                it is 0.
+            noise_offset: in place of the seed's, (2,) or one row per picture (N, 2), as in `Result`; for a
+                network with fixed noise.
             num_images: pictures per label map, each in a random style of its own; or in the one given, where
                 the seed leaves something to vary.
             instances: instance ids of the same size, for a network that uses them; where they are missing
                 the boundaries between classes take their place.
             size: (H, W) of the pictures; None is that of the label map.
+            palette: how indexed files are taken: "index" for their indices, "color" for their colours, "auto"
+                for their colours where these are the label set's and the indices are not its ids.
+            drawn_with: the label set of the map, where it is not the model's; its classes are taken for those
+                of the model that are called the same.
 
         Returns:
             N = B * num_images pictures (all pictures of the first map first), or as many as styles given.
@@ -216,33 +175,44 @@ class Synthesizer:
         Raises:
             SemsynthError: something given does not fit the network.
         """
+        appearance = self._appearance
         num_images = whole_number(num_images, "num_images", 1, MAX_IMAGES)
         if seed is None:
             seed = secrets.randbits(31) if style is None else 0
         seed = whole_number(seed, "seed", 0, MAX_SEED)
-        size = None if size is None else _size(size)
-        ids, notes = self._read(labels, size)  # (B,H,W)
+        size = None if size is None else to_size(size, MAX_PIXELS)
+        ids, notes = self._read(labels, size, drawn_with, palette)  # (B,H,W)
         of_instances = None
         if instances is not None:
             of_instances = torch.from_numpy(fit_instances(to_instances(instances), size, ids.numpy()))
-        styles = self._styles(style, seed, len(ids), num_images)
+        styles = appearance.styles(style, seed, len(ids), num_images)
         count = len(ids) * num_images if styles is None else len(styles)
-        shifts = self._shifts(shift, seed, count)
+        offsets = appearance.offsets(noise_offset, seed, count)
         images = [
-            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(shifts, n))
+            self._draw(ids[i : i + 1], _row(of_instances, i), _row(styles, n), _row(offsets, n))
             for n in range(count)
             for i in [n * len(ids) // count]
         ]
-        return Result(torch.cat(images), styles, shifts, seed, notes)
+        about = Record(
+            model=printable(self.name),
+            label_set=self.label_space.name,
+            precision=self.precision,
+            labels=file_name(labels),
+            instances=file_name(instances),
+            style=appearance.name_of(style),
+        )
+        return Result(torch.cat(images), styles, offsets, seed, notes, ids, about)
 
     @isolated()
     def read_labels(self, labels: MapLike, size: tuple[int, int] | None = None) -> Tensor:
         """Ids (B, H, W) int64 as the network takes them: void settled, resized to `size`, on the CPU."""
-        return self._read(labels, None if size is None else _size(size))[0]
+        return self._read(labels, None if size is None else to_size(size, MAX_PIXELS), None, "auto")[0]
 
-    def _read(self, labels: MapLike, size: tuple[int, int] | None) -> tuple[Tensor, tuple[str, ...]]:
+    def _read(
+        self, labels: MapLike, size: tuple[int, int] | None, drawn_with: LabelSpace | None, palette: str
+    ) -> tuple[Tensor, tuple[str, ...]]:
         """The same with sentences on how the map was read."""
-        ids, notes = to_ids(labels, self.label_space)
+        ids, notes = to_ids(labels, self.label_space, drawn_with=drawn_with, palette=palette)
         height, width = size or ids.shape[1:]
         if min(height, width, *ids.shape[1:]) < MIN_SIDE:
             raise SemsynthError(
@@ -266,100 +236,33 @@ class Synthesizer:
             SemsynthError: the model has no style encoder, or this is no photograph.
         """
         if self.encoder is None:
-            raise SemsynthError(
-                "this model has no style encoder, so it cannot take a style from a photograph"
-            )
+            raise SemsynthError("This model has no style encoder; it takes no style from a photograph.")
         mean, _ = encode_photo(self.encoder, photo, self.image_size)
         return torch.empty(mean.shape, dtype=torch.float32).copy_(mean)
 
     @isolated()
     def random_styles(self, seed: int, count: int = 1) -> Tensor:
         """The styles (N, Z) of the first pictures of a seed, for a network with styles."""
+        if self.style_dim is None:
+            raise SemsynthError(NO_STYLE)
         seed, count = whole_number(seed, "seed", 0, MAX_SEED), whole_number(count, "count", 1, MAX_COUNT)
-        if self.style_dim is None:
-            raise SemsynthError("this model has no style: it draws one picture of a label map")
-        return self._draws(seed, count)[0]
+        return self._appearance.draw(seed, count)[0]
 
-    def _shifts(self, shift: Tensor | NDArray[Any] | None, seed: int, count: int) -> Tensor | None:
-        """One shift a picture, (N, 2); None for a network that knows no places."""
-        if not self.generator.shifts:
-            if shift is not None:
-                raise SemsynthError("this model knows no places: there is nothing to shift")
-            return None
-        if shift is None:
-            return self._draws(seed, count)[1]
-        array = np.asarray(shift.detach().cpu() if isinstance(shift, Tensor) else shift)
-        if array.dtype.kind not in "iu" or array.shape not in ((2,), (count, 2)):
-            raise SemsynthError(
-                f"A shift holds integers (int64), of shape (2,) or ({count}, 2) here; "
-                f"this is {array.dtype} of shape {array.shape}."
-            )
-        return torch.from_numpy(array.astype(np.int64)).expand(count, 2)
-
-    def _styles(self, style: "StyleLike | None", seed: int, maps: int, num_images: int) -> Tensor | None:
-        """One style a picture, (N, Z) on the CPU; None for a network without a style."""
-        if self.style_dim is None:
-            if style is not None or num_images > 1:
-                raise SemsynthError("this model has no style: it draws one picture of a label map")
-            return None
-        count = maps * num_images
-        if style is None:
-            return self.random_styles(seed, count)
-        vectors = self._read_style(style)
-        if vectors.dim() == 1 and (num_images == 1 or self.generator.shifts):
-            return vectors.expand(count, -1)
-        if vectors.dim() == 2 and (maps == 1 or len(vectors) == count) and num_images in (1, len(vectors)):
-            return vectors
-        given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
-        raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
-        )
-
-    def _draws(self, seed: int, count: int) -> tuple[Tensor, Tensor]:
-        """Random styles (N, Z) and shifts (N, 2)."""
-        draws, styles, shifts = torch.Generator().manual_seed(seed), [], []
-        below = self.generator.shifts
-        for _ in range(count):  # one by one, so that the first of many is the one that would be drawn alone
-            styles.append(torch.randn(self.style_dim or 0, dtype=torch.float32, generator=draws))
-            shift = torch.zeros(2, dtype=torch.int64)
-            shifts.append(torch.randint(below, (2,), generator=draws) if below else shift)
-        return torch.stack(styles), torch.stack(shifts)
-
-    def _read_style(self, style: StyleLike) -> Tensor:
-        """(Z,) or (N, Z) float32."""
-        if isinstance(style, str) and style in self.styles:
-            return self.styles[style]
-        if isinstance(style, str) and not _exists(style):
-            known = ", ".join(self.styles) or "none"
-            raise SemsynthError(f"{style!r} is neither a photograph nor a style of this model ({known}).")
-        numbers = isinstance(style, (Tensor, np.ndarray, list, tuple))
-        if not numbers or (isinstance(style, (Tensor, np.ndarray)) and style.ndim == 3):
-            return self.encode_style(cast(PhotoLike, style))
-        try:
-            array = np.asarray(style.detach().cpu().float() if isinstance(style, Tensor) else style)
-            vectors = torch.from_numpy(array.astype(np.float32))
-        except (TypeError, ValueError):  # texts, None, rows of unequal lengths
-            raise SemsynthError(
-                f"A style is numbers, a name or a photograph; {str(style)[:80]} is none."
-            ) from None
-        if vectors.dim() not in (1, 2) or vectors.shape[-1] != self.style_dim or not is_style(vectors):
-            raise SemsynthError(
-                f"A style is ({self.style_dim},) or (N, {self.style_dim}) finite numbers of at most "
-                f"{MAX_NUMBER:,.0f}; got {tuple(vectors.shape)}, {array.dtype}."
-            )
-        return vectors
+    @property
+    def _appearance(self) -> Appearance:
+        return Appearance(self.style_dim, self.generator.shifts, self.styles, self.encode_style)
 
     def _draw(
-        self, ids: Tensor, instances: Tensor | None, style: Tensor | None, shift: Tensor | None
+        self, ids: Tensor, instances: Tensor | None, style: Tensor | None, offset: Tensor | None
     ) -> Tensor:
-        """(1, H, W) ids, (1, Z) style, (1, 2) shift → (1, 3, H, W), whatever H and W."""
+        """(1, H, W) ids, (1, Z) style, (1, 2) noise offset → (1, 3, H, W), whatever H and W."""
         height, width = ids.shape[1:]
         valid = self.generator.valid_size(height, width)
         image = self._engine(
             _pad(ids, valid).to(self.device),
             style=None if style is None else style.to(self.device),
             instances=None if instances is None else _pad(instances, valid).to(self.device),
-            shift=None if shift is None else shift.to(self.device),
+            shift=None if offset is None else offset.to(self.device),
         )
         cropped = image[:, :, :height, :width]
         drawn = torch.empty(cropped.shape, dtype=torch.float32).copy_(cropped)  # no inference tensor leaves
@@ -371,30 +274,18 @@ class Synthesizer:
 
 
 def _restored(
-    kind: type[Synthesizer], saved: SavedModel, settings: dict[str, Any], styles: dict[str, Tensor]
+    kind: type[Synthesizer],
+    saved: SavedModel,
+    settings: dict[str, Any],
+    styles: dict[str, Tensor],
+    name: str,
 ) -> Synthesizer:
     """What a pickle of a synthesizer becomes."""
     synthesizer = saved.open(lambda folder: kind.from_pretrained(folder, **settings))
     if saved.files:
         synthesizer.model = replace(synthesizer.model, folder=None)  # it is deleted by now
-    synthesizer._saved, synthesizer.styles = saved, dict(styles)
+    synthesizer._saved, synthesizer.styles, synthesizer.name = saved, dict(styles), name
     return synthesizer
-
-
-def _size(size: object) -> tuple[int, int]:
-    """Height and width, of whatever integers."""
-    try:
-        height, width = cast(tuple[object, object], size)
-    except (TypeError, ValueError):
-        raise SemsynthError(f"The size is {size!r}; it must be (height, width) in pixels.") from None
-    return whole_number(height, "height", 1, MAX_PIXELS), whole_number(width, "width", 1, MAX_PIXELS)
-
-
-def _exists(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):  # what is too long for a name, or holds a NUL character
-        return False
 
 
 def _row(values: Tensor | None, index: int) -> Tensor | None:

@@ -19,7 +19,7 @@ def load(model: str) -> Painter:
         from tests.app.stand_in import StandIn
 
         return StandIn()
-    from semsynth.app.synthesizer import load_painter
+    from semsynth.app.synthesizer_painter import load_painter
 
     return load_painter(model)
 

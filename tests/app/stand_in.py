@@ -10,10 +10,11 @@ import time
 import numpy as np
 from PIL import Image
 
-from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
-from semsynth.app.painter import Card, Description
+from semsynth.app.painter import Description, GalleryItem
+from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from semsynth.record import Record
 
 DIM = 8
 STYLES = ("clear day", "dusk")
@@ -28,7 +29,8 @@ class StandIn:
 
     def describe(self) -> Description:
         thumb = tuple(
-            Card(name, _png(np.full((48, 48, 3), 90 + 90 * i, np.uint8))) for i, name in enumerate(STYLES)
+            GalleryItem(name, _png(np.full((48, 48, 3), 90 + 90 * i, np.uint8)))
+            for i, name in enumerate(STYLES)
         )
         example = Image.fromarray(landscape(self.space, self.side))
         example.putpalette(self.space.palette().tobytes())
@@ -40,30 +42,34 @@ class StandIn:
             (self.side, self.side),
             DIM,
             thumb,
-            (Card("coast", out.getvalue()),),
+            (GalleryItem("coast", out.getvalue()),),
             True,
             True,
         )
 
-    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
-        tint = self.vector(look)[:3] * 20
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        record = Record(model="stand-in", label_set=self.space.name, vector=self.vector(style).tolist())
+        return self.picture(labels, style), record
+
+    def picture(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
+        tint = self.vector(style)[:3] * 20
         rows = np.linspace(-30, 30, labels.shape[0])[:, None, None]
         colours = self.space.palette()[labels].astype(np.float64)
         return np.clip(colours + tint + rows, 0, 255).astype(np.uint8)
 
-    def vector(self, look: Look) -> np.ndarray:
-        if isinstance(look, MixLook):
-            first, second = (self.vector(part) for part in look.mix)
-            return first * (1 - look.amount) + second * look.amount
-        if isinstance(look, SeedLook):
-            return np.random.default_rng(look.seed).standard_normal(DIM)
-        if isinstance(look, NamedLook):
-            if look.name not in STYLES:
-                raise SemsynthError(f"There is no style {look.name!r}; there are {', '.join(STYLES)}.")
-            return np.full(DIM, 1.0 if look.name == STYLES[0] else -1.0)
-        if len(look.vector) != DIM:
-            raise SemsynthError(f"A style code of this model has {DIM} numbers; {len(look.vector)} came.")
-        return np.array(look.vector)
+    def vector(self, style: StyleChoice) -> np.ndarray:
+        if isinstance(style, MixStyle):
+            first, second = (self.vector(part) for part in style.mix)
+            return first * (1 - style.amount) + second * style.amount
+        if isinstance(style, SeedStyle):
+            return np.random.default_rng(style.seed).standard_normal(DIM)
+        if isinstance(style, NamedStyle):
+            if style.name not in STYLES:
+                raise SemsynthError(f"There is no style {style.name!r}; there are {', '.join(STYLES)}.")
+            return np.full(DIM, 1.0 if style.name == STYLES[0] else -1.0)
+        if len(style.vector) != DIM:
+            raise SemsynthError(f"A style code of this model has {DIM} numbers; {len(style.vector)} came.")
+        return np.array(style.vector)
 
     def encode(self, photo: np.ndarray) -> list[float]:
         return (photo.reshape(-1, 3).mean(0) / 128 - 1).tolist() + [0.0] * (DIM - 3)
@@ -78,18 +84,18 @@ class StandIn:
 class Slow(StandIn):
     """Takes its time."""
 
-    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         time.sleep(0.4)
-        return super().paint(labels, look)
+        return super().paint(labels, style)
 
 
 class Fragile(StandIn):
     """Its process ends when there is a window anywhere."""
 
-    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         if (labels == self.space.names.index("window")).any():
             os._exit(3)
-        return super().paint(labels, look)
+        return super().paint(labels, style)
 
 
 def landscape(space: LabelSpace, side: int) -> np.ndarray:

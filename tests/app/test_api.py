@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semsynth.app.look import NamedLook, SeedLook
+from semsynth.app.settings import NamedStyle, SeedStyle
 from semsynth.labels import LabelSpace
 from tests.app.conftest import ROOT, TOKEN, Served
 from tests.app.stand_in import StandIn, landscape
@@ -55,8 +55,8 @@ def test_a_script_paints_a_folder_of_maps(client: Any) -> None:
         answer = client.post("/api/synthesize", files={"map": png(ids)}, data=style)
         picture = np.asarray(Image.open(io.BytesIO(answer.content)))
         painter = StandIn()
-        look = SeedLook(seed=3) if "seed" in style else NamedLook(name="dusk")
-        assert np.array_equal(picture, painter.paint(ids, look))
+        style = SeedStyle(seed=3) if "seed" in style else NamedStyle(name="dusk")
+        assert np.array_equal(picture, painter.picture(ids, style))
     big = client.post("/api/synthesize", files={"map": png(ids)}, data={"format": "webp", "scale": 3})
     assert Image.open(io.BytesIO(big.content)).size == (768, 768)
 
@@ -70,7 +70,7 @@ def test_refusals_are_sentences(client: Any) -> None:
         ({"map": b"no picture"}, {}, "no image format"),
         ({"map": b""}, {}, "empty"),
         ({"map": png(ids)}, {"style": "/etc/passwd"}, "no style"),
-        ({"map": png(ids)}, {"settings": '{"look": {"seed": -1}}'}, "settings"),
+        ({"map": png(ids)}, {"settings": '{"style": {"seed": -1}}'}, "settings"),
         ({"map": png(ids)}, {"settings": '{"photo": "' + "0" * 32 + '"}'}, "hand it in again"),
         ({"map": png(ids[:4])}, {}, "each side"),
         ({"map": bomb()}, {}, "more pixels than any picture"),
@@ -96,11 +96,11 @@ def bomb() -> bytes:
 def test_a_map_goes_out_and_comes_in_again(client: Any) -> None:
     ids = landscape(SPACE, 256)
     body = {"width": 256, "height": 256, "ids": base64.b64encode(ids.tobytes()).decode()}
-    body["settings"] = {"look": {"seed": 12}}
+    body["settings"] = {"style": {"seed": 12}}
     first = client.post("/api/maps/write", json=body).content
     found = client.post("/api/maps/read", files={"map": first}).json()
     assert base64.b64decode(found["ids"]) == ids.tobytes()
-    assert found["settings"]["look"] == {"seed": 12}
+    assert found["settings"]["style"] == {"seed": 12}
     again = client.post("/api/maps/write", json=body | {"ids": found["ids"]}).content
     assert again == first
     half = client.post("/api/maps/read", files={"map": first}, data={"width": 128, "height": 128}).json()
@@ -221,7 +221,7 @@ def test_the_guide_paints_a_folder(served: Served, tmp_path: Path) -> None:
     environment = os.environ | {"KEY": TOKEN, "NO_PROXY": "127.0.0.1"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, timeout=120)
     picture = np.asarray(Image.open(tmp_path / "pictures" / "coast.png"))
-    assert np.array_equal(picture, StandIn().paint(ids, SeedLook(seed=7)))
+    assert np.array_equal(picture, StandIn().picture(ids, SeedStyle(seed=7)))
 
 
 def test_the_description_is_ours_and_complete(client: Any) -> None:

@@ -82,12 +82,12 @@ def test_a_style_has_variations(studio: Any) -> None:
     studio.click("#variations .tile")
     varied = picture(studio)
     assert not np.array_equal(varied, noon)
-    look = studio.evaluate("() => semsynth.styles.look")
-    assert look["name"] == "noon"
-    assert look["variation"] > 0
+    style = studio.evaluate("() => semsynth.styles.style")
+    assert style["name"] == "noon"
+    assert style["variation"] > 0
     studio.click("#gallery .tile >> text=noon")
     assert np.array_equal(picture(studio), noon)
-    studio.evaluate("look => { semsynth.styles.look = look; }", look)
+    studio.evaluate("style => { semsynth.styles.style = style; }", style)
     assert np.array_equal(picture(studio), varied)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semsynth.app.look import SeedLook
-from semsynth.app.synthesizer import load_painter
+from semsynth.app.settings import SeedStyle
+from semsynth.app.synthesizer_painter import load_painter
 from semsynth.cli import main
 from tests.app.test_api import png
 
@@ -149,7 +149,7 @@ def test_serves_a_network_at_the_printed_address_and_stops_when_told(
         home = str(httpx.URL(address).copy_with(path="/", query=None))
         form = {"seed": "5", "format": "rgb"}
         answer = client.post(f"{home}api/synthesize", files={"map": png(labels)}, data=form)
-        assert answer.content == load_painter(small_model).paint(labels, SeedLook(seed=5)).tobytes()
+        assert answer.content == load_painter(small_model).paint(labels, SeedStyle(seed=5))[0].tobytes()
         style = client.post(f"{home}api/styles", files={"photo": png(np.zeros((80, 90, 3), np.uint8))})
         assert len(style.json()["vector"]) == 16
         size = {"width": "64", "height": "64"}

@@ -293,7 +293,7 @@ def test_picture_says_how_it_was_made(page: Any, tmp_path: Path) -> None:
     page.keyboard.press("Escape")
     found = Image.open(_download(page, "#export-picture", tmp_path / "p.png"))
     assert found.size == (512, 512)
-    assert '"labels": "siftflow"' in found.text["semsynth"]
+    assert '"label_set": "siftflow"' in found.text["semsynth:synthesis"]
 
 
 def test_reload_brings_the_drawing_back(page: Any) -> None:

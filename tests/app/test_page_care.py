@@ -231,9 +231,9 @@ def press(page: Any, key: str, **held: bool) -> None:
 
 
 def test_alt_is_left_to_the_browser_and_altgr_types(page: Any) -> None:
-    look = page.evaluate("() => JSON.stringify(semsynth.styles.look)")
+    style = page.evaluate("() => JSON.stringify(semsynth.styles.style)")
     page.keyboard.press("Alt+d")
-    assert page.evaluate("() => JSON.stringify(semsynth.styles.look)") == look
+    assert page.evaluate("() => JSON.stringify(semsynth.styles.style)") == style
     size = int(page.input_value("#size"))
     press(page, "[", altGraph=True, ctrlKey=True, altKey=True)  # Windows, German: AltGr+8
     assert int(page.input_value("#size")) < size

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semsynth.app.errors import IS_PICTURE, ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.maps import read_map
-from semsynth.app.refusal import IS_PICTURE, Refusal
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 from tests.app.conftest import shoot
@@ -39,7 +39,7 @@ def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_photograph_is_told_from_a_map(form: str, mode: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         read_map(encoded(scene().convert(mode), form), SPACE, Limits(), (256, 256))
     assert refused.value.code == IS_PICTURE
 
@@ -47,7 +47,7 @@ def test_a_photograph_is_told_from_a_map(form: str, mode: str) -> None:
 @pytest.mark.skipif(not PHOTOS, reason="no photographs in ../shared/data/siftflow")
 def test_real_photographs_are_told_from_maps() -> None:
     for path in PHOTOS:
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(ApiError) as refused:
             read_map(path.read_bytes(), SPACE, Limits(), (256, 256))
         assert refused.value.code == IS_PICTURE, path
 
@@ -58,7 +58,7 @@ def test_a_map_in_other_colours_keeps_its_sentence(form: str) -> None:
     drawn = Image.fromarray(other[landscape(SPACE, 256)])
     with pytest.raises(SemsynthError, match="not drawn in label set") as refused:
         read_map(encoded(drawn, form), SPACE, Limits(), (256, 256))
-    assert not isinstance(refused.value, Refusal)
+    assert not isinstance(refused.value, ApiError)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])

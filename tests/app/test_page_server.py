@@ -83,3 +83,26 @@ def test_a_picture_is_marked_as_old_while_the_server_is_away(browser: Any, own: 
         assert page.is_hidden("#stale")
     finally:
         context.close()
+
+
+def test_a_page_too_many_says_so_and_connects_when_there_is_room(browser: Any, own: Served) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="dark")
+    first = context.new_page()
+    try:
+        open_page(first, own.address)
+        fill = "() => Promise.all(Array.from({ length: 63 }, () => new Promise((done) => {"
+        fill += " const socket = new WebSocket(`ws://${location.host}/api/paint`);"
+        fill += " (window.sockets ??= []).push(socket); socket.onopen = done; })))"
+        first.evaluate(fill)
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(own.address)
+        page.wait_for_function(STATE, arg="down", polling=20)
+        assert "64 pages are open already; close one of them." in page.inner_text("#stale")
+        shoot(page, "too-many-pages")
+        first.evaluate("() => window.sockets.forEach((socket) => socket.close())")
+        page.wait_for_function(STATE, arg="up")
+        settle(page)
+        assert page.is_hidden("#stale")
+    finally:
+        context.close()

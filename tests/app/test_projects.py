@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from semsynth.app.errors import NAME_TAKEN, ApiError
 from semsynth.app.limits import Limits
-from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings
+from semsynth.app.project_store import ProjectStore, check_name
 from semsynth.app.projects import EMPTY, Layer, Project, pack_ids, read_project, write_project
-from semsynth.app.refusal import NAME_TAKEN, Refusal
-from semsynth.app.shelf import Shelf, check_name
+from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 
@@ -31,7 +31,7 @@ PALETTE = SPACE.palette()
 
 def project(layers: int = 2, side: int = 32) -> Project:
     rng = np.random.default_rng(layers)
-    look = MixLook(mix=(SeedLook(seed=3), NamedLook(name="dusk")), amount=0.25)
+    style = MixStyle(mix=(SeedStyle(seed=3), NamedStyle(name="dusk")), amount=0.25)
     return Project(
         label_set="siftflow",
         width=side,
@@ -45,7 +45,7 @@ def project(layers: int = 2, side: int = 32) -> Project:
             for i in range(layers)
         ],
         active=layers - 1,
-        settings=Settings(look=look),
+        settings=Settings(style=style),
     )
 
 
@@ -133,34 +133,34 @@ def test_paths_are_no_names(name: str) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(max_size=70))
 def test_whatever_is_let_through_stays_in_the_folder(tmp_path: Path, name: str) -> None:
-    shelf = Shelf(tmp_path / "projects", LIMITS)
+    store = ProjectStore(tmp_path / "projects", LIMITS)
     try:
-        shelf.save(name, b"data")
+        store.save(name, b"data")
     except SemsynthError:
         return
-    assert shelf.load(name) == b"data"
+    assert store.load(name) == b"data"
     assert {p.parent for p in tmp_path.rglob("*") if p.is_file()} == {tmp_path / "projects"}
-    shelf.delete(name)
-    assert not shelf.names()
+    store.delete(name)
+    assert not store.names()
 
 
 def test_another_project_is_replaced_only_when_told(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "projects", LIMITS)
-    shelf.save("lake", b"first")
-    with pytest.raises(Refusal, match="of this name already") as refused:
-        shelf.save("lake", b"second")
-    assert (refused.value.status, shelf.load("lake")) == (409, b"first")
-    shelf.save("lake", b"second", replace=True)
-    assert shelf.load("lake") == b"second"
+    store = ProjectStore(tmp_path / "projects", LIMITS)
+    store.save("lake", b"first")
+    with pytest.raises(ApiError, match="of this name already") as refused:
+        store.save("lake", b"second")
+    assert (refused.value.status, store.load("lake")) == (409, b"first")
+    store.save("lake", b"second", replace=True)
+    assert store.load("lake") == b"second"
 
 
 def test_projects_saved_at_once_are_never_mixed(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, LIMITS)
+    store = ProjectStore(tmp_path, LIMITS)
     contents = [bytes([n]) * 200_000 for n in range(16)]
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda data: shelf.save("lake", data, replace=True), contents))
-        refused = [threads.submit(shelf.save, "sea", data).exception() for data in contents]
-    assert shelf.load("lake") in contents
+        list(threads.map(lambda data: store.save("lake", data, replace=True), contents))
+        refused = [threads.submit(store.save, "sea", data).exception() for data in contents]
+    assert store.load("lake") in contents
     assert sum(error is None for error in refused) == 1
     assert sorted(p.name for p in tmp_path.glob("[!.]*")) == ["lake.zip", "sea.zip"]
 
@@ -171,30 +171,30 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    shelf = Shelf(tmp_path, LIMITS)
-    shelf.save("lake", b"first")
+    store = ProjectStore(tmp_path, LIMITS)
+    store.save("lake", b"first")
     monkeypatch.setattr("semsynth.files.writing.os.fsync", full)
-    with pytest.raises(Refusal, match="disk is full") as refused:
-        shelf.save("lake", b"second", replace=True)
+    with pytest.raises(ApiError, match="disk is full") as refused:
+        store.save("lake", b"second", replace=True)
     assert refused.value.status == 507
     assert str(tmp_path) not in str(refused.value)
-    assert shelf.load("lake") == b"first"
+    assert store.load("lake") == b"first"
     assert [p.name for p in tmp_path.iterdir() if p.name != ".lock"] == ["lake.zip"]
 
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "projects").write_text("no folder")
-    with pytest.raises(Refusal, match=r"could not be saved: .*\.$") as refused:
-        Shelf(tmp_path / "projects", LIMITS).save("lake", b"first")
+    with pytest.raises(ApiError, match=r"could not be saved: .*\.$") as refused:
+        ProjectStore(tmp_path / "projects", LIMITS).save("lake", b"first")
     assert refused.value.status == 507
 
 
 @pytest.mark.parametrize("name", ["Δελφοί", "झील", "ทะเลสาบ", "بحيرة", "湖 2", "e\u0301tang", "L'île (2)"])
 def test_names_of_all_scripts(tmp_path: Path, name: str) -> None:
-    shelf = Shelf(tmp_path, LIMITS)
-    shelf.save(name, b"data")
-    assert shelf.names()[0][0] == unicodedata.normalize("NFC", name)
-    assert shelf.load(unicodedata.normalize("NFD", name)) == b"data"
+    store = ProjectStore(tmp_path, LIMITS)
+    store.save(name, b"data")
+    assert store.names()[0][0] == unicodedata.normalize("NFC", name)
+    assert store.load(unicodedata.normalize("NFD", name)) == b"data"
 
 
 @pytest.mark.parametrize("name", ["CON", "nul", "Lpt1", "com9", "lake.", "lake\u202egnp"])
@@ -204,25 +204,25 @@ def test_names_that_windows_or_a_reader_would_mistake(name: str) -> None:
 
 
 def test_names_that_differ_in_capitals_alone_are_one(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, LIMITS)
-    shelf.save("Lake", b"first")
-    with pytest.raises(Refusal, match="named Lake") as refused:
-        shelf.save("lake", b"second", replace=True)
+    store = ProjectStore(tmp_path, LIMITS)
+    store.save("Lake", b"first")
+    with pytest.raises(ApiError, match="named Lake") as refused:
+        store.save("lake", b"second", replace=True)
     assert refused.value.code == NAME_TAKEN
-    assert shelf.load("Lake") == b"first"
+    assert store.load("Lake") == b"first"
 
 
 def test_two_servers_on_one_folder_do_not_both_take_a_name(tmp_path: Path) -> None:
     """Each process saves 20 new names; every name must be refused to exactly one of the two."""
     program = (
         "import sys; from pathlib import Path\n"
-        "from semsynth.app.limits import Limits; from semsynth.app.shelf import Shelf\n"
-        "from semsynth.app.refusal import Refusal\n"
-        "shelf, refused = Shelf(Path(sys.argv[1]), Limits()), 0\n"
+        "from semsynth.app.limits import Limits; from semsynth.app.project_store import ProjectStore\n"
+        "from semsynth.app.errors import ApiError\n"
+        "store, refused = ProjectStore(Path(sys.argv[1]), Limits()), 0\n"
         "sys.stdin.readline()\n"
         "for number in range(20):\n"
-        "    try: shelf.save(f'lake {number}', b'data')\n"
-        "    except Refusal: refused += 1\n"
+        "    try: store.save(f'lake {number}', b'data')\n"
+        "    except ApiError: refused += 1\n"
         "print(refused)"
     )
     both = [
@@ -248,3 +248,17 @@ def test_styles_of_ones_own_are_finite(number: str) -> None:
     text = text.replace('"own_styles": []', f'"own_styles": [{{"name": "x", "vector": [{number}]}}]')
     with pytest.raises(ValidationError):
         Project.model_validate(json.loads(text))
+
+
+def test_a_project_whose_style_is_called_a_look_is_opened() -> None:
+    data = write_project(project(), PALETTE)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    head = json.loads(entries["project.json"])
+    head["settings"]["look"] = head["settings"].pop("style")
+    entries["project.json"] = json.dumps(head).encode()
+    old = io.BytesIO()
+    with zipfile.ZipFile(old, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    assert read_project(old.getvalue(), LIMITS, SPACE) == project()

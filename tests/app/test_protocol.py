@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semsynth.app.limits import Limits
-from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings, VectorLook
 from semsynth.app.protocol import (
     REQUEST,
     Format,
@@ -17,21 +16,24 @@ from semsynth.app.protocol import (
     unpack_reply,
     unpack_request,
 )
+from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
 from semsynth.errors import SemsynthError
 
 LIMITS = Limits(max_side=64)
 PLAIN = st.one_of(
-    st.builds(SeedLook, seed=st.integers(0, 2**32 - 1)),
-    st.builds(NamedLook, name=st.text(min_size=1, max_size=20)),
-    st.builds(VectorLook, vector=st.lists(st.floats(-10, 10), min_size=1, max_size=8)),
+    st.builds(SeedStyle, seed=st.integers(0, 2**32 - 1)),
+    st.builds(NamedStyle, name=st.text(min_size=1, max_size=20)),
+    st.builds(VectorStyle, vector=st.lists(st.floats(-10, 10), min_size=1, max_size=8)),
 )
-LOOKS = st.one_of(PLAIN, st.builds(MixLook, mix=st.tuples(PLAIN, PLAIN), amount=st.floats(0, 1)))
+STYLES = st.one_of(PLAIN, st.builds(MixStyle, mix=st.tuples(PLAIN, PLAIN), amount=st.floats(0, 1)))
 
 
-@given(look=LOOKS, number=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(16, 64), st.integers(16, 64)))
-def test_a_request_reads_back(look: SeedLook, number: int, size: tuple[int, int]) -> None:
+@given(
+    style=STYLES, number=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(16, 64), st.integers(16, 64))
+)
+def test_a_request_reads_back(style: SeedStyle, number: int, size: tuple[int, int]) -> None:
     labels = np.random.default_rng(number).integers(0, 9, size, np.uint8)
-    sent = PaintRequest(number, labels, Settings(look=look, feather=3), Format.WEBP, 2, 50)
+    sent = PaintRequest(number, labels, Settings(style=style, feather=3), Format.WEBP, 2, 50)
     got = unpack_request(pack_request(sent), LIMITS, 9)
     assert np.array_equal(got.labels, labels)
     assert (got.number, got.settings, got.format, got.scale, got.quality) == (
@@ -52,7 +54,7 @@ def test_nonsense_is_refused_with_a_sentence(message: bytes) -> None:
 @given(place=st.integers(0, 60), value=st.integers(0, 255))
 def test_a_damaged_request_is_refused_or_still_a_request(place: int, value: int) -> None:
     message = bytearray(
-        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(look=SeedLook(seed=5))))
+        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=5))))
     )
     message[place] = value
     try:

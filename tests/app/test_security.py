@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings
 from semsynth.app.protocol import PaintRequest, pack_request
-from semsynth.app.security import Gate, load_token, redirect_page
+from semsynth.app.security import AuthMiddleware, load_token, redirect_page
+from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
 from tests.app.conftest import ROOT, TOKEN, Served
 
@@ -83,14 +83,16 @@ def test_long_bodies_are_refused_by_their_length(length: bytes) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("reached")
 
-    gate = Gate(app, token=TOKEN, hosts=frozenset({"localhost"}), any_address=False, limits=Limits())
+    middleware = AuthMiddleware(
+        app, token=TOKEN, hosts=frozenset({"localhost"}), any_address=False, limits=Limits()
+    )
     headers = [
         (b"host", b"localhost"),
         (b"authorization", b"Bearer " + TOKEN.encode()),
         (b"content-length", length),
     ]
     assert (
-        gate.refusal({"type": "http", "path": "/api/model", "headers": headers, "query_string": b""})[0]
+        middleware.refuse({"type": "http", "path": "/api/model", "headers": headers, "query_string": b""})[0]
         == 413
     )
 
@@ -176,7 +178,7 @@ def test_no_headers_let_a_stranger_in(headers: list[tuple[bytes, bytes]], path: 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("reached")
 
-    gate = Gate(
+    middleware = AuthMiddleware(
         app, token=TOKEN, hosts=frozenset({"127.0.0.1", "localhost"}), any_address=True, limits=Limits()
     )
     scope = {
@@ -186,7 +188,7 @@ def test_no_headers_let_a_stranger_in(headers: list[tuple[bytes, bytes]], path: 
         "query_string": b"token=x",
         "server": ("h", 1),
     }
-    status, sentence = gate.refusal(scope)
+    status, sentence = middleware.refuse(scope)
     assert status >= 400 or path == "health"
     assert sentence.endswith(".") or path == "health"
 

@@ -170,7 +170,7 @@ def test_the_reason_for_too_many_pages_arrives(served: Served) -> None:
             opened.append(connect(address, additional_headers=siege.KEY, proxy=None))
         late = connect(address, additional_headers=siege.KEY, proxy=None)
         opened.append(late)
-        with pytest.raises(ConnectionClosed, match="Too many pages"):
+        with pytest.raises(ConnectionClosed, match="pages are open already"):
             late.recv(timeout=10)
     finally:
         for one in opened:

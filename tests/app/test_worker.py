@@ -15,12 +15,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from semsynth.app.engine import Engine, PaintJob, PhotoJob, work
+from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings
 from semsynth.app.presence import AWAY
 from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
-from semsynth.app.refusal import Refusal
 from semsynth.app.server import create_app
+from semsynth.app.settings import Settings
 from semsynth.app.worker import Worker, WorkerBroke
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
@@ -65,7 +65,7 @@ def test_who_leaves_in_the_middle_does_not_disturb_the_pipe() -> None:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(worker.paint(lambda value=value: job(value)), 0.05)  # type: ignore[misc]
         painted = await worker.paint(lambda: job(9))
-        assert painted.data == StandIn().paint(job(9).labels, Settings().look).tobytes()
+        assert painted.data == StandIn().picture(job(9).labels, Settings().style).tobytes()
 
     with_worker(Slow, use)
 
@@ -138,9 +138,9 @@ def test_as_many_photos_are_kept_as_the_limits_say() -> None:
         for n in range(Limits.max_photos + 1)
     ]
     for key, lost in ((keys[0], True), (keys[1], False)):
-        look = Settings(photo=key)
-        with pytest.raises(Refusal) if lost else contextlib.nullcontext():
-            engine.run(PaintJob(np.zeros((16, 16), np.uint8), look))
+        style = Settings(photo=key)
+        with pytest.raises(ApiError) if lost else contextlib.nullcontext():
+            engine.run(PaintJob(np.zeros((16, 16), np.uint8), style))
 
 
 def test_slow_pictures_are_announced(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_what_is_named_twice_is_painted_once(
     one = str(sorted((model / "examples").glob("*.png"))[0])
     styles = ["--style", "odd", "--style", "odd"]
     assert main(["demo", one, one, "-o", str(tmp_path), "--model", str(model), *styles]) == 0
-    assert "1 pictures of 1 label maps" in capsys.readouterr().out
+    assert "1 images of 1 label maps" in capsys.readouterr().out
 
 
 def test_a_sheet_does_not_overwrite_a_label_map(

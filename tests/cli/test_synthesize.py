@@ -6,19 +6,18 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from semsynth.cli import main
 from semsynth.cli.jobs import plan
-from semsynth.cli.maps import Reader
-from semsynth.cli.synthesize import TEXT_KEY
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import Synthesizer
+from semsynth.record import KEY, read_record
 from tests.small import SPACE, small_folder
 
 
@@ -59,12 +58,12 @@ def test_a_file(masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureF
     assert files(out) == ["b.png"]
     with Image.open(out / "b.png") as picture:
         assert (picture.mode, picture.size) == ("RGB", (70, 33))
-        settings = json.loads(picture.text[TEXT_KEY])  # type: ignore[attr-defined]
+        settings = json.loads(picture.text[KEY])  # type: ignore[attr-defined]
     assert settings["seed"] == 7
     assert settings["label_set"] == "park"
     assert settings["model"] == model
     assert settings["style"] is None
-    assert capsys.readouterr().out == f"1 picture of 1 label map in {out} (seed 7)\n"
+    assert capsys.readouterr().out == f"1 image of 1 label map in {out} (seed 7)\n"
 
 
 def test_a_folder_and_many_pictures(masks: Path, tmp_path: Path, model: str) -> None:
@@ -126,14 +125,22 @@ def test_a_picture_is_drawn_again_by_its_settings(
     drawn = ("--num", 2, "--size", "64x80", "--precision", precision)
     assert run(masks / "a.png", "-o", out, "--model", model, *given, *drawn) == 0
     for path in out.iterdir():
-        with Image.open(path) as picture:
-            made = json.loads(picture.text[TEXT_KEY])  # type: ignore[attr-defined]
-            pixels = np.asarray(picture)
-        assert made["precision"] == precision
-        synthesizer = Synthesizer.from_pretrained(made["model"], precision=made["precision"])
-        vector, shift = torch.tensor(made["vector"]), torch.tensor(made["shift"])
-        again = synthesizer(masks / made["labels"], vector, shift=shift, size=made["size"])
+        record, pixels = read_record(path), np.asarray(Image.open(path))
+        assert record.precision == precision
+        synthesizer = Synthesizer.from_pretrained(record.model, precision=record.precision)
+        again = synthesizer(masks / str(record.labels), **record.arguments())
         assert np.array_equal(np.asarray(again.pictures()[0]), pixels)
+        assert run(masks / "a.png", "-o", tmp_path / path.stem, "--like", path) == 0
+        assert np.array_equal(np.asarray(Image.open(tmp_path / path.stem / "a.png")), pixels)
+
+
+def test_a_picture_to_draw_like_must_say_how_it_was_made(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(masks / "a.png", "-o", tmp_path / "out", "--like", masks / "a.png") == 2
+    assert "does not say how it was made" in capsys.readouterr().err
+    assert run(masks / "a.png", "-o", tmp_path / "out", "--like", masks / "a.png", "--seed", 1) == 2
+    assert "leave out --style, --seed, --num" in capsys.readouterr().err
 
 
 def test_a_bad_file_does_not_stop_the_others(
@@ -151,7 +158,7 @@ def test_a_bad_file_does_not_stop_the_others(
     assert run(masks, "-o", out, "--model", model, "--seed", 0) == 2
     assert files(out) == ["a.png", "b.png", "lossy.png", "rgba.png"]
     said = capsys.readouterr()
-    assert "4 pictures of 4 label maps" in said.out
+    assert "4 images of 4 label maps" in said.out
     assert "not drawn (5 of 9 label maps)" in said.err
     for name, reason in (
         ("text.png", "no image format known"),
@@ -227,7 +234,7 @@ def test_plan_keeps_structure_and_pairs_instances(masks: Path, tmp_path: Path) -
     for name in ("a.png", "b.tif", "more/a.png"):
         (instances / name).touch()
     jobs = plan([masks], tmp_path / "out", recursive=True, instances=instances)
-    named = {j.mask.relative_to(masks).as_posix(): j.instances for j in jobs}
+    named = {j.labels.relative_to(masks).as_posix(): j.instances for j in jobs}
     assert named == {
         "a.png": instances / "a.png",
         "b.png": instances / "b.tif",
@@ -284,7 +291,7 @@ def test_names_that_are_not_utf_8_are_drawn(
     assert run(masks, "-o", tmp_path / "out", "--model", model, "--seed", 1) == 0
     assert [os.fsencode(name) for name in files(tmp_path / "out")] == [b"b.png", b"caf\xe9.png"]
     with Image.open(tmp_path / "out" / odd.name) as picture:
-        assert json.loads(picture.text[TEXT_KEY])["labels"] == r"caf\xe9.png"  # type: ignore[attr-defined]
+        assert json.loads(picture.text[KEY])["labels"] == r"caf\xe9.png"  # type: ignore[attr-defined]
     odd.write_bytes(b"broken")
     assert run(odd, "-o", tmp_path / "other", "--model", model) == 2
 
@@ -310,22 +317,22 @@ def test_an_error_of_any_kind_stops_no_other_map(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = Reader.read
+    whole = Synthesizer.__call__
 
-    def read(reader: Reader, path: Path) -> object:
-        if path.name == "a.png":
+    def draw(synthesizer: Synthesizer, labels: Path, **options: Any) -> object:
+        if labels.name == "a.png":
             raise ZeroDivisionError("by nought")
-        return whole(reader, path)
+        return whole(synthesizer, labels, **options)
 
-    monkeypatch.setattr(Reader, "read", read)
+    monkeypatch.setattr(Synthesizer, "__call__", draw)
     assert run(masks, "-o", tmp_path / "out", "--model", model) == 2
     assert files(tmp_path / "out") == ["b.png"]
     assert "a.png: ZeroDivisionError: by nought" in capsys.readouterr().err
 
-    def interrupt(reader: Reader, path: Path) -> object:
+    def interrupt(synthesizer: Synthesizer, labels: Path, **options: Any) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Reader, "read", interrupt)
+    monkeypatch.setattr(Synthesizer, "__call__", interrupt)
     assert run(masks, "-o", tmp_path / "more", "--model", model) == 130
 
 
@@ -353,7 +360,7 @@ def test_hidden_folders_and_links(masks: Path, tmp_path: Path, model: str) -> No
     (masks / ".ipynb_checkpoints" / "a-checkpoint.png").write_bytes((masks / "a.png").read_bytes())
     (masks / "linked").symlink_to(masks / "more")
     jobs = plan([masks], tmp_path / "out", recursive=True)
-    assert [job.mask.relative_to(masks).as_posix() for job in jobs] == [
+    assert [job.labels.relative_to(masks).as_posix() for job in jobs] == [
         "a.png",
         "b.png",
         "linked/a.png",
@@ -384,7 +391,7 @@ def test_maps_of_another_label_set_are_read_by_the_names_of_classes(
     Image.fromarray(other.colorize(np.argsort(order)[ids])).save(tmp_path / "drawn.png")
     own = ("--model", model, "--seed", 1)
     assert run(tmp_path / "drawn.png", "-o", tmp_path / "none", *own) == 2
-    assert "name that with --labels" in capsys.readouterr().err
+    assert "name that with --label-set" in capsys.readouterr().err
     assert run(tmp_path / "drawn.png", "-o", tmp_path / "one", *own, "--labels", tmp_path / "other.json") == 0
     assert "by name" in capsys.readouterr().err
     assert run(masks / "a.png", "-o", tmp_path / "two", *own) == 0

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semsynth.app.segmenter import find_segmenter
 from semsynth.data import load_dataset
+from semsynth.evaluation.bundled import find_segmenter
 from semsynth.evaluation.judges import judge_path, load_judge
 from semsynth.evaluation.protocol import JudgedClasses, load_protocol
 from semsynth.evaluation.segmenter import PyramidSegmenter

@@ -3,19 +3,20 @@
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
-from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask, resize
+from semsynth.app.errors import ApiError
 from semsynth.app.images import encode
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings
 from semsynth.app.painter import Description, Painter
+from semsynth.app.photo_cache import Photo, PhotoCache
 from semsynth.app.protocol import Format
-from semsynth.app.refusal import Refusal
+from semsynth.app.settings import Settings
+from semsynth.editing import blend, change_mask, resize
 from semsynth.errors import SemsynthError
 
 
@@ -32,7 +33,7 @@ class PaintJob:
 
 @dataclass(frozen=True)
 class PhotoJob:
-    """A photograph to take apart: its style, and its labels, found (``segment``) or given.
+    """A photograph to analyse: its style, and its labels, found (``segment``) or given.
 
     ``large`` is the same, a whole number of times larger, where there is more of it than ``pixels``.
     ``whole`` is all of the photograph, where they are its middle only: the style is that of all of it.
@@ -46,7 +47,7 @@ class PhotoJob:
 
 
 @dataclass(frozen=True)
-class Painted:
+class PaintResult:
     """An encoded picture of ``width`` x ``height`` pixels that took ``seconds`` to make."""
 
     data: bytes
@@ -56,7 +57,7 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class TakenApart:
+class PhotoAnalysis:
     """What a photograph was found to be; ``key`` names it in later paint jobs."""
 
     vector: list[float] = field(default_factory=list)
@@ -66,7 +67,7 @@ class TakenApart:
 
 @dataclass(frozen=True)
 class Failure:
-    """A sentence for the client instead of a result; ``code`` as in :mod:`semsynth.app.refusal`."""
+    """A sentence for the client instead of a result; ``code`` as in :mod:`semsynth.app.errors`."""
 
     sentence: str
     blame_client: bool = True
@@ -84,49 +85,45 @@ class Engine:
     def __init__(self, painter: Painter, max_photos: int = Limits.max_photos) -> None:
         self.painter = painter
         self.description: Description = painter.describe()
-        self.shelf = PhotoShelf(max_photos)
+        self.photos = PhotoCache(max_photos)
 
-    def run(self, job: PaintJob | PhotoJob) -> Painted | TakenApart:
+    def run(self, job: PaintJob | PhotoJob) -> PaintResult | PhotoAnalysis:
         """Do one job.
 
         Raises:
             SemsynthError: It cannot be done, and the sentence says why.
         """
-        return self._paint(job) if isinstance(job, PaintJob) else self._take_apart(job)
+        return self._paint(job) if isinstance(job, PaintJob) else self._analyse(job)
 
-    def _paint(self, job: PaintJob) -> Painted:
+    def _paint(self, job: PaintJob) -> PaintResult:
         start = time.perf_counter()
-        pixels, scale = self.painter.paint(job.labels, job.settings.look), job.scale
+        (pixels, record), scale = self.painter.paint(job.labels, job.settings.style), job.scale
         if job.settings.photo is not None and not job.settings.everywhere:
             pixels, scale = self._retouch(job, job.settings.photo, pixels), 1
-        text = {
-            "model": self.description.name,
-            "labels": self.description.label_space.name,
-            "settings": job.settings.model_dump(exclude_defaults=False),
-        }
-        data = encode(pixels, job.format, scale=scale, quality=job.quality, text=text)
+        record = replace(record, scale=job.scale, settings=job.settings.model_dump())
+        data = encode(pixels, job.format, scale=scale, quality=job.quality, record=record)
         height, width = (scale * n for n in pixels.shape[:2])
-        return Painted(data, width, height, time.perf_counter() - start)
+        return PaintResult(data, width, height, time.perf_counter() - start)
 
     def _retouch(self, job: PaintJob, key: str, pixels: np.ndarray) -> np.ndarray:
         """Lay what was painted over the photograph, at the size asked for."""
-        photo = self.shelf.find(key, job.labels.shape)
+        photo = self.photos.find(key, job.labels.shape)
         mask = change_mask(photo.labels, job.labels, job.settings.feather)
         if job.scale > 1:
             size = (job.scale * pixels.shape[1], job.scale * pixels.shape[0])
             pixels, mask = resize(pixels, size), resize(mask, size)
         return blend(photo.at(job.scale), pixels, mask)
 
-    def _take_apart(self, job: PhotoJob) -> TakenApart:
+    def _analyse(self, job: PhotoJob) -> PhotoAnalysis:
         whole = job.pixels if job.whole is None else job.whole
         vector = self.painter.encode(whole) if self.description.encodes else []
         labels = self.painter.segment(job.pixels) if job.segment else job.labels
         key = (
             None
             if labels is None
-            else self.shelf.add(Photo(job.pixels, labels, job.pixels if job.large is None else job.large))
+            else self.photos.add(Photo(job.pixels, labels, job.pixels if job.large is None else job.large))
         )
-        return TakenApart(vector, labels, key)
+        return PhotoAnalysis(vector, labels, key)
 
 
 def work(connection: Connection, load: Callable[[], Painter], max_photos: int) -> None:
@@ -164,10 +161,10 @@ def _send(connection: Connection, answer: object) -> bool:
     return True
 
 
-def _attempt(engine: Engine, job: PaintJob | PhotoJob) -> Painted | TakenApart | Failure:
+def _attempt(engine: Engine, job: PaintJob | PhotoJob) -> PaintResult | PhotoAnalysis | Failure:
     try:
         return engine.run(job)
-    except Refusal as error:
+    except ApiError as error:
         return Failure(str(error), code=error.code)
     except SemsynthError as error:
         return Failure(str(error))

@@ -3,11 +3,9 @@
 import contextlib
 import ctypes
 import io
-import json
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -15,8 +13,8 @@ from PIL import Image, ImageOps, PngImagePlugin
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
 from semsynth.images import open_header, open_image, upright
+from semsynth.record import Record
 
-TEXT_KEY = "semsynth"
 ALLOWED = ("PNG", "JPEG", "WEBP")
 
 _MMAP_THRESHOLD = -3
@@ -84,7 +82,7 @@ def middle(photo: np.ndarray, size: tuple[int, int], times: int = 1) -> np.ndarr
 
 
 def encode(
-    pixels: np.ndarray, form: Format, *, scale: int = 1, quality: int = 0, text: dict[str, Any] | None = None
+    pixels: np.ndarray, form: Format, *, scale: int = 1, quality: int = 0, record: Record | None = None
 ) -> bytes:
     """Encode a picture, enlarged smoothly if so wished.
 
@@ -93,7 +91,7 @@ def encode(
         form: The encoding.
         scale: Whole factor of enlargement (Lanczos).
         quality: 1..100 for JPEG and WebP; 0 takes 92.
-        text: Written into a PNG as JSON under the key ``semsynth``: how the picture was made.
+        record: How the picture was made, written into a PNG.
     """
     if scale == 1 and form is Format.RGB:
         return np.ascontiguousarray(pixels).tobytes()
@@ -104,7 +102,7 @@ def encode(
         return picture.tobytes()
     out = io.BytesIO()
     if form is Format.PNG:
-        picture.save(out, "PNG", compress_level=4, pnginfo=png_text(text or {}))
+        picture.save(out, "PNG", compress_level=4, pnginfo=record and record.png_info())
     elif form is Format.JPEG:
         picture.save(out, "JPEG", quality=quality or 92)
     else:
@@ -112,38 +110,18 @@ def encode(
     return out.getvalue()
 
 
-def png_text(text: dict[str, Any]) -> PngImagePlugin.PngInfo:
-    """Build the text part of a PNG that tells how it was made."""
-    info = PngImagePlugin.PngInfo()
-    if text:
-        info.add_text(TEXT_KEY, json.dumps(text, sort_keys=True, ensure_ascii=True))
-    return info
-
-
-def map_png(ids: np.ndarray, palette: np.ndarray, text: dict[str, str] | None = None) -> bytes:
+def map_png(ids: np.ndarray, palette: np.ndarray, info: PngImagePlugin.PngInfo | None = None) -> bytes:
     """Write class ids as an indexed PNG; equal maps give equal bytes.
 
     Args:
         ids: (H, W) uint8.
         palette: (K, 3) uint8, the colour of each class; ids beyond it come out black.
-        text: Keyword and content of text chunks.
+        info: Text chunks.
     """
     picture = Image.fromarray(np.ascontiguousarray(ids, dtype=np.uint8))
     colours = np.zeros((256, 3), np.uint8)
     colours[: len(palette)] = palette
     picture.putpalette(colours.tobytes())
-    info = PngImagePlugin.PngInfo()
-    for keyword, content in (text or {}).items():
-        info.add_text(keyword, content)
     out = io.BytesIO()
     picture.save(out, "PNG", bits=8, pnginfo=info)
     return out.getvalue()
-
-
-def read_png_text(picture: Image.Image) -> dict[str, Any]:
-    """Read back what :func:`png_text` wrote; an empty dict where there is nothing of ours."""
-    try:
-        found = json.loads(picture.info.get(TEXT_KEY, ""))
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,30 +1,51 @@
 """Label maps that come in as files, and go out as files."""
 
 import base64
-import json
+from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import PngImagePlugin
 from pydantic import ValidationError
 
-from semsynth.app.images import ALLOWED, TEXT_KEY, decoding, map_png, read_png_text
+from semsynth.app.errors import IS_PICTURE, ApiError
+from semsynth.app.images import ALLOWED, decoding, map_png
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings
-from semsynth.app.refusal import IS_PICTURE, Refusal
+from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
 from semsynth.images import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
-from semsynth.labels import LabelReading, LabelSpace, read_label_map
+from semsynth.labels import LabelReading, LabelSpace, read_label_map, resize_map
+from semsynth.record import Record, record_of
 
 FAR = 32.0
 """RGB distance up to which colours that are inexact all over come of noise or a colour profile."""
+WHOLE = 1 << 22
+"""Pixels up to which a map is read whole before it is brought to size, as everywhere else; of a larger one,
+which could take all memory, only the pixels that are kept are read."""
 EVEN = 0.5
 """Share of equal neighbours: photographs stay below it, drawings above, even most compressed ones."""
 
 
+@dataclass(frozen=True)
+class ReadMap:
+    """A label map that was read, with what there is to say about it.
+
+    Attributes:
+        ids: (H, W) uint8.
+        notes: Sentences for the user.
+        repaired: Pixels whose colour was no class's and was taken for the nearest one.
+        settings: Those of its picture, where the file has them.
+    """
+
+    ids: np.ndarray
+    notes: tuple[str, ...]
+    repaired: int
+    settings: Settings | None
+
+
 def read_map(
     data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, int] | None, palette: str = "auto"
-) -> "ReadMap":
+) -> ReadMap:
     """Read a label map, indexed or coloured, repairing colours that are slightly off.
 
     Args:
@@ -35,25 +56,25 @@ def read_map(
         palette: See `read_label_map`.
 
     Raises:
-        Refusal: It is a picture, not a label map.
+        ApiError: It is a picture, not a label map.
         SemsynthError: It is no label map of this label set.
     """
     with open_header(data, name="The file", formats=ALLOWED) as picture:
         limits.check_picture(*picture.size)
         limits.check_map(*(size or picture.size))  # before its pixels take any memory
-        stored, settings = picture.size, _settings(picture)
-        painted = "model" in read_png_text(picture)
-    if painted:
-        raise Refusal("The file is a picture that was painted here, not its label map.", IS_PICTURE)
-    reading = _read(data, space, None if size is None else size[::-1], palette)
-    ids, notes = reading.ids, list(reading.notes)
+        stored, record = picture.size, record_of(picture) or Record()
+    if record.model:
+        raise ApiError("The file is a picture that semsynth made, not its label map.", IS_PICTURE)
+    wanted = (size or stored)[::-1]
+    reading = _read(data, space, wanted if stored[0] * stored[1] > WHOLE else None, palette)
+    notes = list(reading.notes)
     if size not in (None, stored):
         notes.append(f"The map was resized from {stored[0]}x{stored[1]} to {size[0]}x{size[1]} pixels.")
-    filled = space.fill_void(ids)
-    if filled is not ids:
+    filled = space.fill_void(reading.ids)
+    if filled is not reading.ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
-        ids = filled
-    return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, settings)
+    ids = resize_map(filled, wanted)
+    return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(record))
 
 
 def _read(data: bytes, space: LabelSpace, size: tuple[int, int] | None, palette: str) -> LabelReading:
@@ -68,7 +89,7 @@ def _read(data: bytes, space: LabelSpace, size: tuple[int, int] | None, palette:
     with decoding():
         picture = _is_picture(data)
     if picture:
-        raise Refusal("The file is a picture, not a label map.", IS_PICTURE)
+        raise ApiError("The file is a picture, not a label map.", IS_PICTURE)
     if foreign is not None:
         raise foreign
     return reading
@@ -85,25 +106,6 @@ def _is_picture(data: bytes) -> bool:
     return bool((across.all(2).mean() + down.all(2).mean()) / 2 < EVEN)
 
 
-class ReadMap:
-    """A label map that was read, with what there is to say about it.
-
-    Attributes:
-        ids: (H, W) uint8.
-        notes: Sentences for the user.
-        repaired: Pixels whose colour was no class's and was taken for the nearest one.
-        settings: How its picture looked, where the file tells.
-    """
-
-    def __init__(
-        self, ids: np.ndarray, notes: tuple[str, ...], repaired: int, settings: Settings | None
-    ) -> None:
-        self.ids = ids
-        self.notes = notes
-        self.repaired = repaired
-        self.settings = settings
-
-
 def write_map(ids: np.ndarray, space: LabelSpace, settings: Settings | None) -> bytes:
     """Write a label map as an indexed PNG that says which label set it uses and how its picture looked.
 
@@ -112,11 +114,11 @@ def write_map(ids: np.ndarray, space: LabelSpace, settings: Settings | None) -> 
         space: Gives the colours.
         settings: Stored as text, where given.
     """
-    text = {LABEL_SET_KEY: space.name}
+    info = PngImagePlugin.PngInfo()
     if settings is not None:
-        content = {"labels": space.name, "settings": settings.model_dump()}
-        text[TEXT_KEY] = json.dumps(content, sort_keys=True)
-    return map_png(ids, space.palette(), text)
+        info = Record(label_set=space.name, settings=settings.model_dump()).png_info()
+    info.add_text(LABEL_SET_KEY, space.name)
+    return map_png(ids, space.palette(), info)
 
 
 def to_base64(data: bytes) -> str:
@@ -124,9 +126,8 @@ def to_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _settings(picture: Image.Image) -> Settings | None:
-    found = read_png_text(picture).get("settings")
+def _settings(record: Record) -> Settings | None:
     try:
-        return None if found is None else Settings.model_validate(found)
+        return None if record.settings is None else Settings.model_validate(record.settings)
     except ValidationError:
         return None

@@ -5,12 +5,13 @@ from typing import Protocol
 
 import numpy as np
 
-from semsynth.app.look import Look
+from semsynth.app.settings import StyleChoice
 from semsynth.labels import LabelSpace
+from semsynth.record import Record
 
 
 @dataclass(frozen=True)
-class Card:
+class GalleryItem:
     """Something to choose from a gallery: a style with its thumbnail, or an example map.
 
     Attributes:
@@ -30,7 +31,7 @@ class Description:
         name: Of the model.
         label_space: Its classes.
         image_size: (height, width) it was trained at.
-        style_dim: Length of its style codes; None for a model with one look only.
+        style_dim: Length of its style codes; None for a model with one style only.
         styles: Those that came with it.
         examples: Label maps to start from, as indexed PNG files.
         encodes: Whether it takes the style of a photograph.
@@ -42,8 +43,8 @@ class Description:
     label_space: LabelSpace
     image_size: tuple[int, int]
     style_dim: int | None
-    styles: tuple[Card, ...] = ()
-    examples: tuple[Card, ...] = ()
+    styles: tuple[GalleryItem, ...] = ()
+    examples: tuple[GalleryItem, ...] = ()
     encodes: bool = False
     segments: bool = False
     varies: bool = False
@@ -56,8 +57,8 @@ class Painter(Protocol):
         """Tell what the model is."""
         ...
 
-    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
-        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
         ...
 
     def encode(self, photo: np.ndarray) -> list[float]:

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semsynth.app.images import map_png, open_picture
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings, StyleNumber, explain
 from semsynth.app.protocol import check_labels
+from semsynth.app.settings import Settings, StyleNumber, explain
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from semsynth.app.limits import Limits
-from semsynth.app.look import Settings, explain
+from semsynth.app.settings import Settings, explain
 from semsynth.errors import SemsynthError
 
 VERSION = 1

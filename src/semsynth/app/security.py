@@ -118,14 +118,14 @@ def _write_private(path: Path, content: bytes) -> None:
         os.umask(before)
 
 
-class Gate:
+class AuthMiddleware:
     """ASGI middleware that lets in only those who hold the token, and only pages of our own.
 
     A page of another origin fails three times over: its requests carry no cookie (SameSite=Strict), their
     Origin is not ours, and, should its name be re-pointed to this machine, their Host is not ours either.
 
     Args:
-        app: The application behind the gate.
+        app: The application behind this middleware.
         token: The secret.
         hosts: Host names this server answers to, without port. Addresses that are bare IP numbers are let
             through as well when ``any_address`` is set, since no foreign name can stand for them.
@@ -147,7 +147,7 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        status, sentence = self.refusal(scope)
+        status, sentence = self.refuse(scope)
         if status:
             await _refuse(scope, receive, send, status, sentence)
             return
@@ -158,7 +158,7 @@ class Gate:
         else:
             await self.app(scope, _Bounded(receive, self.limits.max_body), _with_headers(send))
 
-    def refusal(self, scope: Scope) -> tuple[int, str]:
+    def refuse(self, scope: Scope) -> tuple[int, str]:
         """Decide about a request: (0, "") lets it in, otherwise (HTTP status, sentence)."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")

@@ -15,12 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 import semsynth
-from semsynth.app import api, painting
-from semsynth.app.desk import Desk
+from semsynth.app import api, api_files, session
+from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
-from semsynth.app.refusal import Refusal
-from semsynth.app.security import Gate, cookie_name
-from semsynth.app.shelf import Shelf
+from semsynth.app.project_store import ProjectStore
+from semsynth.app.security import AuthMiddleware, cookie_name
+from semsynth.app.state import AppState
 from semsynth.app.worker import Worker, WorkerBroke
 from semsynth.errors import SemsynthError
 
@@ -52,7 +52,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.desk = Desk(worker, Shelf(folder / "projects", limits), limits)
+        app.state.shared = AppState(worker, ProjectStore(folder / "projects", limits), limits)
         yield
         await worker.close()
 
@@ -70,17 +70,18 @@ def create_app(
     _speak_in_sentences(app)
     _serve_pages(app, token)
     app.include_router(api.router)
-    app.include_router(painting.router)
+    app.include_router(api_files.router)
+    app.include_router(session.router)
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.add_middleware(Gate, token=token, hosts=hosts, any_address=any_address, limits=limits)
+    app.add_middleware(AuthMiddleware, token=token, hosts=hosts, any_address=any_address, limits=limits)
     return app
 
 
 def _speak_in_sentences(app: FastAPI) -> None:
     """Every refusal is {"error": sentence}, and none says anything of the machine."""
 
-    @app.exception_handler(Refusal)
-    async def refused_by_code(_: Request, error: Refusal) -> Response:
+    @app.exception_handler(ApiError)
+    async def refused_by_code(_: Request, error: ApiError) -> Response:
         return _problem(error.status, str(error), error.code)
 
     @app.exception_handler(SemsynthError)
@@ -144,4 +145,4 @@ def _serve_pages(app: FastAPI, token: str) -> None:
 
     @app.get("/health", include_in_schema=False)
     async def health(request: Request) -> dict[str, bool]:
-        return {"ready": request.app.state.desk.worker.ready}
+        return {"ready": request.app.state.shared.worker.ready}

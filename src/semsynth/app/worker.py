@@ -10,15 +10,15 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
-from semsynth.app.engine import Failure, Painted, PaintJob, PhotoJob, TakenApart, work
+from semsynth.app.engine import Failure, PaintJob, PaintResult, PhotoAnalysis, PhotoJob, work
+from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
 from semsynth.app.presence import AWAY, GONE, Presence, when_ended
-from semsynth.app.refusal import Refusal
 from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
-Result = TypeVar("Result", Painted, TakenApart)
+Result = TypeVar("Result", PaintResult, PhotoAnalysis)
 JOB_SECONDS, START_SECONDS = 120.0, 600.0
 log = logging.getLogger("semsynth.app")
 
@@ -76,19 +76,19 @@ class Worker:
         """Whether the model is loaded."""
         return self._description is not None and not self.presence.away
 
-    async def paint(self, take: Callable[[], PaintJob]) -> Painted:
+    async def paint(self, take: Callable[[], PaintJob]) -> PaintResult:
         """Paint one picture when the worker's turn comes.
 
         Args:
             take: Called at that moment for the job, so that a client can hand over its newest one.
         """
-        painted = await self._guarded(take, Painted)
+        painted = await self._guarded(take, PaintResult)
         self.expected = painted.seconds if not self.expected else 0.8 * self.expected + 0.2 * painted.seconds
         return painted
 
-    async def take_apart(self, job: PhotoJob) -> TakenApart:
-        """Take a photograph apart when the worker's turn comes."""
-        return await self._guarded(lambda: job, TakenApart)
+    async def analyse_photo(self, job: PhotoJob) -> PhotoAnalysis:
+        """Analyse a photograph when the worker's turn comes."""
+        return await self._guarded(lambda: job, PhotoAnalysis)
 
     async def _guarded(self, take: Callable[[], Job], kind: type[Result]) -> Result:
         # A caller may go away at any time; the exchange on the pipe must be finished nevertheless.
@@ -228,7 +228,7 @@ class Worker:
 def _error(failure: Failure) -> Exception:
     if not failure.blame_client:
         return WorkerBroke(failure.sentence)
-    return Refusal(failure.sentence, failure.code) if failure.code else SemsynthError(failure.sentence)
+    return ApiError(failure.sentence, failure.code) if failure.code else SemsynthError(failure.sentence)
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from semsynth.errors import SemsynthError
 from semsynth.ops import processor
 
 VERBS: dict[str, tuple[str, str]] = {
-    "synthesize": ("semsynth.cli.synthesize", "draw photographs from label maps"),
-    "demo": ("semsynth.cli.demo", "paint the example label maps in three styles each"),
+    "synthesize": ("semsynth.cli.synthesize", "synthesize images from label maps"),
+    "demo": ("semsynth.cli.demo", "synthesize the example label maps in three styles each"),
     "edit": ("semsynth.cli.edit", "change a photograph by changing its label map"),
-    "app": ("semsynth.cli.app", "paint label maps in the browser and watch the photograph follow"),
+    "app": ("semsynth.cli.app", "paint label maps in the browser and see the image follow"),
     "train": ("semsynth.cli.train", "train a model by a recipe"),
     "evaluate": ("semsynth.cli.evaluate", "measure FID, mIoU and pixel accuracy"),
     "compare": ("semsynth.cli.compare", "set systems side by side: tables and figures"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb ``app``."""
-    parser = subparsers.add_parser("app", help="paint label maps in the browser and watch photographs appear")
+    parser = subparsers.add_parser("app", help="paint label maps in the browser and see the image follow")
     parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
     parser.add_argument("--segmenter", default=None, help="judge's folder or file, to edit photographs with")
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _load(model: str | None, segmenter: str | None, precision: Any, trust: bool) -> "Painter":
     """Runs in the worker process; only there is torch imported."""
-    from semsynth.app.synthesizer import load_painter
+    from semsynth.app.synthesizer_painter import load_painter
 
     return load_painter(model, segmenter, precision, trust=trust)
 

@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from semsynth.cli import print_json
+from semsynth.cli.labelsets import add_label_set
+from semsynth.cli.labelsets import label_space_of as label_space_of
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.data import FORMATS, PALETTES, FileDataset, load_dataset, recognise
 from semsynth.data.ade20k import write_outdoor_list
@@ -65,7 +67,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), help="layout of the folder (default: recognised)")
     parser.add_argument("--split", help="one split only, such as train or val")
-    parser.add_argument("--labels", metavar="SET", help=f"label set: {', '.join(NAMED)}, or a labels.json")
+    add_label_set(parser, f"{', '.join(NAMED)}, or a labels.json")
     parser.add_argument(
         "--palette",
         choices=PALETTES,
@@ -77,13 +79,6 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="turn photographs as their cameras were held (default: where the size of the label map says so)",
     )
-
-
-def label_space_of(name: str | None) -> LabelSpace | None:
-    """The label set that `--labels` names, or whose file it is; None without it."""
-    if name is None:
-        return None
-    return LabelSpace.named(name) if name in NAMED else LabelSpace.from_file(name)
 
 
 def _reading(args: argparse.Namespace) -> dict[str, Any]:
@@ -113,7 +108,7 @@ def run_check(args: argparse.Namespace) -> int:
             args.root,
             format=args.format,
             splits=splits,
-            label_space=label_space_of(args.labels),
+            label_space=label_space_of(args.label_set),
             report=show,
             **_reading(args),
         )
@@ -195,7 +190,7 @@ def run_preview(args: argparse.Namespace) -> int:
         raise SemsynthError(f"--count is {args.count} and --seed {args.seed}; from 1 and 0 up are possible.")
     refuse_existing([args.output], args)
     name = args.format or recognise(args.root)
-    space = label_space_of(args.labels)
+    space = label_space_of(args.label_set)
     if space is None:
         space, _ = own_label_space(args.root, name)
     splits = (args.split,) if args.split else ("train", "val", "all")

@@ -1,9 +1,9 @@
-"""`semsynth demo`: paint the example label maps in three styles each, as files and as one contact sheet."""
+"""`semsynth demo`: the example label maps in three styles each, as files and as one contact sheet."""
 
 import argparse
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +33,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb."""
     parser = subparsers.add_parser(
         "demo",
-        help="paint the example label maps in three styles each",
-        description="Paint the example label maps of a model in three styles each: a picture a file, and a "
+        help="synthesize the example label maps in three styles each",
+        description="Synthesize the example label maps of a model in three styles each: one file each, and a "
         "contact sheet, whose path is the last line printed.",
     )
     parser.add_argument(
-        "maps", nargs="*", type=Path, metavar="MAP", help="label maps (default: the examples)"
+        "labels", nargs="*", type=Path, metavar="LABELS", help="label maps (default: the examples)"
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo/output"), metavar="OUT", help="folder"
@@ -46,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
     parser.add_argument("--style", action="append", metavar="NAME", help="a style; repeat for others")
     parser.add_argument("--sheet", type=Path, help="the contact sheet, .png or .jpg (default: OUT/sheet.png)")
-    parser.add_argument("--tile", type=int, default=192, metavar="PIXELS", help="side of its pictures")
+    parser.add_argument("--tile", type=int, default=192, metavar="PIXELS", help="side of its images")
     parser.add_argument("--across", type=int, default=2, metavar="N", help="label maps side by side on it")
     parser.set_defaults(func=run)
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if sheet.suffix.lower() not in KINDS:
         raise SemsynthError(f"the sheet {sheet} must be a .png or .jpg file")
     synthesizer = Synthesizer.from_pretrained(args.model)
-    maps = list(dict.fromkeys(args.maps)) or example_maps(synthesizer)
+    maps = list(dict.fromkeys(args.labels)) or example_maps(synthesizer)
     styles = list(dict.fromkeys(args.style or choose_styles(synthesizer)))
     for style in args.style or ():
         if style not in synthesizer.styles:
@@ -73,16 +73,18 @@ def run(args: argparse.Namespace) -> int:
     jobs = [Job(path, None, outputs_of(path, styles, args.output)) for path in maps]
     refuse_shared_names(jobs, sheet)
     args.output.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, used = [], set[int]()
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        for job in progress.track(jobs, description="painting"):
-            rows.append(paint(synthesizer, job, styles, args.model))
+        for job in progress.track(jobs, description="synthesizing"):
+            row, ids = paint(synthesizer, job, styles)
+            rows.append(row)
+            used |= ids
     sheet.parent.mkdir(parents=True, exist_ok=True)
-    names = used_classes(synthesizer.label_space, maps)
-    picture = contact_sheet(rows, ["label map", *styles], names, args.tile, args.across)
-    write_picture(sheet, picture)
+    legend = legend_of(synthesizer.label_space, used)
+    image = contact_sheet(rows, ["label map", *styles], legend, args.tile, args.across)
+    write_picture(sheet, image)
     count = len(rows) * len(styles)
-    print(f"{count} pictures of {len(rows)} label maps are in {args.output}, and on one sheet:")
+    print(f"{count} images of {len(rows)} label maps are in {args.output}, and on one sheet:")
     print(sheet)
     return 0
 
@@ -110,30 +112,26 @@ def choose_styles(synthesizer: "Synthesizer") -> list[str]:
 
 
 def outputs_of(path: Path, styles: Sequence[str], output: Path) -> tuple[Path, ...]:
-    """The pictures of a label map, OUT/MAP-STYLE.png each."""
+    """The images of a label map, OUT/MAP-STYLE.png each."""
     return tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
 
 
-def paint(synthesizer: "Synthesizer", job: Job, styles: Sequence[str], model: str) -> list["Image.Image"]:
-    """Write a picture per style; the coloured map and the pictures."""
+def paint(
+    synthesizer: "Synthesizer", job: Job, styles: Sequence[str]
+) -> tuple[list["Image.Image"], set[int]]:
+    """Write an image per style; the coloured map and the images, and the ids of the classes drawn."""
     if not synthesizer.styles:
-        row, _ = draw(synthesizer, job, style=None, seed=SEED, size=None, model=model)
-        return row
+        row, result = draw(synthesizer, job, seed=SEED)
+        return row, set(result.labels.unique().tolist())
     row = []
     for style, file in zip(styles, job.outputs):
-        alone = Job(job.mask, None, (file,))
-        drawn, picture = draw(synthesizer, alone, style=style, seed=SEED, size=None, model=model)[0]
-        row = [*(row or [drawn]), picture]
-    return row
+        (drawn, image), result = draw(synthesizer, Job(job.labels, None, (file,)), style=style, seed=SEED)
+        row = [*(row or [drawn]), image]
+    return row, set(result.labels.unique().tolist())
 
 
-def used_classes(space: "LabelSpace", maps: Sequence[Path]) -> list[tuple[str, tuple[int, int, int]]]:
-    """Names and colours of the classes that the maps hold, in the order of the painter's groups."""
-    import numpy as np
-
-    from semsynth.labels import read_label_map
-
-    used = {int(i) for path in maps for i in np.unique(read_label_map(path, space).ids)}
+def legend_of(space: "LabelSpace", used: Set[int]) -> list[tuple[str, tuple[int, int, int]]]:
+    """Names and colours of classes, in the order of the painter's groups."""
     ids = [i for group in space.groups.values() for i in group if i in used]
     return [(space.classes[i].name, space.classes[i].color) for i in ids]
 
@@ -145,13 +143,13 @@ def contact_sheet(
     tile: int,
     across: int,
 ) -> "Image.Image":
-    """All pictures on one page.
+    """All images on one page.
 
     Args:
-        rows: a coloured label map and its pictures each.
+        rows: a coloured label map and its images each.
         headings: one a column.
         legend: names and colours, shown at the foot.
-        tile: side of a picture in pixels; longer pictures are scaled to fit.
+        tile: side of an image in pixels; longer images are scaled to fit.
         across: how many rows lie side by side.
     """
     from PIL import Image, ImageDraw, ImageFont
@@ -175,27 +173,27 @@ def contact_sheet(
         for column, heading in enumerate(headings):
             pen.text((group * block + column * step, 3), heading, fill=INK, font=font)
     for index, row in enumerate(rows):
-        for column, picture in enumerate(row):
+        for column, image in enumerate(row):
             place = (index % across * block + column * step, HEADING + index // across * step)
-            sheet.paste(_fitted(picture, tile, smooth=column > 0), place)
+            sheet.paste(_fitted(image, tile, smooth=column > 0), place)
     for (name, color), (x, y) in zip(legend, places):
         pen.rectangle((x, y + 2, x + 18, y + 15), fill=color, outline="#888888")
         pen.text((x + 24, y), name, fill=INK, font=font)
     return sheet
 
 
-def _fitted(picture: "Image.Image", side: int, smooth: bool) -> "Image.Image":
+def _fitted(image: "Image.Image", side: int, smooth: bool) -> "Image.Image":
     from PIL import Image
 
-    scale = side / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST)
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST)
 
 
-def write_picture(path: Path, picture: "Image.Image") -> None:
+def write_picture(path: Path, image: "Image.Image") -> None:
     """Write a PNG or JPEG, by the name of the file."""
     from semsynth.files.writing import write_atomically
 
     buffer = io.BytesIO()
-    picture.save(buffer, KINDS[path.suffix.lower()], optimize=True, quality=86)
+    image.save(buffer, KINDS[path.suffix.lower()], optimize=True, quality=86)
     write_atomically(path, buffer.getvalue())

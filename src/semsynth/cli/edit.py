@@ -17,17 +17,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "the label map of the photograph is written, to be changed.",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="the photograph")
-    parser.add_argument("--labels", type=Path, metavar="NEW.png", help="its label map as it shall be")
+    parser.add_argument("--labels", type=Path, metavar="LABELS", help="its label map after the change")
     parser.add_argument(
-        "--before", type=Path, help="its label map as it is (default: the segmenter finds it)"
+        "--before",
+        type=Path,
+        metavar="LABELS",
+        help="its label map before the change (default: found by the segmenter)",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
-    parser.add_argument("--model", default=None, help="model folder or name (default: landscape)")
+    parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
     parser.add_argument("--segmenter", default=None, help="judge's folder or file (default: the bundled one)")
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
-    parser.add_argument("--style", help="a style of the model (default: the photograph's own)")
+    parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
-    parser.add_argument("--everywhere", action="store_true", help="paint the whole photograph anew")
+    parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph anew")
     add_overwrite(parser)
     parser.set_defaults(func=run)
 
@@ -43,22 +46,26 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing([args.output], args)
     from PIL import Image
 
-    try:
-        from semsynth.app.look import NamedLook
-        from semsynth.app.retouch import retouch
-        from semsynth.app.synthesizer import load_painter
-    except ImportError as error:
-        raise SemsynthError(
-            f"Editing photographs needs {error.name}; install it with: pip install 'semsynth[app]'."
-        ) from None
+    from semsynth.editing import edit_photo
+    from semsynth.evaluation.bundled import find_segmenter
     from semsynth.files.writing import write_atomically
     from semsynth.images import png_bytes, read_upright
     from semsynth.labels import read_label_map, write_label_map
+    from semsynth.pipeline import Synthesizer
 
     photo = read_upright(args.photo)
-    painter = load_painter(args.model, args.segmenter, trust=args.trust)
-    space = painter.describe().label_space
-    before = painter.segment(photo) if args.before is None else read_label_map(args.before, space).ids
+    synthesizer = Synthesizer.from_pretrained(args.model)
+    space = synthesizer.label_space
+    if args.before is not None:
+        before = read_label_map(args.before, space).ids
+    else:
+        segment = find_segmenter(space, args.segmenter, trust=args.trust)
+        if segment is None:
+            raise SemsynthError(
+                "There is no segmenter for this model's classes; give one with --segmenter, or the "
+                "photograph's label map with --before."
+            )
+        before = segment(photo)
     if args.labels is None:
         write_label_map(args.output, before, space)
         print(f"{args.output}: the label map of {args.photo}. Change it, and give it with --labels.")
@@ -66,11 +73,16 @@ def run(args: argparse.Namespace) -> int:
     reading = read_label_map(args.labels, space)
     for note in reading.notes:
         print(f"{args.labels}: {note}", file=sys.stderr)
-    look = None if args.style is None else NamedLook(name=args.style)
-    found = retouch(
-        painter, photo, before, reading.ids, look=look, feather=args.feather, everywhere=args.everywhere
+    edited = edit_photo(
+        synthesizer,
+        photo,
+        before,
+        reading.ids,
+        style=args.style,
+        feather=args.feather,
+        everywhere=args.everywhere,
     )
-    write_atomically(args.output, png_bytes(Image.fromarray(found.pixels)))
-    changed = (found.mask > 0).mean()
+    write_atomically(args.output, png_bytes(Image.fromarray(edited.pixels)))
+    changed = (edited.mask > 0).mean()
     print(f"{args.output}: {changed:.1%} of the photograph changed, the rest is its own.")
     return 0

@@ -1,4 +1,4 @@
-"""Which pictures are made of which label maps, and that none is written over another."""
+"""Which images are made of which label maps, and that none is written over another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from semsynth.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Job:
-    """One label map, its instance map where there is one, and the pictures to be made of it."""
+    """One label map, its instance map where there is one, and the images to be made of it."""
 
-    mask: Path
+    labels: Path
     instances: Path | None
     outputs: tuple[Path, ...]
 
 
 def plan(
-    masks: Sequence[Path],
+    maps: Sequence[Path],
     output: Path,
     *,
     num: int = 1,
@@ -27,47 +27,49 @@ def plan(
     instances: Path | None = None,
     sheet: Path | None = None,
 ) -> list[Job]:
-    """Which pictures will be made of which label maps; folders keep their structure under `output`.
+    """Which images will be made of which label maps; folders keep their structure under `output`.
 
     Raises:
-        SemsynthError: there are no label maps, or two pictures, or a picture and a map, would share a name.
+        SemsynthError: there are no label maps, or two images, or an image and a map, would share a name.
     """
     if not 1 <= num <= 1000:
         raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
     if output.exists() and not output.is_dir():
         raise SemsynthError(f"{output} is a file; -o takes a folder")
     jobs = []
-    for mask, place in _find(masks, recursive):
+    for labels, place in _find(maps, recursive):
         stem = place.with_suffix("").as_posix()
         names = [f"{stem}.png"] if num == 1 else [f"{stem}_{i + 1}.png" for i in range(num)]
         outputs = tuple(output / name for name in names)
-        jobs.append(Job(mask, _partner(instances, place) if instances else None, outputs))
+        jobs.append(Job(labels, _partner(instances, place) if instances else None, outputs))
     refuse_shared_names(jobs, sheet)
     return jobs
 
 
 def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
-    """Refuse jobs that would write over each other's pictures or label maps, or a contact sheet that would.
+    """Refuse jobs that would write over each other's images or label maps, or a contact sheet that would.
 
     Raises:
-        SemsynthError: two pictures, or a picture and a map, share a name.
+        SemsynthError: two images, or an image and a map, share a name.
     """
     taken = {} if sheet is None else {sheet: "the contact sheet"}
     for job in jobs:
         for path in job.outputs:
             if path in taken:
-                raise SemsynthError(f"{taken[path]} and {job.mask} would both be drawn to {path}; rename one")
-            taken[path] = str(job.mask)
-    maps = {real_path(job.mask) for job in jobs}
+                raise SemsynthError(
+                    f"{taken[path]} and {job.labels} would both be drawn to {path}; rename one."
+                )
+            taken[path] = str(job.labels)
+    maps = {real_path(job.labels) for job in jobs}
     for path, name in taken.items():
         if real_path(path) in maps:
             raise SemsynthError(f"drawing {name} would overwrite the label map {path}; choose another name")
 
 
-def _find(masks: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
+def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
     """Label maps, each with its place below the output folder, in sorted order without repetition."""
     found: dict[Path, Path] = {}
-    for given in masks:
+    for given in maps:
         if not given.exists():
             raise SemsynthError(f"{given} does not exist")
         if given.is_dir():

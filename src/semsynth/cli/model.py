@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from semsynth.cli import export, modelinfo, pack
+from semsynth.cli.labelsets import add_label_set
 from semsynth.cli.modelinfo import show
 from semsynth.cli.numbers import read_ratio
 from semsynth.cli.outputs import add_overwrite, refuse_existing
@@ -35,7 +36,7 @@ def _add_import(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--encoder", type=Path, metavar="E.pth", help="its style encoder")
     parser.add_argument("--discriminator", type=Path, metavar="D.pth", help="its discriminator, to train on")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to make")
-    parser.add_argument("--labels", metavar="NAME", help="label set, or a labels.json (default: by classes)")
+    add_label_set(parser, "name of a label set, or a labels.json (default: by the number of classes)")
     parser.add_argument(
         "--ids", choices=("raw", "shifted"), help="ADE20K: 0 other, 1..150; or 0..149, 150 other"
     )
@@ -59,7 +60,7 @@ def run_import(args: argparse.Namespace) -> int:
     from semsynth.hub.importing import import_model
 
     refuse_existing([args.output], args)
-    labels = args.labels
+    labels = args.label_set
     if args.ids is not None:
         if labels not in (None, "ade20k"):
             raise SemsynthError(f"--ids is about ADE20K; the label set given is {labels!r}")

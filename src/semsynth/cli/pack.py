@@ -19,7 +19,7 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--styles", type=Path, metavar="FILE", help="TOML: a table a style, with its photos")
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="where the photographs of --styles are")
-    parser.add_argument("--thumbnail", type=Path, metavar="MASK", help="label map the styles are shown on")
+    parser.add_argument("--thumbnail", type=Path, metavar="LABELS", help="label map the styles are shown on")
     parser.add_argument(
         "--prior", type=Path, metavar="FOLDER", help="photographs; seeds will draw styles such as they have"
     )

@@ -236,6 +236,6 @@ def need_label_space(root: Path, chosen: Iterable[Part] = ()) -> LabelSpace:
         raise SemsynthError(
             f"{root} has no labels.json, so the meaning of the ids is unknown. "
             f"`semsynth data check {root} --write-labels {root / 'labels.json'}` writes one from what the "
-            f"maps hold; or name a label set (--labels; in training, --data.label_set)."
+            f"maps hold; or name a label set (--label-set; in training, --data.label_set)."
         )
     return space

@@ -68,7 +68,8 @@ def import_model(
     try:
         config, tensors = _import_generator(family, state, space, given)
     except SemsynthError as error:
-        raise SemsynthError(f"{generator}: {error}") from None
+        sentence = str(error).replace("give num_classes", "give the label set with --label-set")
+        raise SemsynthError(f"{generator}: {sentence}") from None
     network = create_model(family, **config)
     network.load_state_dict(tensors)
     if space is None:

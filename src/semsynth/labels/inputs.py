@@ -40,38 +40,88 @@ def whole_number(value: object, what: str, low: int, high: int) -> int:
     return number
 
 
-def to_ids(labels: MapLike, space: LabelSpace) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def to_size(size: object, most: int) -> tuple[int, int]:
+    """Height and width, 1 to `most` each, of whatever integers.
+
+    Raises:
+        SemsynthError: It is no such pair.
+    """
+    try:
+        height, width = cast(tuple[object, object], size)
+    except (TypeError, ValueError):
+        raise SemsynthError(f"The size is {size!r}; it must be (height, width) in pixels.") from None
+    return whole_number(height, "height", 1, most), whole_number(width, "width", 1, most)
+
+
+def to_ids(
+    labels: MapLike, space: LabelSpace, *, drawn_with: LabelSpace | None = None, palette: str = "auto"
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """A label map as ids with a channel each.
 
     Void that has no channel takes the class of the nearest labelled pixel.
+
+    Args:
+        labels: The map, or several of one size.
+        space: The label set of the network.
+        drawn_with: That of the map, where it is another one; classes are found again by their names.
+        palette: How indexed files are taken, see `read_label_map`.
 
     Returns:
         (B, H, W) int64, and sentences on how the map was read that its owner should see.
 
     Raises:
-        SemsynthError: This is no label map, or it holds ids the label set does not have.
+        SemsynthError: This is no label map, or it holds ids that the label set does not have, or classes
+            that the network does not have.
     """
-    read = [_read_ids(one, space, name) for one, name in _each(labels, "label map")]
-    ids = _joined([planes for planes, _ in read], "label maps")
-    notes = tuple(dict.fromkeys(note for _, notes in read for note in notes))
+    given = space if drawn_with is None else drawn_with
+    read = [_read_ids(one, given, name, palette) for one, name in _each(labels, "label map")]
+    if given.names != space.names:
+        read = [(_translated(ids, given, space, name), notes, name) for ids, notes, name in read]
+    ids = _joined([planes for planes, _, _ in read], "label maps")
+    notes = tuple(dict.fromkeys(note for _, notes, _ in read for note in notes))
+    if given.names != space.names:
+        notes += (f"Classes of label set {given.name!r} were taken for those of {space.name!r} by name.",)
     return space.fill_void(ids), notes
 
 
-def _read_ids(labels: ImageLike, space: LabelSpace, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """One file, image or array: (B, H, W) int64, and notes."""
+def _read_ids(
+    labels: ImageLike, space: LabelSpace, name: str, palette: str
+) -> tuple[NDArray[np.int64], tuple[str, ...], str]:
+    """One file, image or array: (B, H, W) int64, notes, and what messages call it."""
     if isinstance(labels, np.ndarray) or is_tensor(labels):
         array = _array(labels, name)
     else:
         source = cast(ImageSource, labels)
-        reading = read_label_map(source, space, name=source_name(source, name))
-        return reading.ids[None], reading.notes
+        name = source_name(source, name)
+        reading = read_label_map(source, space, name=name, palette=palette)
+        return reading.ids[None], reading.notes, name
     _refuse_planes(array, space, name)
     if array.ndim == 3 and array.shape[2] in (3, 4):
         _refuse_reversed(array, space, name)
         reading = read_label_array(array, space, name=name)
-        return reading.ids[None], reading.notes
+        return reading.ids[None], reading.notes, name
     ids = _integers(array, name, "; (H, W, 3) of uint8 are colours, red first")
-    return np.stack([read_label_array(one, space, name=name).ids for one in ids]), ()
+    return np.stack([read_label_array(one, space, name=name).ids for one in ids]), (), name
+
+
+def _translated(ids: NDArray[np.int64], given: LabelSpace, space: LabelSpace, name: str) -> NDArray[np.int64]:
+    """Ids of one label set as those of the classes that are called the same in another."""
+    ours = {class_name.casefold(): number for number, class_name in enumerate(space.names)}
+    if given.void_id is not None and space.void_id is None:
+        ids = given.fill_void(ids)
+    used, places = np.unique(ids, return_inverse=True)
+    theirs = [given.classes[i].name if i < given.num_classes else "void" for i in used.tolist()]
+    known = [
+        space.void_id if number == given.void_id else ours.get(class_name.casefold())
+        for number, class_name in zip(used.tolist(), theirs)
+    ]
+    lacking = [class_name for class_name, number in zip(theirs, known) if number is None]
+    if lacking:
+        raise SemsynthError(
+            f"{name} holds {', '.join(lacking[:8])} of label set {given.name!r}, which the model cannot "
+            f"draw; it draws {', '.join(space.names)}."
+        )
+    return np.array(known, dtype=np.int64)[places].reshape(ids.shape)
 
 
 def _refuse_reversed(colors: NDArray[Any], space: LabelSpace, name: str) -> None:

@@ -1,12 +1,12 @@
 // The drawing is kept by the browser after every step, and is there again after a crash or a reload.
 
+import { upgradeSaved } from "./compat.js";
 import { Signal } from "./signal.js";
 
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./pictures.js").Kept} Kept */
 /** @typedef {import("./types.js").Document} Document */
-/** @typedef {{project: Project, document: Document, name?: string, kept: Kept[], when?: number}} Saved name: of before
- *   there were documents */
+/** @typedef {{project: Project, document: Document, kept: Kept[], when?: number}} Saved */
 
 const STORE = "drawings", TAB = "semsynth.tab", WAIT = 300;
 /** Drawings kept per model, those of the tabs used last. */
@@ -94,7 +94,8 @@ export class Autosave {
         for (const { key } of found.slice(MOST)) if (key !== this.key) store.delete(key);
       };
       await done.finally(() => db.close());
-      return (found.find(({ key }) => key === this.key) ?? found[0])?.saved ?? null;
+      const newest = found.find(({ key }) => key === this.key) ?? found[0];
+      return newest ? upgradeSaved(newest.saved) : null;
     } catch {
       return null;
     }

@@ -32,6 +32,10 @@ export class Connection {
     this.started = new Signal();
     /** @type {Signal<boolean>} */
     this.linked = new Signal();
+    /** A newer request took the place of this one. @type {Signal<number>} */
+    this.passed = new Signal();
+    /** Why the server ended the connection, if it said so; empty once it has answered. */
+    this.full = "";
     /** Why no picture comes although there is a connection; empty where one does. */
     this.away = "";
     /** The model went away, or came back. @type {Signal<string>} */
@@ -52,6 +56,7 @@ export class Connection {
       if (this.socket !== socket) return;
       if (event.code === TRY_LATER) {
         this.delay = 4000;
+        this.full = event.reason;
         this.refused.emit({ number: 0, reason: 0, sentence: event.reason });
       }
       this.waiting.clear();
@@ -100,6 +105,7 @@ export class Connection {
 
   /** @param {ArrayBuffer} data */
   receive(data) {
+    this.full = "";
     const head = new DataView(data);
     const kind = head.getUint8(1), number = head.getUint32(4, true);
     const seconds = head.getUint32(12, true) / 1e6;
@@ -125,9 +131,6 @@ export class Connection {
       this.passed.emit(number);
     }
   }
-
-  /** A newer request took the place of this one. @type {Signal<number>} */
-  passed = new Signal();
 }
 
 /**

@@ -4,7 +4,7 @@ import { call, sendForm } from "./server.js";
 import { caption } from "./tiles.js";
 
 /**
- * @typedef {import("./types.js").Card} Card
+ * @typedef {import("./types.js").GalleryItem} GalleryItem
  * @typedef {import("./colours.js").Colours} Colours
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./files.js").Files} Files
@@ -15,18 +15,18 @@ import { caption } from "./tiles.js";
 export class Examples {
   /**
    * @param {Studio} studio
-   * @param {Card[]} cards
+   * @param {GalleryItem[]} items
    * @param {Files} files
    * @param {PhotoEdit} photo
    * @param {Colours} colours
    */
-  constructor(studio, cards, files, photo, colours) {
+  constructor(studio, items, files, photo, colours) {
     this.studio = studio;
-    this.cards = cards;
+    this.items = items;
     this.files = files;
     this.photo = photo;
     document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
-    const tiles = cards.map((card) => this.tile(card.name, picture(card.picture ?? ""), () => this.start(card)));
+    const tiles = items.map((item) => this.tile(item.name, picture(item.picture ?? ""), () => this.start(item)));
     const empty = colours.swatch(studio.background, 128);
     tiles.unshift(this.tile(`all ${studio.nameOf(studio.background)}`, empty, () => this.startEmpty()));
     document.getElementById("examples")?.append(...tiles);
@@ -37,9 +37,9 @@ export class Examples {
     this.begin("New drawing", new Uint8Array(drawing.ids.length).fill(background), "Untitled");
   }
 
-  /** @param {Card} card */
-  async start(card) {
-    this.begin(`Example ${card.name}`, await this.load(card), card.name);
+  /** @param {GalleryItem} item */
+  async start(item) {
+    this.begin(`Example ${item.name}`, await this.load(item), item.name);
   }
 
   /**
@@ -56,12 +56,12 @@ export class Examples {
   }
 
   /**
-   * @param {Card} card
+   * @param {GalleryItem} item
    * @returns {Promise<Uint8Array>}
    */
-  async load(card) {
+  async load(item) {
     const { width, height } = this.studio.drawing;
-    const file = await (await call(card.picture ?? "")).blob();
+    const file = await (await call(item.picture ?? "")).blob();
     const form = { map: file, width: String(width), height: String(height) };
     return fromBase64((await (await sendForm("/api/maps/read", form)).json()).ids);
   }

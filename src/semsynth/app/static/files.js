@@ -123,14 +123,14 @@ export class Files {
     try {
       found = await (await sendForm("/api/maps/read", form)).json();
     } catch (error) {
-      const { code, message } = /** @type {import("./server.js").Refusal} */ (error);
+      const { code, message } = /** @type {import("./server.js").ApiError} */ (error);
       if (code !== "looks-like-a-picture") throw error;
       return this.ask(file, message);
     }
     this.studio.exchange("Open map", () => {
       this.studio.drawing.replace(fromBase64(found.ids));
       this.photo.put(null);
-      if (found.settings && !found.settings.photo) this.styles.look = found.settings.look;
+      if (found.settings && !found.settings.photo) this.styles.style = found.settings.style;
       this.become(named(file));
     });
     this.studio.told.emit(["Map opened.", ...found.notes].join(" "));
@@ -157,7 +157,7 @@ export class Files {
       if (vector.length) this.styles.addOwn({ name: "photo", vector, thumbnail });
       this.become(named(file));
     });
-    this.studio.told.emit("Paint where the photo shall change.");
+    this.studio.told.emit("Paint over what should change in the photo.");
   }
 
   async exportPicture() {
@@ -216,7 +216,7 @@ export class Files {
       drawing.restore({ layers, active: project.active });
       this.photo.put(photo);
       this.styles.own = project.own_styles;
-      this.styles.look = project.settings.look;
+      this.styles.style = project.settings.style;
       this.become(document);
     });
     if (photo?.key !== "") this.studio.told.emit("Project opened");

@@ -48,6 +48,15 @@ const PATHS = {
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
+ * What is drawn for an icon.
+ * @param {string} name
+ */
+export function pathOf(name) {
+  if (!(name in PATHS)) throw new Error(`There is no icon ${name}.`);
+  return PATHS[name];
+}
+
+/**
  * Build an icon.
  * @param {string} name
  * @returns {SVGElement}
@@ -58,7 +67,7 @@ export function icon(name) {
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("class", "glyph");
   const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", PATHS[name] ?? "");
+  path.setAttribute("d", pathOf(name));
   svg.append(path);
   return svg;
 }

@@ -143,6 +143,6 @@ export const ON_CANVAS = {
     ["Alt+click", "Take a class"],
     ["two fingers", "Zoom and move"],
     ["arrows", "Move the keyboard's brush"],
-    ["Enter", "Put it down, lift it"],
+    ["Enter", "Start painting, stop painting"],
   ].map(([keys, does]) => ({ keys, does, action: () => {} })),
 };

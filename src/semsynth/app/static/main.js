@@ -13,7 +13,7 @@ import { Layers } from "./layers.js";
 import { Live } from "./live.js";
 import { Palette } from "./palette.js";
 import { PhotoEdit } from "./photo.js";
-import { Pictures, wholeDrawing } from "./pictures.js";
+import { Pictures } from "./pictures.js";
 import { preference } from "./preferences.js";
 import { Projects } from "./projects.js";
 import { call } from "./server.js";
@@ -51,7 +51,7 @@ async function json(path) {
 async function main() {
   fillIcons(document);
   veil("Loading the model ...");
-  const [model, labels, styleCards, exampleCards] = await Promise.all(
+  const [model, labels, styleItems, exampleItems] = await Promise.all(
     ["/api/model", "/api/labels", "/api/styles", "/api/examples"].map(json),
   );
   veil(null);
@@ -63,8 +63,8 @@ async function main() {
   const toolbar = new Toolbar(studio, view, input);
   const palette = new Palette(studio, colours, view);
   /** @returns {Settings} */
-  const settings = () => ({ look: styles.look, ...photo.settings });
-  const styles = new Styles(studio, styleCards, settings);
+  const settings = () => ({ style: styles.style, ...photo.settings });
+  const styles = new Styles(studio, styleItems, settings);
   const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
   const files = new Files(studio, styles, photo, settings);
@@ -72,7 +72,7 @@ async function main() {
   new Projects(files);
   const layers = new Layers(studio);
   const pictures = new Pictures(studio, styles, view, live, files, photo);
-  const examples = new Examples(studio, exampleCards, files, photo, colours);
+  const examples = new Examples(studio, exampleItems, files, photo, colours);
   const status = new Status(studio, palette, live);
   if (model.style_dim === null) document.getElementById("tab-style")?.remove();
   const tabs = new Tabs();
@@ -89,7 +89,7 @@ async function main() {
     document: files.document,
     kept: pictures.kept,
   }));
-  autosave.failed.on(() => studio.told.emit("The browser does not keep the drawing (no room?); save it yourself."));
+  autosave.failed.on(() => studio.told.emit("The browser could not store the drawing; save it as a project."));
   const events = [studio.stepped, styles.changed, photo.changed, pictures.changed, files.renamed];
   for (const signal of events) signal.on(() => autosave.soon());
 
@@ -103,7 +103,7 @@ async function main() {
   autosave.enabled = true;
   welcome(studio);
   document.documentElement.dataset.ready = "yes";
-  // For tests, and for those who look under the bonnet.
+  // For tests, and for the browser's console.
   Object.assign(window, { semsynth: { studio, view, live, styles, files, photo, pictures, autosave } });
 }
 
@@ -117,13 +117,13 @@ function scene(styles, photo, files) {
   return {
     take: () => ({
       photo: photo.photo,
-      look: styles.look,
+      style: styles.style,
       own: [...styles.own],
       document: files.document,
     }),
     put: (/** @type {Scene} */ then, /** @type {Scene | null} */ from) => {
       photo.put(then.photo);
-      styles.restore(then.look, then.own);
+      styles.restore(then.style, then.own);
       // A step within one drawing takes its name back no more than a stroke does.
       if (then.document !== from?.document) files.become(then.document);
     },
@@ -140,7 +140,7 @@ async function checkServer(model) {
     if (now.name !== model.name || now.label_set !== model.label_set) location.reload();
     veil(null);
   } catch (error) {
-    if (/** @type {import("./server.js").Refusal} */ (error).status === 401) veil(/** @type {Error} */ (error).message);
+    if (/** @type {import("./server.js").ApiError} */ (error).status === 401) veil(/** @type {Error} */ (error).message);
   }
 }
 
@@ -153,14 +153,14 @@ async function checkServer(model) {
 async function reopen(autosave, files, pictures, examples) {
   const saved = await autosave.load();
   if (saved) {
-    pictures.kept = saved.kept.map(wholeDrawing);
+    pictures.kept = saved.kept;
     pictures.build();
   }
   await files.try(async () => {
     if (saved) {
-      await files.openProject(saved.project, saved.document ?? { name: saved.name ?? "Untitled", saved: null });
-    } else if (examples.cards.length) {
-      await examples.start(examples.cards[0]);
+      await files.openProject(saved.project, saved.document);
+    } else if (examples.items.length) {
+      await examples.start(examples.items[0]);
     }
   });
   files.studio.history.done.length = 0; // what was there at the beginning is not a step

@@ -11,8 +11,8 @@ import { Signal } from "./signal.js";
  * @typedef {import("./photo.js").PhotoEdit} PhotoEdit
  * @typedef {import("./types.js").Document} Document
  * @typedef {import("./types.js").EditedPhoto} EditedPhoto
- * @typedef {import("./types.js").Look} Look
- * @typedef {import("./drawing.js").Stack & {look: Look, photo: EditedPhoto | null, document: Document,
+ * @typedef {import("./types.js").StyleChoice} StyleChoice
+ * @typedef {import("./drawing.js").Stack & {style: StyleChoice, photo: EditedPhoto | null, document: Document,
  *   saved: number | null, picture: string, when: number}} Kept a whole drawing, when it was last saved, and its
  *   picture as a data address
  */
@@ -54,7 +54,7 @@ export class Pictures {
       return;
     }
     const { document } = this.files;
-    const scene = { look: this.styles.look, photo: this.photo.photo, document, saved: document.saved };
+    const scene = { style: this.styles.style, photo: this.photo.photo, document, saved: document.saved };
     this.kept.unshift({ ...this.studio.drawing.copy(), ...scene, picture, when: Date.now() });
     this.kept.length = Math.min(this.kept.length, MOST);
     this.studio.told.emit("Picture kept");
@@ -68,7 +68,7 @@ export class Pictures {
     this.studio.exchange("Return to a kept picture", () => {
       this.studio.drawing.restore(kept);
       photo.put(kept.photo);
-      this.styles.look = kept.look;
+      this.styles.style = kept.style;
       if (kept.document !== files.document) files.become(comeBack(kept));
     });
   }
@@ -131,17 +131,6 @@ export class Pictures {
  */
 function comeBack({ document, saved }) {
   return document.saved === saved ? document : { name: document.name, saved };
-}
-
-/**
- * A kept picture as the browser stored it, maybe before there were whole drawings in them.
- * @param {any} kept
- * @returns {Kept}
- */
-export function wholeDrawing(kept) {
-  if (kept.layers) return kept;
-  const layers = [{ name: "Background", visible: true, ids: kept.ids }];
-  return { ...kept, layers, active: 0, photo: null, document: { name: "Untitled", saved: null }, saved: null };
 }
 
 /**

@@ -61,9 +61,9 @@ export class Projects {
       files.keptAs(drawn, name, await savedAt(name));
       files.studio.told.emit(`Saved as ${name}`);
     } catch (error) {
-      const refusal = /** @type {import("./server.js").Refusal} */ (error);
-      if (refusal.code === "name-taken") return this.ask(true, own ? SAVED_SINCE : undefined);
-      files.studio.told.emit(refusal.message);
+      const failure = /** @type {import("./server.js").ApiError} */ (error);
+      if (failure.code === "name-taken") return this.ask(true, own ? SAVED_SINCE : undefined);
+      files.studio.told.emit(failure.message);
     }
     dialog("save").close();
   }

@@ -1,7 +1,7 @@
 // Talking to the server by REST.
 
 /** A sentence from the server, or about it. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   /**
    * @param {string} sentence
    * @param {number} status of HTTP, or 0 where there was no answer
@@ -24,11 +24,11 @@ export async function call(path, init) {
   try {
     answer = await fetch(path, init);
   } catch {
-    throw new Refusal("The server does not answer. Is it still running?", 0);
+    throw new ApiError("The server does not answer. Is it still running?", 0);
   }
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
-  throw new Refusal(body.error ?? `The server refused (${answer.status}).`, answer.status, body.code);
+  throw new ApiError(body.error ?? `The server refused (${answer.status}).`, answer.status, body.code);
 }
 
 /**

@@ -33,12 +33,26 @@ export function keysOf(e) {
 }
 
 /**
+ * What every key does.
+ * @param {Section[]} sections
+ * @returns {Map<string, () => void>}
+ */
+export function tableOf(sections) {
+  const table = new Map();
+  for (const { keys, does, action } of sections.flatMap((s) => s.shortcuts)) {
+    if (table.has(keys)) throw new Error(`The key ${keys} is used twice, the second time for: ${does}.`);
+    table.set(keys, action);
+  }
+  return table;
+}
+
+/**
  * Listen for shortcuts everywhere but in text fields and open dialogs.
  * @param {Section[]} sections
  * @param {(key: string) => boolean} first asked before the table of keys without Ctrl; true when it took the key
  */
 export function listen(sections, first) {
-  const table = new Map(sections.flatMap((s) => s.shortcuts).map((s) => [s.keys, s.action]));
+  const table = tableOf(sections);
   const single = field("single-keys"); // speech and slips of the hand press single keys: they can be switched off
   single.checked = preference("single keys", true);
   single.addEventListener("change", () => remember("single keys", single.checked));

@@ -61,7 +61,7 @@ export class Status {
   mark() {
     const { connection, current } = this.live;
     const down = element("status-link").dataset.state === "down";
-    const why = down ? "The server does not answer." : connection.away;
+    const why = down ? connection.full || "The server does not answer." : connection.away;
     const mark = element("stale");
     mark.hidden = !why;
     mark.textContent = why && !current ? `${why} The picture is of an earlier drawing.` : why;

@@ -146,7 +146,7 @@ export class Studio {
    * @param {string | null} label
    */
   report(what, label) {
-    this.told.emit(label === null ? "There is nothing more." : `${what}: ${label}`);
+    this.told.emit(label === null ? "There are no more steps." : `${what}: ${label}`);
     if (label === null) return;
     this.changed.emit();
     this.stepped.emit();

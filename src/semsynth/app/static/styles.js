@@ -6,15 +6,15 @@ import { Signal } from "./signal.js";
 import { candidate, tile, walkRadios } from "./tiles.js";
 
 /**
- * @typedef {import("./types.js").Card} Card
- * @typedef {import("./types.js").Look} Look
- * @typedef {import("./types.js").PlainLook} PlainLook
+ * @typedef {import("./types.js").GalleryItem} GalleryItem
+ * @typedef {import("./types.js").StyleChoice} StyleChoice
+ * @typedef {import("./types.js").PlainStyle} PlainStyle
  * @typedef {import("./types.js").OwnStyle} OwnStyle
  * @typedef {import("./types.js").Settings} Settings
  * @typedef {import("./studio.js").Studio} Studio
  */
 
-const MAX_SEED = 0xffffffff, VARIATIONS = 6, MOST_OWN = 32;
+const VARIATIONS = 6, MOST_OWN = 32;
 /** The dice shows seeds below this, short enough to be read out; any other can be typed. */
 const DICE = 1_000_000;
 
@@ -22,21 +22,21 @@ const DICE = 1_000_000;
 export class Styles {
   /**
    * @param {Studio} studio
-   * @param {Card[]} cards
+   * @param {GalleryItem[]} items
    * @param {() => Settings} settings of the picture as a whole
    */
-  constructor(studio, cards, settings) {
+  constructor(studio, items, settings) {
     this.studio = studio;
-    this.cards = cards;
+    this.items = items;
     this.settings = settings;
     /** @type {OwnStyle[]} */
     this.own = [];
-    /** @type {PlainLook} */
-    this.first = cards.length ? { name: cards[0].name } : { seed: 0 };
-    /** @type {PlainLook | null} */
+    /** @type {PlainStyle} */
+    this.first = items.length ? { name: items[0].name } : { seed: 0 };
+    /** @type {PlainStyle | null} */
     this.second = null;
     this.amount = 0.5;
-    /** Of a style that is no seed: where clouds and the like are. */
+    /** Of a style that is no seed: the number of its variation. */
     this.variation = 0;
     this.seed = 0;
     this.seedLocked = false;
@@ -52,24 +52,24 @@ export class Styles {
     this.build();
   }
 
-  /** @returns {Look} */
-  get look() {
+  /** @returns {StyleChoice} */
+  get style() {
     return this.varied(this.variation);
   }
 
-  /** The style as it is in a variation. @param {number} variation @returns {Look} */
+  /** The style as it is in a variation. @param {number} variation @returns {StyleChoice} */
   varied(variation) {
     const first = variation && !("seed" in this.first) ? { ...this.first, variation } : this.first;
     return this.second ? { mix: [first, this.second], amount: this.amount } : first;
   }
 
-  /** @param {Look} look */
-  set look(look) {
-    if ("mix" in look) {
-      [this.first, this.second] = look.mix;
-      this.amount = look.amount;
+  /** @param {StyleChoice} style */
+  set style(style) {
+    if ("mix" in style) {
+      [this.first, this.second] = style.mix;
+      this.amount = style.amount;
     } else {
-      this.first = look;
+      this.first = style;
       this.second = null;
     }
     this.variation = 0;
@@ -87,18 +87,18 @@ export class Styles {
 
   /**
    * Return to a style, and to one's own styles of then; those that came since stay.
-   * @param {Look} look
+   * @param {StyleChoice} style
    * @param {OwnStyle[]} own
    */
-  restore(look, own) {
+  restore(style, own) {
     this.own = [...own, ...this.own.filter((o) => !own.includes(o))].slice(0, MOST_OWN);
-    this.look = look;
+    this.style = style;
   }
 
-  /** A style code that came with a file gets a place in the gallery. @param {PlainLook} look */
-  adopt(look) {
-    if (!("vector" in look) || this.own.some((o) => sameLook(look, o))) return;
-    this.own.push({ name: `own ${this.own.length + 1}`, vector: look.vector, thumbnail: "" });
+  /** A style code that came with a file gets a place in the gallery. @param {PlainStyle} style */
+  adopt(style) {
+    if (!("vector" in style) || this.own.some((o) => sameStyle(style, o))) return;
+    this.own.push({ name: `own ${this.own.length + 1}`, vector: style.vector, thumbnail: "" });
   }
 
   listen() {
@@ -116,7 +116,7 @@ export class Styles {
     button("vary", () => this.vary());
     this.mixWith.addEventListener("change", () => {
       const choice = this.mixWith.value;
-      this.second = choice === "" ? null : this.choices()[Number(choice)].look;
+      this.second = choice === "" ? null : this.choices()[Number(choice)].style;
       this.build();
       this.changed.emit();
     });
@@ -136,13 +136,13 @@ export class Styles {
 
   /** @param {number} seed */
   useSeed(seed) {
-    this.seed = Math.max(0, Math.min(MAX_SEED, Math.floor(seed) || 0));
+    this.seed = Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor(seed) || 0));
     this.use({ seed: this.seed });
   }
 
-  /** @param {PlainLook} look */
-  use(look) {
-    this.first = look;
+  /** @param {PlainStyle} style */
+  use(style) {
+    this.first = style;
     this.variation = 0;
     this.build();
     this.changed.emit();
@@ -154,7 +154,7 @@ export class Styles {
       this.studio.told.emit(`Seed ${this.seed} copied`);
     } catch {
       this.seedInput.select();
-      this.studio.told.emit("The browser does not let the page copy; the seed is marked instead.");
+      this.studio.told.emit("The browser does not let the page copy; the seed is selected instead.");
     }
   }
 
@@ -177,12 +177,12 @@ export class Styles {
     this.use({ vector: style.vector });
   }
 
-  /** @returns {{label: string, picture: string | null, look: PlainLook}[]} */
+  /** @returns {{label: string, picture: string | null, style: PlainStyle}[]} */
   choices() {
     return [
-      { label: `seed ${this.seed}`, picture: null, look: { seed: this.seed } },
-      ...this.cards.map((c) => ({ label: c.name, picture: c.picture, look: { name: c.name } })),
-      ...this.own.map((o) => ({ label: o.name, picture: o.thumbnail || null, look: { vector: o.vector } })),
+      { label: `seed ${this.seed}`, picture: null, style: { seed: this.seed } },
+      ...this.items.map((c) => ({ label: c.name, picture: c.picture, style: { name: c.name } })),
+      ...this.own.map((o) => ({ label: o.name, picture: o.thumbnail || null, style: { vector: o.vector } })),
     ];
   }
 
@@ -192,13 +192,13 @@ export class Styles {
     /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
     press("lock-seed", this.seedLocked);
     const choices = this.choices();
-    const tiles = choices.map((choice) => tile(choice, sameLook(choice.look, this.first), () => this.use(choice.look)));
+    const tiles = choices.map((choice) => tile(choice, sameStyle(choice.style, this.first), () => this.use(choice.style)));
     refill(this.gallery, tiles);
     const options = choices.map((choice, i) => new Option(choice.label, String(i)));
     this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
     const second = this.second;
     if (second) {
-      const index = choices.findIndex((choice) => sameLook(choice.look, second));
+      const index = choices.findIndex((choice) => sameStyle(choice.style, second));
       if (index >= 0) this.mixWith.value = String(index);
       else this.mixWith.append(new Option("seed" in second ? `seed ${second.seed}` : "another", "", true, true));
     }
@@ -221,13 +221,13 @@ export class Styles {
     const what = ofStyle ? "variation" : "seed";
     this.variations.replaceChildren(...numbers.map((number) => candidate(number, `Use ${what} ${number}`)));
     const tiles = [...this.variations.children];
-    /** @type {Look[]} */
-    const looks = numbers.map((number) => (ofStyle ? this.varied(number) : { seed: number }));
-    const jobs = looks.map((look) => ({
+    /** @type {StyleChoice[]} */
+    const choices = numbers.map((number) => (ofStyle ? this.varied(number) : { seed: number }));
+    const jobs = choices.map((style) => ({
       ids,
       width: drawing.width,
       height: drawing.height,
-      settings: { ...this.settings(), look },
+      settings: { ...this.settings(), style },
       format: FORMAT.jpeg,
     }));
     try {
@@ -237,7 +237,7 @@ export class Styles {
         image.onload = () => URL.revokeObjectURL(image.src);
         tiles[i].addEventListener("click", () => {
           if (!ofStyle && this.seedLocked) this.studio.told.emit("The seed is locked.");
-          else this.look = looks[i];
+          else this.style = choices[i];
         });
         tiles[i].removeAttribute("disabled");
       });
@@ -252,10 +252,10 @@ function randomSeed() {
 }
 
 /**
- * @param {PlainLook} a
- * @param {PlainLook | OwnStyle} b
+ * @param {PlainStyle} a
+ * @param {PlainStyle | OwnStyle} b
  */
-function sameLook(a, b) {
+function sameStyle(a, b) {
   if ("seed" in a) return "seed" in b && a.seed === b.seed;
   if ("vector" in a) return "vector" in b && a.vector.length === b.vector.length && a.vector.every((v, i) => v === b.vector[i]);
   return "name" in b && !("vector" in b) && a.name === b.name;

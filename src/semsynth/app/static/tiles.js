@@ -2,11 +2,11 @@
 
 import { icon } from "./icons.js";
 
-/** @typedef {import("./types.js").PlainLook} PlainLook */
+/** @typedef {import("./types.js").PlainStyle} PlainStyle */
 
 /**
  * A style of the gallery.
- * @param {{label: string, picture: string | null, look: PlainLook}} choice
+ * @param {{label: string, picture: string | null, style: PlainStyle}} choice
  * @param {boolean} chosen
  * @param {() => void} action
  */
@@ -26,7 +26,7 @@ export function tile(choice, chosen, action) {
   } else {
     const blank = document.createElement("span");
     blank.className = "blank";
-    blank.append(icon("seed" in choice.look ? "dice" : "photo"));
+    blank.append(icon("seed" in choice.style ? "dice" : "photo"));
     button.append(blank);
   }
   button.append(caption(choice.label));

@@ -5,19 +5,19 @@
  * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
  * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
  *   encodes: boolean, segments: boolean, varies: boolean, limits: {max_scale: number, max_layers: number}}} Model
- * @typedef {{name: string, picture: string | null}} Card
+ * @typedef {{name: string, picture: string | null}} GalleryItem
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect half open: x0 <= x < x1
  *
- * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainLook
- * @typedef {PlainLook | {mix: [PlainLook, PlainLook], amount: number}} Look
- * @typedef {{look: Look, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
+ * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainStyle
+ * @typedef {PlainStyle | {mix: [PlainStyle, PlainStyle], amount: number}} StyleChoice
+ * @typedef {{style: StyleChoice, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
  *
  * @typedef {{png: string, labels: string, key: string, feather: number, everywhere: boolean}} EditedPhoto a PNG and
  *   its class ids, in base 64; the server's key for both, or nothing while it does not have them
- * @typedef {{photo: EditedPhoto | null, look: Look, own: OwnStyle[], document: Document}} Scene
+ * @typedef {{photo: EditedPhoto | null, style: StyleChoice, own: OwnStyle[], document: Document}} Scene
  *   what belongs to a drawing but lies beside its layers
  * @typedef {{name: string, saved: number | null}} Document what a drawing is called, and when the project of that
  *   name was saved or opened as this drawing (null: it is none). There is one object for each drawing; the steps of

@@ -1,12 +1,12 @@
 """Changing a photograph only where its labels changed."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semsynth.app.edit import Photo, PhotoShelf, blend, change_mask
-from semsynth.errors import SemsynthError
+from semsynth.editing import blend, change_mask, edit_photo
+from semsynth.pipeline import Synthesizer
+from tests.small import small_model
 
 
 @given(feather=st.integers(0, 20), y=st.integers(0, 47), x=st.integers(0, 47), side=st.integers(1, 20))
@@ -40,13 +40,20 @@ def test_blending_keeps_both_sides_bit_for_bit() -> None:
     assert ((out >= low) & (out <= high)).all()
 
 
-def test_the_shelf_keeps_the_newest_and_refuses_others() -> None:
-    shelf = PhotoShelf(2)
-    pixels = np.arange(3 * 48, dtype=np.uint8).reshape(3, 4, 4, 3)
-    photos = [Photo(p, np.zeros((4, 4), np.uint8), p) for p in pixels]
-    keys = [shelf.add(photo) for photo in photos]
-    assert shelf.find(keys[2], (4, 4)) is photos[2]
-    with pytest.raises(SemsynthError, match="hand it in again"):
-        shelf.find(keys[0], (4, 4))
-    with pytest.raises(SemsynthError, match="another size"):
-        shelf.find(keys[1], (5, 4))
+def test_a_larger_photograph_keeps_its_pixels_where_labels_stay() -> None:
+    synthesizer = Synthesizer(small_model(), device="cpu", precision="float32")
+    photo = np.random.default_rng(2).integers(0, 256, (150, 200, 3), np.uint8)
+    before = np.zeros((64, 64), np.int64)
+    after = before.copy()
+    after[:, :24] = 2
+    edited = edit_photo(synthesizer, photo, before, after)
+    assert edited.pixels.shape == photo.shape
+    assert np.array_equal(edited.pixels[:, 120:], photo[:, 120:])
+    assert (edited.pixels[:, :60] != photo[:, :60]).any(-1).mean() > 0.95
+    assert (edited.mask[:, 120:] == 0).all()
+    own = edit_photo(synthesizer, photo, before, after, style=synthesizer.encode_style(photo))
+    assert np.array_equal(own.pixels, edited.pixels)
+    whole = edit_photo(synthesizer, photo, before, after, everywhere=True)
+    assert (whole.mask == 255).all()
+    named = edit_photo(synthesizer, photo, before, after, style="noon", everywhere=True)
+    assert not np.array_equal(named.pixels, whole.pixels)

@@ -1,13 +1,13 @@
-"""Changing a photograph only where its label map was changed."""
+"""The photographs that are being edited."""
 
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter
 
-from semsynth.app.refusal import PHOTO_LOST, Refusal
+from semsynth.app.errors import PHOTO_LOST, ApiError
+from semsynth.editing import resize
 from semsynth.errors import SemsynthError
 
 
@@ -34,46 +34,8 @@ class Photo:
         return self.large if self.large.shape[:2] == (height, width) else resize(self.large, (width, height))
 
 
-def change_mask(before: np.ndarray, after: np.ndarray, feather: int) -> np.ndarray:
-    """Say how much of the new picture shows through, per pixel.
-
-    Args:
-        before: (H, W) class ids of the photograph.
-        after: (H, W) class ids as painted.
-        feather: Pixels over which the change fades out.
-
-    Returns:
-        (H, W) uint8: 255 wherever a class changed, exactly 0 from about ``feather`` pixels away on.
-    """
-    mask = Image.fromarray(np.where(before != after, np.uint8(255), np.uint8(0)))
-    radius = feather // 2
-    if radius:
-        # Grown by r and then blurred by r: still full where something changed, and gone after 2r.
-        mask = mask.filter(ImageFilter.MaxFilter(2 * radius + 1)).filter(ImageFilter.BoxBlur(radius))
-    return np.asarray(mask)
-
-
-def blend(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Lay the new picture over the photograph.
-
-    Args:
-        photo: (H, W, 3) uint8; returned bit for bit where the mask is 0.
-        picture: (H, W, 3) uint8; returned bit for bit where the mask is 255.
-        mask: (H, W) uint8.
-    """
-    weight = mask[..., None].astype(np.uint32)
-    mixed = (photo * (255 - weight) + picture * weight + 127) // 255
-    return mixed.astype(np.uint8)
-
-
-def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a picture (H, W, 3) or a mask (H, W), uint8, smoothly to ``size``: (width, height)."""
-    kind = Image.Resampling.LANCZOS if pixels.ndim == 3 else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(pixels).resize(size, kind))
-
-
-class PhotoShelf:
-    """The photographs under edit, the most recently used ones.
+class PhotoCache:
+    """The photographs that are being edited; the most recently used ones are kept.
 
     Args:
         count: How many are kept.
@@ -96,12 +58,12 @@ class PhotoShelf:
         """Look up a photograph.
 
         Raises:
-            Refusal: It is not here any more.
+            ApiError: It is not here any more.
             SemsynthError: It has another size than the map.
         """
         photo = self._photos.get(key)
         if photo is None:
-            raise Refusal("The photograph is not here any more; hand it in again.", PHOTO_LOST)
+            raise ApiError("The photograph is not here any more; hand it in again.", PHOTO_LOST)
         if photo.labels.shape != shape:
             raise SemsynthError("The label map has another size than the photograph it belongs to.")
         self._photos.move_to_end(key)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsynth.app.look import NamedLook, SeedLook, Settings
 from semsynth.app.protocol import Format, PaintRequest, Reason, Reply, pack_request, unpack_reply
+from semsynth.app.settings import NamedStyle, SeedStyle, Settings
 from tests.app.conftest import Served
 from tests.app.stand_in import StandIn
 from tests.app.test_security import BEARER, connect
@@ -31,11 +31,11 @@ def until_picture(socket: Any, number: int) -> tuple[Any, set[int]]:
 def test_every_request_is_answered_and_the_last_one_painted(served: Served) -> None:
     with connect(served, **BEARER) as socket:
         for n in range(1, 41):
-            socket.send(pack_request(PaintRequest(n, labels(n % 30), Settings(look=SeedLook(seed=n)))))
+            socket.send(pack_request(PaintRequest(n, labels(n % 30), Settings(style=SeedStyle(seed=n)))))
         reply, answered = until_picture(socket, 40)
         assert answered == set(range(1, 40))
         picture = np.frombuffer(reply.payload, np.uint8).reshape(64, 64, 3)
-        assert np.array_equal(picture, StandIn().paint(labels(10), SeedLook(seed=40)))
+        assert np.array_equal(picture, StandIn().picture(labels(10), SeedStyle(seed=40)))
 
 
 @pytest.mark.parametrize("form", list(Format))
@@ -55,10 +55,10 @@ def test_many_clients_lose_no_last_picture(served: Served) -> None:
         try:
             with connect(served, **BEARER) as socket:
                 for n in range(1, 11):
-                    request = PaintRequest(n, labels((seed + n) % 30), Settings(look=SeedLook(seed=seed)))
+                    request = PaintRequest(n, labels((seed + n) % 30), Settings(style=SeedStyle(seed=seed)))
                     socket.send(pack_request(request))
                 reply, answered = until_picture(socket, 10)
-                expected = StandIn().paint(labels((seed + 10) % 30), SeedLook(seed=seed))
+                expected = StandIn().picture(labels((seed + 10) % 30), SeedStyle(seed=seed))
                 assert reply.payload == expected.tobytes()
                 assert answered == set(range(1, 10))
         except BaseException as error:
@@ -83,7 +83,7 @@ def test_one_that_leaves_does_not_disturb_the_others(served: Served) -> None:
 
 def test_a_lost_photo_is_told_by_its_reason(served: Served) -> None:
     with connect(served, **BEARER) as socket:
-        for number, settings in ((1, Settings(photo="0" * 32)), (2, Settings(look=NamedLook(name="none")))):
+        for number, settings in ((1, Settings(photo="0" * 32)), (2, Settings(style=NamedStyle(name="none")))):
             socket.send(pack_request(PaintRequest(number, labels(1), settings)))
             reply = unpack_reply(socket.recv(timeout=30))
             assert (reply.kind, reply.number) == (Reply.ERROR, number)

@@ -5,10 +5,10 @@ import contextlib
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from semsynth.app.desk import Desk
 from semsynth.app.engine import PaintJob
+from semsynth.app.errors import PHOTO_LOST, ApiError
 from semsynth.app.protocol import PaintRequest, Reason, Reply, pack_reply, request_number, unpack_request
-from semsynth.app.refusal import PHOTO_LOST, Refusal
+from semsynth.app.state import AppState
 from semsynth.app.worker import WorkerBroke
 from semsynth.errors import SemsynthError
 
@@ -21,35 +21,35 @@ router = APIRouter()
 @router.websocket("/api/paint")
 async def paint(socket: WebSocket) -> None:
     """Serve one client until it leaves."""
-    desk = socket.app.state.desk
-    assert isinstance(desk, Desk)
-    if desk.clients >= desk.limits.max_clients:
+    state = socket.app.state.shared
+    assert isinstance(state, AppState)
+    if state.clients >= state.limits.max_clients:
         await socket.accept()  # or the browser hears of a failed connection, not of the reason
-        await socket.close(1013, "Too many pages are open.")
+        await socket.close(1013, f"{state.limits.max_clients} pages are open already; close one of them.")
         return
-    desk.clients += 1
+    state.clients += 1
     try:
         await socket.accept()
-        await Seat(socket, desk).serve()
+        await ClientSession(socket, state).serve()
     finally:
-        desk.clients -= 1
+        state.clients -= 1
 
 
 class _Left(Exception):
     """The client has gone; nothing needs painting."""
 
 
-class Seat:
+class ClientSession:
     """One client at the painting socket.
 
     Args:
         socket: Accepted already.
-        desk: What the server shares.
+        state: What the server shares.
     """
 
-    def __init__(self, socket: WebSocket, desk: Desk) -> None:
+    def __init__(self, socket: WebSocket, state: AppState) -> None:
         self._socket = socket
-        self._desk = desk
+        self._state = state
         self._newest: PaintRequest | None = None
         self._filled = asyncio.Event()
         self._left = False
@@ -57,7 +57,7 @@ class Seat:
     async def serve(self) -> None:
         """Receive and paint, side by side, until the client leaves."""
         painting = asyncio.create_task(self._paint_newest())
-        presence = self._desk.worker.presence
+        presence = self._state.worker.presence
         presence.listeners.add(self._tell_presence)
         if presence.away:
             self._tell_presence()
@@ -84,8 +84,8 @@ class Seat:
             try:
                 if not data:
                     raise SemsynthError("Only binary messages are understood here.")
-                found = await self._desk.worker.describe()
-                request = unpack_request(data, self._desk.limits, found.label_space.num_classes)
+                found = await self._state.worker.describe()
+                request = unpack_request(data, self._state.limits, found.label_space.num_classes)
             except SemsynthError as error:
                 await self._say(Reply.ERROR, request_number(data or b""), str(error))
                 continue
@@ -108,10 +108,10 @@ class Seat:
             return PaintJob(taken.labels, taken.settings, taken.format, taken.scale, taken.quality)
 
         try:
-            painted = await self._desk.worker.paint(take)
+            painted = await self._state.worker.paint(take)
         except (SemsynthError, WorkerBroke) as error:
             # A worker that cannot be started never takes anything: its client is answered all the same.
-            lost = isinstance(error, Refusal) and error.code == PHOTO_LOST
+            lost = isinstance(error, ApiError) and error.code == PHOTO_LOST
             reason = Reason.PHOTO_LOST if lost else Reason.OTHER
             await self._say(Reply.ERROR, (taken or self._take()).number, str(error), reason=reason)
             return
@@ -131,13 +131,13 @@ class Seat:
             raise _Left
         request, self._newest = self._newest, None
         self._filled.clear()
-        expected = self._desk.worker.expected
+        expected = self._state.worker.expected
         if expected > SLOW:
             self._say_soon(Reply.STARTED, request.number, seconds=expected)
         return request
 
     def _tell_presence(self) -> None:
-        away = self._desk.worker.presence.away
+        away = self._state.worker.presence.away
         self._say_soon(Reply.AWAY if away else Reply.BACK, 0, away)
 
     def _say_soon(self, kind: Reply, number: int, sentence: str = "", *, seconds: float = 0.0) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from semsynth.app.errors import NAME_TAKEN, NOT_STORED, ApiError
 from semsynth.app.limits import Limits
-from semsynth.app.refusal import NAME_TAKEN, NOT_STORED, Refusal
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import exclusive
 from semsynth.files.writing import write_atomically
@@ -37,7 +37,7 @@ def check_name(name: str) -> str:
     return name
 
 
-class Shelf:
+class ProjectStore:
     """Projects by their names, a file each.
 
     Args:
@@ -65,7 +65,7 @@ class Shelf:
         """Save a project under a name, whole or not at all.
 
         Raises:
-            Refusal: There is one of this name and ``replace`` was not said, or it cannot be written.
+            ApiError: There is one of this name and ``replace`` was not said, or it cannot be written.
             SemsynthError: There are too many, or the name is none.
         """
         with _disk("The project could not be saved"):
@@ -77,14 +77,14 @@ class Shelf:
         path = self._path(name)
         exists = path.exists()
         if exists and not replace:
-            raise Refusal("There is a project of this name already.", NAME_TAKEN, 409)
+            raise ApiError("There is a project of this name already.", NAME_TAKEN, 409)
         if not exists and len(self.names()) >= self.limits.max_projects:
             raise SemsynthError(f"There are {self.limits.max_projects} projects already; delete some first.")
         try:
             write_atomically(path, data)
         except SemsynthError as error:  # it names the path, which is nobody's business
             sentence = str(error).replace(str(path), "the project")
-            raise Refusal(sentence[0].upper() + sentence[1:], NOT_STORED, 507) from None
+            raise ApiError(sentence[0].upper() + sentence[1:], NOT_STORED, 507) from None
 
     def load(self, name: str) -> bytes:
         """Read a project's file."""
@@ -100,7 +100,7 @@ class Shelf:
         """The file of a project: one there is, or a new one.
 
         Raises:
-            Refusal: There is a project whose name differs in capitals alone: many disks hold one of the two.
+            ApiError: There is a project whose name differs in capitals alone: many disks hold one of the two.
         """
         name = check_name(name)
         path = self.folder / f"{name}.zip"
@@ -110,7 +110,7 @@ class Shelf:
             if unicodedata.normalize("NFC", other.stem) == name:  # saved by a system that decomposes names
                 return other
             if other.stem.casefold() == name.casefold():
-                raise Refusal(
+                raise ApiError(
                     f"There is a project named {other.stem}, which differs in capitals alone.",
                     NAME_TAKEN,
                     409,
@@ -126,4 +126,4 @@ def _disk(failed: str) -> Iterator[None]:
     except FileNotFoundError:
         raise SemsynthError("There is no project of this name.") from None
     except OSError as error:
-        raise Refusal(f"{failed}: {error.strerror or 'the disk refuses'}.", NOT_STORED, 507) from None
+        raise ApiError(f"{failed}: {error.strerror or 'the disk refuses'}.", NOT_STORED, 507) from None

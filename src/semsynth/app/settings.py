@@ -1,10 +1,11 @@
-"""How a picture shall look: the settings a client sends along with its label map."""
+"""The settings of a picture that a client sends along with its label map."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-MAX_SEED = 2**32 - 1
+from semsynth.hub import compat
+from semsynth.record import MAX_SEED
 
 
 class _Strict(BaseModel):
@@ -15,63 +16,68 @@ StyleNumber = Annotated[FiniteFloat, Field(ge=-1e4, le=1e4)]
 """A number of a style code. Those of photographs lie within a few units of 0."""
 
 
-class SeedLook(_Strict):
+class SeedStyle(_Strict):
     """A random style, the same for the same seed."""
 
     seed: int = Field(ge=0, le=MAX_SEED)
 
 
 class _Varied(_Strict):
-    """What a style leaves open, such as where clouds are, is another for every variation."""
+    """A style with the number of a variation, which gives the offset of the fixed noise."""
 
     variation: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
-class NamedLook(_Varied):
+class NamedStyle(_Varied):
     """One of the styles that came with the model."""
 
     name: str = Field(min_length=1, max_length=64)
 
 
-class VectorLook(_Varied):
+class VectorStyle(_Varied):
     """A style code, as the style encoder made it of a photograph."""
 
     vector: list[StyleNumber] = Field(min_length=1, max_length=1024)
 
 
-PlainLook = SeedLook | NamedLook | VectorLook
+PlainStyle = SeedStyle | NamedStyle | VectorStyle
 
 
-class MixLook(_Strict):
+class MixStyle(_Strict):
     """Something between two styles: 0 is the first, 1 the second. Its variation is the first one's."""
 
-    mix: tuple[PlainLook, PlainLook]
+    mix: tuple[PlainStyle, PlainStyle]
     amount: float = Field(ge=0.0, le=1.0)
 
 
-Look = PlainLook | MixLook
+StyleChoice = PlainStyle | MixStyle
 
 
 class Settings(_Strict):
     """Everything about a picture but its map.
 
     Attributes:
-        look: The style.
+        style: The style.
         photo: Key of a photograph handed in before; the picture then changes only where the map does.
         feather: Width in pixels of the soft rim around a change of a photograph.
         everywhere: Paint the whole photograph anew, not only where its map changed.
     """
 
-    look: Look = SeedLook(seed=0)
+    style: StyleChoice = SeedStyle(seed=0)
     photo: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
     feather: int = Field(default=8, ge=0, le=64)
     everywhere: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_today(cls, settings: Any) -> Any:
+        return compat.project(settings)
 
 
 def explain(error: ValidationError) -> str:
     """Say in a few words what a validation error is about, without repeating the input."""
     parts = []
     for item in error.errors(include_url=False, include_input=False, include_context=False)[:3]:
-        place = ".".join(str(p) for p in item["loc"] if not str(p).endswith("Look")) or "the text"
+        place = ".".join(str(p) for p in item["loc"] if not str(p).endswith("Style")) or "the text"
         parts.append(f"{place}: {item['msg'].lower()}")
     return "; ".join(parts)

@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +9,14 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
-from semsynth.app.engine import Engine, Painted, PaintJob, PhotoJob, TakenApart
-from semsynth.app.look import MixLook, NamedLook, SeedLook, Settings, VectorLook
+from semsynth.app.engine import Engine, PaintJob, PaintResult, PhotoAnalysis, PhotoJob
 from semsynth.app.protocol import Format
-from semsynth.app.segmenter import PRETRAINED
 from semsynth.app.server import create_app
-from semsynth.app.synthesizer import SynthesizerPainter, load_painter, mix
+from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
+from semsynth.app.synthesizer_painter import SynthesizerPainter, load_painter, mix
 from semsynth.app.worker import Worker
-from semsynth.cli.edit import add_parser
 from semsynth.errors import SemsynthError
-from semsynth.labels import write_label_map
+from semsynth.evaluation.bundled import PRETRAINED
 from tests.app.conftest import TOKEN
 
 
@@ -36,7 +33,7 @@ def labels() -> np.ndarray:
 def test_describes_the_model(painter: SynthesizerPainter) -> None:
     found = painter.describe()
     assert (found.name, found.image_size, found.style_dim) == ("small", (64, 64), 16)
-    assert [card.name for card in found.styles] == ["first"]
+    assert [item.name for item in found.styles] == ["first"]
     assert found.encodes
     assert found.segments == any(PRETRAINED.glob("*/segmenter.json"))
 
@@ -44,22 +41,22 @@ def test_describes_the_model(painter: SynthesizerPainter) -> None:
 def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, labels: np.ndarray) -> None:
     for seed in (0, 7, 2**32 - 1):
         expected = painter.synthesizer(labels.astype(np.int64), seed=seed).pictures()[0]
-        assert np.array_equal(painter.paint(labels, SeedLook(seed=seed)), np.asarray(expected))
-        vector = painter.style(SeedLook(seed=seed)).tolist()
-        same = painter.paint(labels, VectorLook(vector=vector, variation=seed))
+        assert np.array_equal(painter.paint(labels, SeedStyle(seed=seed))[0], np.asarray(expected))
+        vector = painter.style(SeedStyle(seed=seed)).tolist()
+        same = painter.paint(labels, VectorStyle(vector=vector, variation=seed))[0]
         assert np.array_equal(same, np.asarray(expected))
 
 
 def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
-    parts = (SeedLook(seed=1), NamedLook(name="first"))
+    parts = (SeedStyle(seed=1), NamedStyle(name="first"))
     for amount, part in zip((0.0, 1.0), parts):
         assert torch.allclose(
-            painter.style(MixLook(mix=parts, amount=amount)), painter.style(part), atol=1e-6
+            painter.style(MixStyle(mix=parts, amount=amount)), painter.style(part), atol=1e-6
         )
     rows = np.random.default_rng(0).integers(1, 33, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
-    varied = (NamedLook(name="first", variation=3), SeedLook(seed=9))
-    start = painter.paint(rows, MixLook(mix=varied, amount=0.0))
-    assert np.array_equal(start, painter.paint(rows, varied[0]))
+    varied = (NamedStyle(name="first", variation=3), SeedStyle(seed=9))
+    start = painter.paint(rows, MixStyle(mix=varied, amount=0.0))[0]
+    assert np.array_equal(start, painter.paint(rows, varied[0])[0])
     first, second = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
     assert torch.isclose(mix(first, second, 0.5).norm(), (first.norm() + second.norm()) / 2)
     assert mix(first, -first, 0.5).isfinite().all()
@@ -69,9 +66,9 @@ def test_a_style_is_never_a_path(painter: SynthesizerPainter, tmp_path: Path) ->
     path = tmp_path / "photo.png"
     Image.new("RGB", (64, 64)).save(path)
     with pytest.raises(SemsynthError, match="no style"):
-        painter.style(NamedLook(name=str(path)[-64:]))
+        painter.style(NamedStyle(name=str(path)[-64:]))
     with pytest.raises(SemsynthError, match="16 numbers"):
-        painter.style(VectorLook(vector=[1.0]))
+        painter.style(VectorStyle(vector=[1.0]))
 
 
 def test_a_photo_has_one_style_by_command_line_and_page(
@@ -92,52 +89,14 @@ def test_a_photo_has_one_style_by_command_line_and_page(
 def test_the_engine_edits_only_where_labels_changed(painter: SynthesizerPainter, labels: np.ndarray) -> None:
     engine = Engine(painter)
     photo = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
-    apart = engine.run(PhotoJob(photo, labels=labels))
-    assert isinstance(apart, TakenApart)
-    assert len(apart.vector) == 16
+    analysis = engine.run(PhotoJob(photo, labels=labels))
+    assert isinstance(analysis, PhotoAnalysis)
+    assert len(analysis.vector) == 16
     after = labels.copy()
     after[:16, :16] = 25
-    settings = Settings(look=VectorLook(vector=apart.vector), photo=apart.key, feather=4)
+    settings = Settings(style=VectorStyle(vector=analysis.vector), photo=analysis.key, feather=4)
     painted = engine.run(PaintJob(after, settings, Format.RGB))
-    assert isinstance(painted, Painted)
+    assert isinstance(painted, PaintResult)
     pixels = np.frombuffer(painted.data, np.uint8).reshape(64, 64, 3)
     assert np.array_equal(pixels[24:], photo[24:])
     assert not np.array_equal(pixels[:16, :16], photo[:16, :16])
-
-
-def test_edit_changes_a_larger_photograph_only_where_told(
-    small_model: Path, tmp_path: Path, labels: np.ndarray, painter: SynthesizerPainter, capsys: Any
-) -> None:
-    import argparse
-
-    photo = np.random.default_rng(2).integers(0, 256, (150, 200, 3), np.uint8)
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    after = labels.copy()
-    after[:, :24] = 25
-    space = painter.synthesizer.label_space
-    write_label_map(tmp_path / "before.png", labels, space)
-    write_label_map(tmp_path / "after.png", after, space)
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
-    files = [str(tmp_path / n) for n in ("photo.png", "after.png", "before.png", "out.png")]
-    words = [
-        "edit",
-        files[0],
-        "--labels",
-        files[1],
-        "--before",
-        files[2],
-        "-o",
-        files[3],
-        "--model",
-        str(small_model),
-    ]
-    args = parser.parse_args(words)
-    assert args.func(args) == 0
-    assert "changed" in capsys.readouterr().out
-    out = np.asarray(Image.open(files[3]))
-    assert out.shape == photo.shape
-    assert np.array_equal(out[:, 120:], photo[:, 120:])
-    assert (out[:, :60] != photo[:, :60]).any(-1).mean() > 0.95
-    with pytest.raises(SemsynthError, match="png"):
-        args.func(parser.parse_args([*words[:-4], "-o", "x.jpg"]))

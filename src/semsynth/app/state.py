@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from fastapi import Request, UploadFile
 
 from semsynth.app.limits import Limits
-from semsynth.app.shelf import Shelf
+from semsynth.app.project_store import ProjectStore
 from semsynth.app.worker import Worker
 from semsynth.errors import SemsynthError
 
@@ -17,33 +17,33 @@ R = TypeVar("R")
 
 
 @dataclass
-class Desk:
+class AppState:
     """The worker, the projects and the limits.
 
     Attributes:
         worker: Paints.
-        shelf: Keeps projects.
+        projects: Keeps projects.
         limits: What clients may send.
         clients: Painting sockets that are open.
     """
 
     worker: Worker
-    shelf: Shelf
+    projects: ProjectStore
     limits: Limits
     clients: int = 0
     _decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
-    async def aside(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run slow work beside the event loop, two at a time so that memory stays bounded."""
         async with self._decoders:
             return await asyncio.to_thread(function, *args, **kwargs)
 
 
-def desk_of(request: Request) -> Desk:
-    """Find the desk of the application that serves a request."""
-    desk = request.app.state.desk
-    assert isinstance(desk, Desk)
-    return desk
+def state_of(request: Request) -> AppState:
+    """Find the state of the application that serves a request."""
+    state = request.app.state.shared
+    assert isinstance(state, AppState)
+    return state
 
 
 async def upload_bytes(file: UploadFile, limits: Limits) -> bytes:

@@ -1,5 +1,6 @@
 """The one painter that ships: a trained :class:`~semsynth.pipeline.Synthesizer`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from semsynth.app.look import Look, MixLook, NamedLook, SeedLook
-from semsynth.app.painter import Card, Description
-from semsynth.app.segmenter import Segment, find_segmenter
+from semsynth.app.painter import Description, GalleryItem
+from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.bundled import Segment, find_segmenter
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
+from semsynth.record import Record
 
 DEFAULT_MODEL = "landscape"
 
@@ -43,7 +45,7 @@ def load_painter(
 
 
 class SynthesizerPainter:
-    """Speaks the application's language (uint8 pixels, looks) to a synthesizer (tensors, styles).
+    """Translates between the application (uint8 pixels, settings) and a synthesizer (tensors).
 
     Args:
         synthesizer: The model.
@@ -69,40 +71,43 @@ class SynthesizerPainter:
             label_space=found.label_space,
             image_size=found.image_size,
             style_dim=found.style_dim,
-            styles=tuple(Card(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles),
+            styles=tuple(
+                GalleryItem(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles
+            ),
             examples=_examples(found.model.folder),
             encodes=found.encoder is not None,
             segments=self._segment is not None,
             varies=bool(found.generator.shifts),
         )
 
-    def paint(self, labels: np.ndarray, look: Look) -> np.ndarray:
-        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8."""
-        found = self.synthesizer
-        ids = labels.astype(np.int64)
-        style = None if found.style_dim is None else self.style(look)
-        return np.asarray(found(ids, style=style, seed=_seed(look)).pictures()[0])
+    def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
+        """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
+        code = None if self.synthesizer.style_dim is None else self.style(style)
+        result = self.synthesizer(labels.astype(np.int64), code, seed=_seed(style))
+        named = style.name if isinstance(style, NamedStyle) and code is not None else None
+        # The folder that the model was loaded from is the server's business.
+        return np.asarray(result.pictures()[0]), replace(result.record(), model=self.name, style=named)
 
-    def style(self, look: Look) -> Tensor:
-        """Give the style code (Z,) of a look.
+    def style(self, style: StyleChoice) -> Tensor:
+        """Give the style code (Z,) of a choice of style.
 
         Raises:
             SemsynthError: There is no such style, or the code has another length.
         """
-        if isinstance(look, MixLook):
-            first, second = (self.style(part) for part in look.mix)
-            return mix(first, second, look.amount)
-        if isinstance(look, NamedLook):  # never handed on as text: the synthesizer would take it for a path
-            if look.name not in self.synthesizer.styles:
+        if isinstance(style, MixStyle):
+            first, second = (self.style(part) for part in style.mix)
+            return mix(first, second, style.amount)
+        if isinstance(style, NamedStyle):  # never handed on as text: the synthesizer would take it for a path
+            if style.name not in self.synthesizer.styles:
                 known = ", ".join(self.synthesizer.styles) or "none"
-                raise SemsynthError(f"There is no style {look.name!r}; there are: {known}.")
-            return self.synthesizer.styles[look.name]
+                raise SemsynthError(f"There is no style {style.name!r}; there are: {known}.")
+            return self.synthesizer.styles[style.name]
         dim = self.synthesizer.style_dim or 0
-        if isinstance(look, SeedLook):
-            return self.synthesizer.random_styles(look.seed)[0]
-        if len(look.vector) != dim:
-            raise SemsynthError(f"A style code of this model has {dim} numbers; {len(look.vector)} came.")
-        return torch.tensor(look.vector, dtype=torch.float32)
+        if isinstance(style, SeedStyle):
+            return self.synthesizer.random_styles(style.seed)[0]
+        if len(style.vector) != dim:
+            raise SemsynthError(f"A style code of this model has {dim} numbers; {len(style.vector)} came.")
+        return torch.tensor(style.vector, dtype=torch.float32)
 
     def encode(self, photo: np.ndarray) -> list[float]:
         """Give the style code of a photograph (H, W, 3) uint8."""
@@ -112,14 +117,14 @@ class SynthesizerPainter:
         """Give the class ids (H, W) uint8 of a photograph (H, W, 3) uint8."""
         if self._segment is None:
             raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
-        return self._segment(photo)
+        return self._segment(photo).astype(np.uint8)
 
 
-def _seed(look: Look) -> int:
-    """Of what a look leaves open, such as where clouds are."""
-    if isinstance(look, MixLook):
-        return _seed(look.mix[0])
-    return look.seed if isinstance(look, SeedLook) else look.variation
+def _seed(style: StyleChoice) -> int:
+    """The seed that gives the noise offset of a variation."""
+    if isinstance(style, MixStyle):
+        return _seed(style.mix[0])
+    return style.seed if isinstance(style, SeedStyle) else style.variation
 
 
 def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:
@@ -138,9 +143,11 @@ def mix(first: Tensor, second: Tensor, amount: float) -> Tensor:
     return straight * (wanted / length) if float(length) > 1e-6 else straight
 
 
-def _examples(folder: Path | None) -> tuple[Card, ...]:
+def _examples(folder: Path | None) -> tuple[GalleryItem, ...]:
     """Read the label maps of a model folder; "03-lone-tree.png" is called "lone tree"."""
     if folder is None:
         return ()
     paths = sorted((folder / "examples").glob("*.png"))
-    return tuple(Card(path.stem.lstrip("0123456789-").replace("-", " "), path.read_bytes()) for path in paths)
+    return tuple(
+        GalleryItem(path.stem.lstrip("0123456789-").replace("-", " "), path.read_bytes()) for path in paths
+    )

@@ -1,4 +1,4 @@
-"""Refusals that a program tells apart by more than their sentence."""
+"""Errors with a code, so that a program can tell them apart."""
 
 from semsynth.errors import SemsynthError
 
@@ -12,8 +12,8 @@ NOT_STORED = "not-stored"
 """The disk is full, or the folder of projects cannot be used."""
 
 
-class Refusal(SemsynthError):
-    """A refusal with a code that stays the same when its sentence is worded anew.
+class ApiError(SemsynthError):
+    """An error with a code, which stays the same when its sentence is reworded.
 
     Args:
         sentence: For the user.

@@ -1,4 +1,4 @@
-"""Finding the classes of a photograph, so that it can be edited."""
+"""The segmenter of a label set, which finds the classes of a photograph."""
 
 import json
 from collections.abc import Callable
@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.judges import load_judge
 from semsynth.labels import LabelSpace
 
 Segment = Callable[[np.ndarray], np.ndarray]
-"""(H, W, 3) uint8 → class ids (H, W) uint8."""
+"""(H, W, 3) uint8 → class ids (H, W) int64."""
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -22,7 +23,7 @@ def find_segmenter(
     """Load the segmenter for a label set.
 
     Args:
-        space: The classes of the model that will paint.
+        space: The label set.
         where: A judge's folder or file; None looks for a bundled one of this label set.
         trust: Whether a judge that is a program may be run, see `load_judge`.
 
@@ -35,8 +36,6 @@ def find_segmenter(
     folder = Path(where) if where is not None else _bundled(space)
     if folder is None:
         return None
-    from semsynth.evaluation.judges import load_judge
-
     judge = load_judge(folder, trust=trust)
     known = {name: i for i, name in enumerate(space.names)}
     strange = [name for name in judge.names if name not in known]
@@ -46,7 +45,7 @@ def find_segmenter(
             "Give one that was trained on the model's label set."
         )
     void = 0 if space.void_id is None or space.void_id >= space.num_classes else space.void_id
-    table = np.array([known[name] for name in judge.names] + [void], np.uint8)  # past the last one is void
+    table = np.array([known[name] for name in judge.names] + [void])  # past the last one is void
 
     def segment(photo: np.ndarray) -> np.ndarray:
         image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
