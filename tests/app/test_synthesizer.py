@@ -52,7 +52,7 @@ def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, 
 
 def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
     parts = (SeedLook(seed=1), NamedLook(name="first"))
-    for amount, part in zip((0.0, 1.0), parts):
+    for amount, part in zip((0.0, 1.0), parts, strict=True):
         assert torch.allclose(
             painter.style(MixLook(mix=parts, amount=amount)), painter.style(part), atol=1e-6
         )
