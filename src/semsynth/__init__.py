@@ -16,15 +16,15 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from semsynth.data import load_dataset as load_dataset
     from semsynth.evaluation.run import Evaluation as Evaluation
+    from semsynth.hub.record import read_record as read_record
     from semsynth.labels import LabelSpace as LabelSpace
     from semsynth.models import create_model as create_model
     from semsynth.pipeline import Synthesizer as Synthesizer
-    from semsynth.record import read_record as read_record
     from semsynth.training.loop import train as train
 
 _HOMES = {
     "Synthesizer": "semsynth.pipeline",
-    "read_record": "semsynth.record",
+    "read_record": "semsynth.hub.record",
     "LabelSpace": "semsynth.labels",
     "create_model": "semsynth.models",
     "load_dataset": "semsynth.data",

@@ -22,14 +22,14 @@ from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
 from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
 from semsynth.hub.pickling import SavedModel
+from semsynth.hub.record import MAX_SEED, Record, file_name
+from semsynth.hub.result import Result
 from semsynth.hub.styles import encode_photo
 from semsynth.images import PhotoLike
 from semsynth.inference.engine import engine_for
 from semsynth.inference.incremental import follow
 from semsynth.labels import LabelSpace, resize_map
 from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, to_size, whole_number
-from semsynth.record import MAX_SEED, Record, file_name
-from semsynth.result import Result
 
 MIN_SIDE = 8
 """Shortest side of a label map worth drawing, in pixels."""

@@ -13,8 +13,8 @@ from PIL import Image
 from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
+from semsynth.hub.record import Record
 from semsynth.labels import LabelSpace
-from semsynth.record import Record
 
 DIM = 8
 STYLES = ("clear day", "dusk")

@@ -15,9 +15,9 @@ from PIL import Image
 from semsynth.cli import main
 from semsynth.cli.jobs import plan
 from semsynth.errors import SemsynthError
+from semsynth.hub.record import KEY, read_record
 from semsynth.labels import LabelSpace, write_label_map
 from semsynth.pipeline import Synthesizer
-from semsynth.record import KEY, read_record
 from tests.small import SPACE, small_folder
 
 

@@ -22,7 +22,7 @@ from semsynth.app.settings import NamedStyle, SeedStyle
 from semsynth.app.state import AppState, state_of, upload_bytes
 from semsynth.editing import resize
 from semsynth.errors import SemsynthError
-from semsynth.record import MAX_SEED
+from semsynth.hub.record import MAX_SEED
 
 
 class Problem(BaseModel):

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
+from semsynth.hub.record import Record
 from semsynth.images import open_header, open_image, upright
-from semsynth.record import Record
 
 ALLOWED = ("PNG", "JPEG", "WEBP")
 

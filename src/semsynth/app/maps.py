@@ -12,10 +12,10 @@ from semsynth.app.images import ALLOWED, decoding, map_png
 from semsynth.app.limits import Limits
 from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
+from semsynth.hub.record import Record, record_of
 from semsynth.images import open_header, open_image
 from semsynth.labels import TEXT_KEY as LABEL_SET_KEY
 from semsynth.labels import LabelReading, LabelSpace, read_label_map, resize_map
-from semsynth.record import Record, record_of
 
 FAR = 32.0
 """RGB distance up to which colours that are inexact all over come of noise or a colour profile."""

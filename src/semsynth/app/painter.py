@@ -6,8 +6,8 @@ from typing import Protocol
 import numpy as np
 
 from semsynth.app.settings import StyleChoice
+from semsynth.hub.record import Record
 from semsynth.labels import LabelSpace
-from semsynth.record import Record
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from semsynth.hub import compat
-from semsynth.record import MAX_SEED
+from semsynth.hub.record import MAX_SEED
 
 
 class _Strict(BaseModel):

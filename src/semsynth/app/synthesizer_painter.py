@@ -12,9 +12,9 @@ from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.bundled import Segment, find_segmenter
+from semsynth.hub.record import Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
-from semsynth.record import Record
 
 DEFAULT_MODEL = "landscape"
 

@@ -14,8 +14,8 @@ from semsynth.errors import SemsynthError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from semsynth.hub.result import Result
     from semsynth.pipeline import Synthesizer
-    from semsynth.result import Result
 
 SHEET, SHEET_HEIGHT = "sheet.png", 192
 
@@ -222,7 +222,7 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
         seed = args.seed if args.seed is not None else 0 if args.style else secrets.randbits(31)
         made = {"style": args.style, "seed": seed, "size": args.size}
     else:
-        from semsynth.record import read_record
+        from semsynth.hub.record import read_record
 
         if args.style is not None or args.seed is not None or args.num != 1:
             raise SemsynthError(

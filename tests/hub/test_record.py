@@ -14,9 +14,9 @@ from PIL import Image, PngImagePlugin
 from semsynth.cli import main
 from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
+from semsynth.hub.record import KEY, read_record, record_of
 from semsynth.images import png_bytes
 from semsynth.pipeline import Synthesizer
-from semsynth.record import KEY, read_record, record_of
 from tests.small import SPACE, small_folder, small_model
 
 TOKEN = "a-token-for-tests-a-token-for-tests"

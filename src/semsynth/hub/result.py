@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from semsynth.hub.record import Record
 from semsynth.images import png_bytes
-from semsynth.record import Record
 
 _SHEET_SIDE = 2048
 
