@@ -1,6 +1,7 @@
 """Fixtures every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Several workers share the processor, and so do the programs they start: one thread each, or their threads
@@ -43,3 +44,11 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared folder beside the checkout: parity vectors and real samples are not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def without_curves() -> Iterator[None]:
+    """Runs whose curves are not drawn, which takes as long as all else that a tiny run does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("semsynth.training.loop.plot_curves", lambda log, path: path.write_bytes(b"curves"))
+        yield

@@ -240,7 +240,7 @@ def test_other_families_too(family: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, without_curves: None) -> Path:
     return paint(tmp_path_factory.mktemp("data") / "set")
 
 
@@ -270,42 +270,63 @@ def test_training_is_the_same_whatever_the_program_has_set(
     assert_same(found, weights)
 
 
+PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+PICTURE = torch.from_numpy(PHOTO).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def judge() -> tuple[Any, Tensor]:
+    return lite2_extractor()([PHOTO]), load_judge("pretrained:judge-siftflow")(PICTURE)
+
+
+@pytest.fixture(scope="module")
+def judged() -> tuple[Any, Tensor]:
+    return judge()
+
+
 @hosts
-def test_judging_is_the_same_whatever_the_program_has_set(host: Callable[[], Any]) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    image = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 127.5 - 1
-
-    def judge() -> tuple[Any, Tensor]:
-        return lite2_extractor()([photo]), load_judge("pretrained:judge-siftflow")(image)
-
-    features, classes = judge()
+def test_judging_is_the_same_whatever_the_program_has_set(
+    host: Callable[[], Any], judged: tuple[Any, Tensor]
+) -> None:
+    features, classes = judged
     with host():
         found_features, found_classes = judge()
     assert np.array_equal(found_features, features)
     assert np.array_equal(found_classes.numpy(), classes.numpy())
 
 
+def files_of(folder: Path, given: Path, to: Path) -> tuple[dict[str, Tensor], Any, dict[str, bytes]]:
+    """What is made of a published file and of a model folder."""
+    imported, _ = import_model("spade", given / "G.pth", labels=str(given / "labels.json"))
+    save_model(to, load_model(folder))
+    answers = explain_normalization(load_model(folder), "park")
+    graph = export_program(load_model(folder).generator, (32, 32))
+    parameters = {str(value.dtype) for value in graph.state_dict.values() if value.is_floating_point()}
+    files = {path.name: path.read_bytes() for path in to.glob("*.safetensors")}
+    assert parameters == {"torch.float32"}
+    return dict(imported.generator.state_dict()), answers, files
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator's published file, and its labels."""
+    given = tmp_path_factory.mktemp("published")
+    torch.save(published_generator(create_model("spade", num_classes=4, width=2, hidden=8)), given / "G.pth")
+    SPACE.save(given / "labels.json")
+    return given
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path, published: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    return files_of(folder, published, tmp_path_factory.mktemp("made") / "plain")
+
+
 @hosts
 def test_model_files_are_the_same_whatever_the_program_has_set(
-    host: Callable[[], Any], folder: Path, tmp_path: Path
+    host: Callable[[], Any], folder: Path, published: Path, made: tuple[Any, ...], tmp_path: Path
 ) -> None:
-    generator = create_model("spade", num_classes=4, width=2, hidden=8)
-    torch.save(published_generator(generator), tmp_path / "G.pth")
-    SPACE.save(tmp_path / "labels.json")
-
-    def work(to: Path) -> tuple[dict[str, Tensor], Any, dict[str, bytes]]:
-        imported, _ = import_model("spade", tmp_path / "G.pth", labels=str(tmp_path / "labels.json"))
-        save_model(to, load_model(folder))
-        answers = explain_normalization(load_model(folder), "park")
-        graph = export_program(load_model(folder).generator, (32, 32))
-        parameters = {str(value.dtype) for value in graph.state_dict.values() if value.is_floating_point()}
-        files = {path.name: path.read_bytes() for path in to.glob("*.safetensors")}
-        assert parameters == {"torch.float32"}
-        return dict(imported.generator.state_dict()), answers, files
-
-    state, answers, files = work(tmp_path / "plain")
+    state, answers, files = made
     with host():
-        found_state, found_answers, found_files = work(tmp_path / "other")
+        found_state, found_answers, found_files = files_of(folder, published, tmp_path / "other")
     assert_same(found_state, state)
     assert found_files == files
     assert found_answers.layers == answers.layers

@@ -17,7 +17,7 @@ from semsynth.errors import SemsynthError
 from semsynth.hub import load_model
 from semsynth.pipeline import Synthesizer
 from semsynth.training.checkpoints import load_newest
-from semsynth.training.log import read_log
+from semsynth.training.log import plot_curves, read_log
 from semsynth.training.loop import train
 from semsynth.training.resume import check_feature_network
 from tests.training.tiny import paint, tiny_recipe
@@ -100,6 +100,12 @@ def test_a_run_leaves_everything_it_promises(whole: Path):
     } <= line.keys()
     rows, columns = 6, 8  # labels, photographs, own styles, three styles of the prior; eight pictures
     assert Image.open(whole / "samples" / "0000000048.png").size == (columns * 32, rows * 32)
+
+
+def test_curves(whole: Path, tmp_path: Path):
+    assert (whole / "curves.png").is_file()
+    assert plot_curves(whole / "log.jsonl", tmp_path / "curves.png")
+    assert Image.open(tmp_path / "curves.png").width == 12 * 90
 
 
 def test_the_model_folder_draws_the_averaged_network(whole: Path):
