@@ -82,7 +82,7 @@ def profile_engine(found: SpadeEngine, here: LabelMap) -> Times:
         sides.append(side)
     with patch.object(LabelLevel, "plan", clock.around(LabelLevel.plan, "windows", lambda x, _: x.size[0])):
         patches = []
-        for block, size in zip(blocks, sides):
+        for block, size in zip(blocks, sides, strict=True):
             here_side = lambda *_, size=size: size  # noqa: E731
             for table in block.tables:
                 patches.append(patch.object(table, "of", clock.around(table.of, "tables", here_side)))
@@ -93,7 +93,7 @@ def profile_engine(found: SpadeEngine, here: LabelMap) -> Times:
             one.start()
         if found.planes is None:
             found.blocks = [  # type: ignore[misc]
-                _Timed(block, clock, size) for block, size in zip(blocks, sides)
+                _Timed(block, clock, size) for block, size in zip(blocks, sides, strict=True)
             ]
         from_scratch(found, here)
         for one in patches:
@@ -134,13 +134,13 @@ def plot(found: dict[str, Times], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, len(found), figsize=(9.6, 3.4), dpi=110)
-    for axes, (name, times) in zip(panels, found.items()):
+    for axes, (name, times) in zip(panels, found.items(), strict=False):
         sides = sorted({side for _, side in times})
         below = [0.0] * len(sides)
         for part in PARTS[name]:
             row = [times.get((part, side), 0.0) for side in sides]
             axes.bar([str(side) for side in sides], row, bottom=below, color=COLORS[part], label=part)
-            below = [a + b for a, b in zip(below, row)]
+            below = [a + b for a, b in zip(below, row, strict=True)]
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("pixels a side")
         axes.margins(y=0.3)  # room for the legend

@@ -38,7 +38,7 @@ def main() -> None:
         parser.error(f"{args.folder} holds no PNG files")
     print("resolution   distinct 3x3   distinct 5x5 (least .. most)")
     for side in rows[0]:
-        small, large = zip(*(row[side] for row in rows))
+        small, large = zip(*(row[side] for row in rows), strict=True)
         mean_small, mean_large = (100 * sum(values) / len(values) for values in (small, large))
         spread = f"{100 * min(large):.1f} .. {100 * max(large):.1f}"
         print(f"{side:10} {mean_small:12.1f} % {mean_large:12.1f} % ({spread})")

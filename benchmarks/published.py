@@ -28,7 +28,7 @@ def draw(network: SpadeGenerator, planes: Tensor) -> Tensor:
     assert network.stem_labels is not None
     latent = F.interpolate(planes, size=[side // network.stride for side in planes.shape[2:]])
     x = F.conv2d(latent, network.stem_labels.weight, network.stem_labels.bias, padding=1)
-    for block, upsample in zip(network.blocks, network.upsample):
+    for block, upsample in zip(network.blocks, network.upsample, strict=True):
         x = _block(block, F.interpolate(x, scale_factor=2) if upsample else x, planes)  # type: ignore[arg-type]
     return torch.tanh(network.to_image(F.leaky_relu(x, SLOPE)))
 

@@ -89,7 +89,7 @@ def difference(one: object, other: object, name: str = "") -> str | None:
             return name
         pairs = ((f"{name}/{key}", one[key], other[key]) for key in one)  # type: ignore[index]
     elif isinstance(one, list | tuple):
-        pairs = ((f"{name}/{i}", a, b) for i, (a, b) in enumerate(zip(one, other)))  # type: ignore[call-overload]
+        pairs = ((f"{name}/{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True)))  # type: ignore[call-overload]
     else:
         return None if one == other else name
     return next((found for where, a, b in pairs if (found := difference(a, b, where))), None)

@@ -87,7 +87,7 @@ def test_a_thread_that_pauses_anywhere_gets_its_own_picture(
         return [painter(maps[i], "noon", seed=i).images for _ in range(4)]
 
     with ThreadPoolExecutor(2) as pool:
-        for want, drawn in zip(expected, pool.map(draw, range(2))):
+        for want, drawn in zip(expected, pool.map(draw, range(2)), strict=True):
             for images in drawn:
                 assert (images - want).abs().max() <= 2e-5
 

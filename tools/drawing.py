@@ -33,7 +33,7 @@ def smooth(points: Sequence[Point], rounds: int = 3) -> Line:
 
 def height_at(line: Sequence[Point], x: float) -> float:
     """The y of a line that runs from left to right, at x."""
-    xs, ys = zip(*line)
+    xs, ys = zip(*line, strict=True)
     return float(np.interp(x, xs, ys))
 
 
@@ -109,7 +109,7 @@ class Drawing:
             radius += (
                 rough * self.rng.normal() / np.sqrt(lobes) * np.cos(lobes * turn + self.rng.uniform(0, 7))
             )
-        self.area(name, zip(x + rx * radius * np.cos(turn), y + ry * radius * np.sin(turn)))
+        self.area(name, zip(x + rx * radius * np.cos(turn), y + ry * radius * np.sin(turn), strict=True))
 
     def rock(self, x: float, base: float, width: float, height: float, name: str = "rock") -> None:
         """A boulder: nearly flat below, a few angles above."""
@@ -152,8 +152,8 @@ class Drawing:
         nearness = (ys - horizon) / (SIZE - horizon)  # 1 at the lower edge, 0 at the horizon
         swing = bend * nearness**0.35 * np.sin(phase - turns * np.log(nearness))
         middle = vanish + (near - vanish) * nearness + swing
-        left = list(zip(middle - half_width * nearness, ys))
-        right = list(zip(middle + half_width * nearness, ys))[::-1]
+        left = list(zip(middle - half_width * nearness, ys, strict=True))
+        right = list(zip(middle + half_width * nearness, ys, strict=True))[::-1]
         if rough:
             left, right = self.rough(left, rough, 4, 0.4), self.rough(right, rough, 4, 0.4)
         self.area(name, left + right)

@@ -59,9 +59,9 @@ def table(found: dict[int, dict[str, float | None]]) -> str:
 def plot(found: dict[int, dict[str, float | None]]) -> None:
     """A panel a column, and what is wanted of it."""
     figure, panels = pyplot.subplots(1, len(COLUMNS), figsize=(11, 2.6), dpi=110)
-    for axes, name in zip(panels, COLUMNS):
+    for axes, name in zip(panels, COLUMNS, strict=True):
         points = [(seen, value) for seen, row in found.items() if (value := row[name]) is not None]
-        axes.plot(*zip(*points), marker="o", ms=3, color="#c2410c")
+        axes.plot(*zip(*points, strict=True), marker="o", ms=3, color="#c2410c")
         axes.axhline(WANTED[name], color="#888888", lw=0.8, ls="--")
         axes.set_title(f"{name}\n{COLUMNS[name]}", fontsize=8)
         axes.tick_params(labelsize=7)

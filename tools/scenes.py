@@ -198,7 +198,7 @@ def skyline(d: Drawing) -> None:
     lefts = (0, 20, 38, 56, 82, 96, 124, 142, 164, 184, 210, 226, -20)
     tops = (106, 84, 112, 62, 96, 40, 84, 58, 100, 72, 108, 88, 124)
     widths = (24, 20, 22, 22, 18, 24, 22, 18, 24, 22, 20, 30, 300)
-    for left, top, width in zip(lefts, tops, widths):
+    for left, top, width in zip(lefts, tops, widths, strict=True):
         d.box("building", left, top, left + width, 180)
     d.area("building", [(96, 41), (104, 28), (108, 8), (112, 28), (120, 41)])
     d.area("building", [(56, 63), (67, 50), (78, 63)])

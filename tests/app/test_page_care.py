@@ -172,7 +172,7 @@ def test_a_copy_of_a_tab_keeps_a_drawing_of_its_own(page: Any) -> None:
         drag(tab, (50, 50), (90, 90))
         drawings.append(ids(tab))
         kept(tab)
-    for tab, drawn in zip((page, copy), drawings):
+    for tab, drawn in zip((page, copy), drawings, strict=True):
         tab.reload()
         tab.wait_for_selector("html[data-ready=yes]")
         assert np.array_equal(ids(tab), drawn)

@@ -49,7 +49,7 @@ def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, 
 
 def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:
     parts = (SeedStyle(seed=1), NamedStyle(name="first"))
-    for amount, part in zip((0.0, 1.0), parts):
+    for amount, part in zip((0.0, 1.0), parts, strict=True):
         assert torch.allclose(
             painter.style(MixStyle(mix=parts, amount=amount)), painter.style(part), atol=1e-6
         )

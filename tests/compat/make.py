@@ -223,13 +223,12 @@ def date(root: Path) -> None:
 
 def make_model(folder: Path) -> None:
     """A model folder with everything that one may hold."""
-    from semsynth.styles import Style
-
     from semsynth.hub import Model, save_model
     from semsynth.labels import LabelSpace
     from semsynth.models import create_model
     from semsynth.models.style_encoder import StyleEncoder
     from semsynth.ops.init import initialize
+    from semsynth.styles import Style
 
     rng = torch.Generator().manual_seed(0)
     generator = create_model(

@@ -235,7 +235,7 @@ def test_indexed_files_with_palettes_of_their_own_are_a_problem(
     assert run("check", root, "--palette", "index") == 1
     assert "Index 0 is #0a141e" in capsys.readouterr().out.replace("\n", " ")
     json.dumps(check(root, palette="index").to_dict())
-    named = [{"name": name, "color": color} for name, color in zip("abcd", colors.tolist())]
+    named = [{"name": name, "color": color} for name, color in zip("abcd", colors.tolist(), strict=False)]
     (root / "labels.json").write_text(json.dumps({"classes": named}))
     for palette in ((), ("--palette", "color")):
         assert run("check", root, *palette) == 0

@@ -60,7 +60,10 @@ def test_unmatched_files_are_listed(tmp_path: Path) -> None:
 
 @given(images=st.sets(st.integers(0, 9)), labels=st.sets(st.integers(0, 9)), extra=st.sets(st.integers(0, 9)))
 def test_pairing_loses_nothing(images: set[int], labels: set[int], extra: set[int]) -> None:
-    kinds = [{str(i): Path(kind, str(i)) for i in have} for kind, have in zip("ilx", (images, labels, extra))]
+    kinds = [
+        {str(i): Path(kind, str(i)) for i in have}
+        for kind, have in zip("ilx", (images, labels, extra), strict=True)
+    ]
     files, left = pair(*kinds)
     assert {entry.key for entry in files} == {str(i) for i in images & labels}
     used = [p for e in files for p in (e.image, e.labels, e.instances) if p is not None]

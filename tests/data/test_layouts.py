@@ -41,7 +41,7 @@ def fill(root: Path, photos: str, maps: str, count: int, start: int = 0) -> Path
 def test_splits_above_or_below_the_kinds(
     tmp_path: Path, photos: str, maps: str, names: tuple[str, str, str]
 ) -> None:
-    for number, (name, count) in enumerate(zip(names, (4, 2, 1))):
+    for number, (name, count) in enumerate(zip(names, (4, 2, 1), strict=True)):
         fill(tmp_path, photos.format(name), maps.format(name), count, 10 * number)
     sizes = {
         split: load_dataset(tmp_path, split=split, label_space=FOUR) for split in ("train", "val", "test")
@@ -157,7 +157,8 @@ def test_voc_without_a_useful_list_is_training_data(tmp_path: Path) -> None:
 def test_a_labelmap_names_the_classes_of_voc(tmp_path: Path) -> None:
     root = voc(tmp_path, 3)
     rows = [
-        f"{name}:{r},{g},{b}::" for name, (r, g, b) in zip(("background", "sky", "tree"), COLORS.tolist())
+        f"{name}:{r},{g},{b}::"
+        for name, (r, g, b) in zip(("background", "sky", "tree"), COLORS.tolist(), strict=False)
     ]
     (root / "labelmap.txt").write_text("# label:color_rgb:parts:actions\n" + "\n".join(rows))
     ids = np.random.default_rng(0).integers(0, 3, trees.SIZE)

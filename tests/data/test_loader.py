@@ -132,7 +132,9 @@ def take(stream: "itertools.islice[Batch]") -> list[tuple[tuple[str, ...], torch
 
 
 def same(a: list, b: list) -> bool:
-    return len(a) == len(b) and all(x[0] == y[0] and torch.equal(x[1], y[1]) for x, y in zip(a, b))
+    return len(a) == len(b) and all(
+        x[0] == y[0] and torch.equal(x[1], y[1]) for x, y in zip(a, b, strict=True)
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -162,7 +164,7 @@ def test_two_ranks_are_one_process_with_the_whole_batch() -> None:
         take(itertools.islice(batches(Numbers(9), GEOMETRY, ShardedSampler(9, 4, rank=r, world=2)), 4))
         for r in (0, 1)
     ]
-    joined = [(a[0] + b[0], torch.cat([a[1], b[1]])) for a, b in zip(*halves)]
+    joined = [(a[0] + b[0], torch.cat([a[1], b[1]])) for a, b in zip(*halves, strict=True)]
     assert same(joined, whole)
 
 

@@ -37,7 +37,7 @@ PHOTOS = ["IMG_0000", "IMG_0001", "IMG_0002"]
 )
 def test_one_difference_is_overlooked_and_said(photos: list[str], maps: list[str], said: str) -> None:
     found, note = match(photos, maps, "label map")
-    assert found == dict(zip(photos, maps))
+    assert found == dict(zip(photos, maps, strict=True))
     assert said in note
     assert f"{len(photos)} label maps" in note
 

@@ -142,8 +142,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(scenes: Path, tmp_path: Path) ->
 def test_frozen_steps_stay_and_late_pointwise_filters_learn(scenes: Path, tmp_path: Path) -> None:
     model = train(scenes, tmp_path, replace(SMALL, pictures=24))
     published = Encoder("efficientnet-lite2")
-    for number, (ours, theirs) in enumerate(zip(model.encoder.steps, published.steps)):
-        for (name, a), b in zip(ours.named_parameters(), theirs.parameters()):
+    for number, (ours, theirs) in enumerate(zip(model.encoder.steps, published.steps, strict=True)):
+        for (name, a), b in zip(ours.named_parameters(), theirs.parameters(), strict=True):
             same = torch.equal(a.to(torch.bfloat16), b.to(torch.bfloat16))
             if not name.endswith("bias"):  # some move by less than bfloat16 shows
                 assert same == (number < SMALL.frozen_steps or "depthwise" in name), (number, name)

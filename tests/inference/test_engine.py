@@ -74,7 +74,7 @@ def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
     assert len({float(picture.mean()) for picture in expected}) == len(shifts)
     assert torch.equal(expected[0][0], expected[2][0])
     engine = engine_for(generator, precision)
-    for shift, picture in (*zip(shifts, expected), (None, expected[0])):
+    for shift, picture in (*zip(shifts, expected, strict=True), (None, expected[0])):
         error = (engine(labels, style=style, shift=shift) - picture).abs()
         assert error.max() <= (2e-5 if precision == "float32" else 0.05)
     kept = torch.tensor([[7, 3000]])

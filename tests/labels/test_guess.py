@@ -95,7 +95,7 @@ def test_palettes_that_differ_are_guessed_by_colour(
     assert all(np.array_equal(reading.ids, readings[0].ids) for reading in readings)
     shown = {tuple(color) for color in space.colorize(readings[0].ids).reshape(-1, 3).tolist()}
     assert shown == {tuple(color) for color in colors.tolist()}
-    conflicts = palette_conflicts((str(p), r.drawn) for p, r in zip(paths, readings))
+    conflicts = palette_conflicts((str(p), r.drawn) for p, r in zip(paths, readings, strict=True))
     assert bool(conflicts) == any(order != orders[0] for order in orders)
 
 

@@ -89,7 +89,7 @@ class ReferenceGenerator(nn.Module):
             setattr(self, f"lat{i + 1}", layer(nf, 1))
             setattr(self, f"dec{i + 1}", layer(nf, 3))
         widths = [16, 16, 16, 16, 8, 4, 2, 1]
-        for name, (fin, fout) in zip(NAMES, pairwise(widths)):
+        for name, (fin, fout) in zip(NAMES, pairwise(widths), strict=True):
             setattr(self, name, ReferenceBlock(fin * nf, fout * nf, planes + nf, hidden))
         self.conv_img = nn.Conv2d(nf, 3, 3, padding=1)
 

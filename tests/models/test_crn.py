@@ -74,7 +74,7 @@ def test_a_larger_network_takes_over_the_smaller_ones_modules(small: CRNGenerato
     larger = CRNGenerator(num_classes=5, width=16, modules=5)
     untouched = larger.cascade[4].state_dict()["0.0.weight"].clone()
     larger.start_from(small)
-    for mine, theirs in zip(larger.cascade, small.cascade):
+    for mine, theirs in zip(larger.cascade, small.cascade, strict=False):
         for key, value in theirs.state_dict().items():
             assert torch.equal(mine.state_dict()[key], value)
     assert torch.equal(larger.cascade[4].state_dict()["0.0.weight"], untouched)

@@ -57,7 +57,7 @@ def as_published(network: OASISGenerator) -> dict[str, Tensor]:
         for old, new in renames.items():
             name = name.replace(old, new)
         if ".modulation." in name:
-            for part, half in zip(("mlp_gamma", "mlp_beta"), value.chunk(2)):
+            for part, half in zip(("mlp_gamma", "mlp_beta"), value.chunk(2), strict=True):
                 published[name.replace("modulation", part)] = half
         elif "noise" not in name:
             noise = ours.get(key.replace("stem_labels", "stem_noise").replace("shared", "noise"))
@@ -122,7 +122,7 @@ def test_windows_told_apart_by_picture_give_the_same_gradients() -> None:
     assert not torch.equal(images[0][0], images[0][1])
     torch.testing.assert_close(images[1], images[0], atol=1e-9, rtol=0)
     torch.testing.assert_close(noises[1].grad, noises[0].grad, atol=1e-9, rtol=1e-6)
-    for (key, ours), theirs in zip(by_window.named_parameters(), plain.parameters()):
+    for (key, ours), theirs in zip(by_window.named_parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-9, rtol=1e-6, msg=key)
 
 

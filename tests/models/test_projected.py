@@ -39,7 +39,7 @@ def test_scores_depend_on_the_labels(discriminator: ProjectedDiscriminator) -> N
         discriminator.judge_features(features, halved_shares(torch.full((2, 64, 64), id), K, 5)[1:])
         for id in (0, 1)
     )
-    assert all(not torch.equal(a[0], b[0]) for a, b in zip(first, second))
+    assert all(not torch.equal(a[0], b[0]) for a, b in zip(first, second, strict=True))
 
 
 def test_mixing_sees_standardised_features() -> None:
@@ -51,7 +51,7 @@ def test_mixing_sees_standardised_features() -> None:
     other = FeatureMixing([24, 40], 8)
     scaled = [x * 30 + 7 for x in features]
     other.measure([scaled])
-    for a, b in zip(one(features), other(scaled)):
+    for a, b in zip(one(features), other(scaled), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
 
 

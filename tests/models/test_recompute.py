@@ -63,10 +63,10 @@ def test_gradients_and_state_are_the_same_and_blocks_are_computed_twice(name: st
     for network in (plain, again):
         network(labels, style=style).square().mean().backward()
     assert len(twice) > 1.3 * len(once) > 0
-    for (key, ours), theirs in zip(again.named_parameters(), plain.parameters()):
+    for (key, ours), theirs in zip(again.named_parameters(), plain.parameters(), strict=True):
         if theirs.grad is None:
             assert ours.grad is None, key
             continue
         torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-9, rtol=1e-6, msg=key)
-    for (key, ours), theirs in zip(again.named_buffers(), plain.buffers()):
+    for (key, ours), theirs in zip(again.named_buffers(), plain.buffers(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0, msg=key)

@@ -162,7 +162,7 @@ def test_encoder_takes_any_size_as_its_own_size() -> None:
     photos = torch.rand(2, 3, 100, 70) * 2 - 1
     small_photos = F.interpolate(photos, size=(64, 64), mode="bilinear")
     with torch.no_grad():
-        for one, other in zip(encoder(photos), encoder(small_photos)):
+        for one, other in zip(encoder(photos), encoder(small_photos), strict=True):
             assert one.shape == (2, 4)
             torch.testing.assert_close(one, other)
     with pytest.raises(ValueError, match="power of two"):

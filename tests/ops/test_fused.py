@@ -51,7 +51,7 @@ def results(
 
 def assert_close(found: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
     assert len(found) == len(expected)
-    for a, b in zip(found, expected):
+    for a, b in zip(found, expected, strict=True):
         assert (a.double() - b.double()).norm() <= tolerance * b.double().norm() + 1e-7
 
 
@@ -92,7 +92,7 @@ def test_gradients_of_the_public_operations() -> None:
     def run(x: Tensor, *parameters: Tensor) -> Tensor:
         level = LabelPyramid(labels, CLASSES, edges_of(labels), "patches").full
         names = [name for name, _ in layer.named_parameters()]
-        return torch.func.functional_call(layer, dict(zip(names, parameters)), (x, level))
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x, level))
 
     x = torch.randn(2, 3, 4, 6, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(run, (x, *layer.parameters()), fast_mode=True)
@@ -108,7 +108,7 @@ def test_bfloat16_autocast_is_no_worse_than_the_dense_form() -> None:
         dense = results(layer, "dense", x, labels, z, upsample=False)
         found = results(layer, "patches", x, labels, z, upsample=False)
     assert found[0].dtype == torch.bfloat16
-    for ours, theirs, truth in zip(found, dense, exact):
+    for ours, theirs, truth in zip(found, dense, exact, strict=True):
         error, usual = ((t.double() - truth).norm() for t in (ours, theirs))
         assert error <= 1.5 * usual + 0.01 * truth.norm()
 
@@ -155,7 +155,7 @@ def test_a_block_under_activation_checkpointing() -> None:
         out = run(x) if remember else checkpoint(run, x, use_reentrant=False)
         return list(torch.autograd.grad(out.square().sum(), [x, *block.parameters()]))
 
-    for a, b in zip(gradients(True), gradients(False)):
+    for a, b in zip(gradients(True), gradients(False), strict=True):
         torch.testing.assert_close(a, b)
 
 

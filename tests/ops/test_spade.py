@@ -101,7 +101,7 @@ def test_normalising_before_upsampling_is_normalising_after(norm: str, training:
     before = layers[0](x, level, upsample=True)
     after = layers[1](F.interpolate(x, scale_factor=2), level)
     torch.testing.assert_close(before, after, atol=1e-12, rtol=0)
-    for one, other in zip(layers[0].buffers(), layers[1].buffers()):
+    for one, other in zip(layers[0].buffers(), layers[1].buffers(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
 
 
@@ -111,7 +111,7 @@ def test_a_style_shifts_gamma_and_beta_per_channel() -> None:
     torch.nn.init.normal_(layer.style.weight)
     none = [part.detach() for part in layer.gamma_beta(level, torch.zeros(2, 3, dtype=torch.float64))]
     some = layer.gamma_beta(level, torch.randn(2, 3, dtype=torch.float64))
-    for zero, moved in zip(none, some):
+    for zero, moved in zip(none, some, strict=True):
         shift = moved - zero
         assert torch.allclose(shift, shift[:, :, :1, :1].expand_as(shift), atol=1e-12)
         assert shift.abs().max() > 0.1

@@ -64,9 +64,9 @@ def _geometry(golden: dict[str, Any], number: int, case: dict[str, Any]) -> Case
     name = f"loader {number}: {opt['preprocess_mode']} ({phase})"
     ours = _read(golden, case, published=True)
     theirs = (case["image"], case["label"][0], case["instance"][0])
-    if any(a.shape != b.shape for a, b in zip(ours, theirs)):
+    if any(a.shape != b.shape for a, b in zip(ours, theirs, strict=True)):
         return name, None, False, f"size {tuple(ours[1].shape)} instead of {tuple(theirs[1].shape)}"
-    error = max(float((a.double() - b.double()).abs().max()) for a, b in zip(ours, theirs))
+    error = max(float((a.double() - b.double()).abs().max()) for a, b in zip(ours, theirs, strict=True))
     return name, error, error == 0, "image, labels and instances, bit for bit"
 
 

@@ -106,6 +106,6 @@ class Recorded:
         else:
             assert generator.stem_style is not None
             x = generator.stem_style(style).unflatten(1, (-1, height, width))
-        for block, upsample in zip(generator.blocks, generator.upsample):
+        for block, upsample in zip(generator.blocks, generator.upsample, strict=True):
             x = block(x, pyramid, style, upsample=upsample)
         return generator.to_image(nn.functional.leaky_relu(x, 0.2)).tanh()  # type: ignore[no-any-return]

@@ -38,7 +38,7 @@ def check_perceptual(golden: Mapping[str, Any]) -> list[Row]:
         loss = perceptual_loss(network, x, y)
         loss.backward()
         with torch.no_grad():
-            distances = [(a - b).abs().mean() for a, b in zip(network(x), network(y))]
+            distances = [(a - b).abs().mean() for a, b in zip(network(x), network(y), strict=True)]
         assert x.grad is not None
         runs.append({"loss": loss, "grad_x": x.grad, "l1_per_slice": torch.stack(distances)})
     rows = []

@@ -377,7 +377,7 @@ def test_two_processes_equal_one(data: Path, tmp_path: Path):
         if "running" in name:
             torch.testing.assert_close(two["networks"]["generator"][name], value, rtol=1e-5, atol=1e-5)
     squares = (state["optimizers"]["discriminator"]["state"] for state in (one, two))
-    for mine, theirs in zip(*(moments.values() for moments in squares)):
+    for mine, theirs in zip(*(moments.values() for moments in squares), strict=True):
         torch.testing.assert_close(mine["exp_avg_sq"], theirs["exp_avg_sq"], rtol=1e-3, atol=1e-8)
 
 

@@ -89,8 +89,8 @@ def test_another_label_set_keeps_the_classes_that_are_called_alike(tmp_path: Pat
     # In float64: the order of the planes is another, and so is the rounding of their sum.
     judged = kept.double().eval()(old, pictures.double())
     judged_now = ours.discriminator.double().eval()(new, pictures.double())
-    for one, other in zip(judged, judged_now):
-        assert all(torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in zip(one, other))
+    for one, other in zip(judged, judged_now, strict=True):
+        assert all(torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in zip(one, other, strict=True))
 
 
 def test_classes_in_another_order_are_no_other_classes(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_planes_with_spectral_norm_keep_it() -> None:
 def test_the_landscape_model_is_trained_on_with_four_classes(tmp_path: Path) -> None:
     root = paint(tmp_path / "data", count=2, size=64)
     table = json.loads((root / "labels.json").read_text())
-    for entry, name in zip(table["classes"], ("sky", "sea", "mountain", "castle")):
+    for entry, name in zip(table["classes"], ("sky", "sea", "mountain", "castle"), strict=False):
         entry["name"] = name
     (root / "labels.json").write_text(json.dumps(table))
     settings = {

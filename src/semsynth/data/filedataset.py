@@ -142,8 +142,8 @@ class FileDataset:
 
         with ThreadPoolExecutor(4) as pool:
             kept = list(pool.map(keep, range(len(self))))
-        files = tuple(entry for entry, good in zip(self.files, kept) if good)
-        left_out = tuple(entry.key for entry, good in zip(self.files, kept) if not good)
+        files = tuple(entry for entry, good in zip(self.files, kept, strict=True) if good)
+        left_out = tuple(entry.key for entry, good in zip(self.files, kept, strict=True) if not good)
         if left_out and not files:
             raise SemsynthError(
                 f"Each of the {len(left_out)} label maps, such as {left_out[0]}, is void on more than "

@@ -83,7 +83,7 @@ class _Seen:
             self.with_ids = True
             return
         used, _, colors = used_colors(raw)
-        table = dict(zip(used.tolist(), colors.tolist()))
+        table = dict(zip(used.tolist(), colors.tolist(), strict=True))
         self.drawn.append((name, table))
         self.colors.update({table[index]: count for index, count in found.items()})
         self.solid_colors.update({table[index]: count for index, count in solid.items()})
@@ -127,7 +127,7 @@ def _counts(values: NDArray[Any]) -> dict[int, int]:
     if values.dtype != np.uint32:
         return value_counts(values)
     found, counts = packed_counts(values)
-    return dict(zip(found.tolist(), counts.tolist()))
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _from_colors(seen: _Seen, name: str) -> LabelSpace:

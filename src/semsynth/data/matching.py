@@ -117,7 +117,9 @@ def _cuts(keys: list[str]) -> list[Cut]:
 def _start(names: Sequence[str]) -> str:
     """What all names begin with."""
     first, last = min(names), max(names)
-    length = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    length = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
     return first[:length]
 
 

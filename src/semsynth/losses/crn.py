@@ -86,7 +86,7 @@ class CalibratedPerceptualLoss(nn.Module):
         taps = [tap.repeat_interleave(images, 0) for tap in self._taps(real)]
         planes = F.one_hot(labels, num_classes).movedim(3, 1).to(real.dtype)  # (B,K,H,W)
         total = real.new_zeros(len(fakes), images, num_classes)
-        for weight, error in zip(self._weights(), self._errors(fakes.flatten(0, 1), taps)):
+        for weight, error in zip(self._weights(), self._errors(fakes.flatten(0, 1), taps), strict=True):
             shares = F.interpolate(planes, size=error.shape[1:], mode="area").to(error.dtype)
             of_picture = error.unflatten(0, (-1, images))  # (B,k,h,w)
             per_class = torch.einsum("bihw,bchw->bic", of_picture, shares) / error[0].numel()
@@ -129,4 +129,4 @@ class CalibratedPerceptualLoss(nn.Module):
         taps = [LEVELS * fake, *self._features[0](fake)]
         if not len(taps) == len(real_taps) == len(self.divisors):
             raise ValueError(f"the feature network gives {len(taps) - 1} taps, not {len(self.divisors) - 1}")
-        return [(a - b).abs().mean(1) for a, b in zip(taps, real_taps)]
+        return [(a - b).abs().mean(1) for a, b in zip(taps, real_taps, strict=True)]

@@ -55,7 +55,7 @@ def feature_distance(
     if len(fake) != len(weights):
         raise ValueError(f"{len(weights)} weights for a network of {len(fake)} stages")
     total = fake[0].new_zeros(())
-    for ours, theirs, weight in zip(fake, real, weights):
+    for ours, theirs, weight in zip(fake, real, weights, strict=True):
         if weight == 0:
             continue
         distance = F.l1_loss(ours, theirs)

@@ -60,7 +60,7 @@ class ConcatGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid."""
         x = self.stem_labels(pyramid.at(*(side // self.stride for side in pyramid.full.size)))
-        for block, doubles in zip(self.blocks, self.upsample):
+        for block, doubles in zip(self.blocks, self.upsample, strict=True):
             if doubles:
                 x = F.interpolate(x, scale_factor=2)
             level = pyramid.at(x.shape[2], x.shape[3])

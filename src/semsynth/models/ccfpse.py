@@ -89,7 +89,7 @@ class CCFPSEGenerator(GeneratorModule):
         features = {(f.shape[2], f.shape[3]): f for f in self.trunk(pyramid.full)}
         height, width = (side // self.stride for side in pyramid.full.size)
         x = self._stem(pyramid.at(height, width), style)  # (B,16w,h,w)
-        for block, doubles in zip(self.blocks, self.upsample):
+        for block, doubles in zip(self.blocks, self.upsample, strict=True):
             if doubles:
                 x = F.interpolate(x, scale_factor=2)
             level = pyramid.at(x.shape[2], x.shape[3])
@@ -141,7 +141,7 @@ class SemanticPyramid(nn.Module):
         for convolution in self.down:
             maps.append(convolution(maps[-1]))
         merged = [maps.pop()]
-        for lateral, merge in zip(reversed(self.lateral), reversed(self.merge)):
+        for lateral, merge in zip(reversed(self.lateral), reversed(self.merge), strict=True):
             merged.append(merge(F.interpolate(merged[-1], scale_factor=2) + lateral(maps.pop())))
         return merged
 
@@ -228,5 +228,7 @@ def predicted_depthwise(x: Tensor, hidden: Tensor, predict: nn.Conv2d) -> Tensor
         return depthwise(x, predict(hidden))
     assert predict.bias is not None
     rows = 9 * CHANNELS_AT_ONCE
-    parts = zip(x.split(CHANNELS_AT_ONCE, 1), predict.weight.split(rows), predict.bias.split(rows))
+    parts = zip(
+        x.split(CHANNELS_AT_ONCE, 1), predict.weight.split(rows), predict.bias.split(rows), strict=True
+    )
     return torch.cat([depthwise(part, F.conv2d(hidden, w, b, padding=1)) for part, w, b in parts], 1)

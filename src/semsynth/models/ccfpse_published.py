@@ -55,9 +55,9 @@ def import_published(
         "first",
         *(f"{part}.{i}" for part in ("down", "lateral", "merge") for i in range(len(trunk) // 3)),
     ]
-    for own, theirs in zip(ours, trunk):
+    for own, theirs in zip(ours, trunk, strict=False):
         names |= {f"trunk.{own}.0.conv": theirs, f"trunk.{own}.0.norm": f"{theirs.removesuffix('.0')}.1"}
-    for i, (name, block) in enumerate(zip(BLOCKS, network.blocks)):
+    for i, (name, block) in enumerate(zip(BLOCKS, network.blocks, strict=True)):
         assert isinstance(block, ConditionalBlock)
         names |= _block(state, f"blocks.{i}", name, block)
     return config, translate(state, names, network)
@@ -146,7 +146,7 @@ def _block(state: dict[str, Tensor], ours: str, theirs: str, block: ConditionalB
     second = [name for name, shape in shapes.items() if shape[1:] == (hidden, 3, 3) and name not in first]
     points = [name for name, shape in shapes.items() if shape[2:] == (1, 1)]
     norms = [name for name, shape in shapes.items() if len(shape) == 1]
-    pairs = dict(zip(second, first))
+    pairs = dict(zip(second, first, strict=False))
     names, stacked = {}, []
     for own in ("kernels_0", "kernels_1", "gate_0", "gate_1"):
         wanted = block.get_submodule(own).out_channels
@@ -159,7 +159,7 @@ def _block(state: dict[str, Tensor], ours: str, theirs: str, block: ConditionalB
             )
         names[f"{ours}.{own}"] = found
         stacked.append(pairs.pop(found))
-    for own, published in zip(("point_0", "point_1", "norm_0", "norm_1"), points + norms):
+    for own, published in zip(("point_0", "point_1", "norm_0", "norm_1"), points + norms, strict=False):
         names[f"{ours}.{own}"] = published
     state[f"{theirs}.shared.bias"] = torch.cat([state.pop(f"{name}.bias") for name in stacked])
     weight = torch.cat([state.pop(f"{name}.weight") for name in stacked])

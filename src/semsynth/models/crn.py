@@ -4,6 +4,7 @@ Chen, Koltun: "Photographic Image Synthesis with Cascaded Refinement Networks", 
 cascade), section 3.4 (several pictures from one network). Its loss is `semsynth.losses.crn`.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ class CRNGenerator(GeneratorModule):
         widths = [width // SHARE_OF_WIDTH.get(4 * 2**i, 1) for i in range(modules)]
         self.cascade = nn.ModuleList(
             nn.Sequential(NormedConv2d(before + num_classes, own), NormedConv2d(own, own))
-            for before, own in zip([0, *widths], widths)
+            for before, own in pairwise([0, *widths])
         )
         self.to_images = nn.Conv2d(widths[-1], 3 * num_images, 1)
         initialize_like_slim(self)
@@ -114,7 +115,7 @@ class CRNGenerator(GeneratorModule):
             RuntimeError: the two differ in width or classes, or the other is the larger.
         """
         if isinstance(smaller, CRNGenerator) and len(smaller.cascade) < len(self.cascade):
-            for mine, theirs in zip(self.cascade, smaller.cascade):
+            for mine, theirs in zip(self.cascade, smaller.cascade, strict=False):
                 mine.load_state_dict(theirs.state_dict())
         else:
             super().start_from(smaller)

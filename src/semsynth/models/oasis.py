@@ -102,7 +102,7 @@ class OASISGenerator(GeneratorModule):
             x = x + noise_response(self.stem_noise, style, level.size)
             if style.dim() == 2:
                 noise = PictureNoise(style, pyramid)
-        for block, upsample in zip(self.blocks, UPSAMPLE):
+        for block, upsample in zip(self.blocks, UPSAMPLE, strict=True):
             x = self.run(block, x, pyramid, noise, upsample=upsample)
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 

@@ -230,7 +230,7 @@ class Pix2PixHDGenerator(GeneratorModule):
         seen = self._halvings(pyramid.full)
         styles = self._styles(style, pyramid.full)
         x: Tensor | None = None
-        for stage, level, planes in zip(self.stages, reversed(seen), reversed(styles)):
+        for stage, level, planes in zip(self.stages, reversed(seen), reversed(styles), strict=True):
             x = stage(level, planes, x, self.run)
         return self.to_image(x).tanh()  # type: ignore[no-any-return]
 
@@ -284,7 +284,7 @@ class Pix2PixHDGenerator(GeneratorModule):
             SemsynthError: its stages have other shapes.
         """
         try:
-            for ours, theirs in zip(self.stages, inner.stages):
+            for ours, theirs in zip(self.stages, inner.stages, strict=False):
                 ours.load_state_dict(theirs.state_dict())
         except RuntimeError as error:
             raise SemsynthError(f"the stages of the smaller generator do not fit: {error}") from error

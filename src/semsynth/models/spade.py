@@ -185,7 +185,7 @@ class SpadeGenerator(GeneratorModule):
     def draw(self, pyramid: LabelPyramid, style: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
         """The same from a prepared pyramid, which several calls may share."""
         x = self.stem(pyramid, style, shift)  # (B,16w,h,w)
-        for i, (block, doubles) in enumerate(zip(self.blocks, self.upsample)):
+        for i, (block, doubles) in enumerate(zip(self.blocks, self.upsample, strict=True)):
             x = self.run(block, x, pyramid, style, upsample=doubles)
             if self.block_positions:
                 x = x + self.block_positions[i](self.code_at(x.shape[2], x.shape[3], shift))

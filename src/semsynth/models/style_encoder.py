@@ -109,7 +109,7 @@ class StyleEncoder(nn.Module):
         x = images
         if x.shape[2:] != (self.image_size, self.image_size):
             x = F.interpolate(x, size=(self.image_size, self.image_size), mode="bilinear")
-        for conv, norm in zip(self.convs, self.norms):
+        for conv, norm in zip(self.convs, self.norms, strict=True):
             x = F.leaky_relu(norm(conv(x)), SLOPE)
         x = x.flatten(1)  # (B,8w*16)
         if self.statistics:

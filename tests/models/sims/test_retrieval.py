@@ -18,7 +18,7 @@ def test_the_exact_segment_is_found(bank: SegmentBank, picture: int) -> None:
     labels = World().read(picture).labels
     wanted = find_segments(labels, SPACE)
     assert len(wanted) == 4
-    for segment, matches in zip(wanted, retrieve(bank, labels, wanted)):
+    for segment, matches in zip(wanted, retrieve(bank, labels, wanted), strict=True):
         best = matches[0]
         assert best.score == 2.0
         assert bank.segments[best.row].tolist() == [picture, segment.class_id, segment.area]
@@ -61,7 +61,9 @@ def test_a_class_the_bank_lacks_gives_no_match(tmp_path: Path) -> None:
     treeless = build_bank(World(2, change), tmp_path / "bank", SIZE)
     labels = World().read(0).labels
     wanted = find_segments(labels, SPACE)
-    found = dict(zip((segment.class_id for segment in wanted), retrieve(treeless, labels, wanted)))
+    found = dict(
+        zip((segment.class_id for segment in wanted), retrieve(treeless, labels, wanted), strict=True)
+    )
     assert found[TREE] == []
     assert found[CAR]
 

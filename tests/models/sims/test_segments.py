@@ -73,7 +73,7 @@ def test_dilation_is_a_square_maximum() -> None:
     mask = np.random.default_rng(0).random((17, 23)) < 0.05
     for radius in (0, 1, 4):
         expected = np.zeros_like(mask)
-        for i, j in zip(*np.nonzero(mask)):
+        for i, j in zip(*np.nonzero(mask), strict=True):
             expected[max(0, i - radius) : i + radius + 1, max(0, j - radius) : j + radius + 1] = True
         assert np.array_equal(dilate(mask, radius), expected)
 

@@ -1,6 +1,7 @@
 """CC-FPSE's discriminator: a feature pyramid, compared with embedded labels (Liu et al. 2019)."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -46,7 +47,7 @@ class FpseDiscriminator(nn.Module):
         self.uses_instances = instances
         widths = [width, 2 * width, 4 * width, 8 * width, 8 * width]
         self.encoder = nn.ModuleList(
-            _layer(before, after, 3, stride=2) for before, after in zip([3, *widths], widths)
+            _layer(before, after, 3, stride=2) for before, after in pairwise([3, *widths])
         )
         self.lateral = nn.ModuleList(_layer(after, 4 * width, 1) for after in widths[1:])  # strides 4 to 32
         self.head = nn.ModuleList(_layer(4 * width, 2 * width, 3) for _ in range(3))  # strides 4, 8, 16
@@ -68,7 +69,7 @@ class FpseDiscriminator(nn.Module):
             x = F.leaky_relu(layer(x), SLOPE)
             features.append(x)
         features = features[1:]  # strides 4, 8, 16, 32
-        sides = [F.leaky_relu(layer(x), SLOPE) for layer, x in zip(self.lateral, features)]
+        sides = [F.leaky_relu(layer(x), SLOPE) for layer, x in zip(self.lateral, features, strict=True)]
         merged, x = [], sides[-1]
         for side in reversed(sides[:-1]):
             x = side + F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

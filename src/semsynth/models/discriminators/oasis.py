@@ -77,10 +77,12 @@ class OasisDiscriminator(nn.Module):
         widths = tuple(widths)
         self.stride = 2 ** len(widths)
         before = (3, *widths[:-1])
-        self.down = nn.ModuleList(Down(b, a, i == 0) for i, (b, a) in enumerate(zip(before, widths)))
+        self.down = nn.ModuleList(
+            Down(b, a, i == 0) for i, (b, a) in enumerate(zip(before, widths, strict=True))
+        )
         after = (*widths[-2::-1], last_width)  # what each decoder block hands on
         joined = (widths[-1], *(2 * width for width in after[:-1]))  # with the encoder's features beside it
-        self.up = nn.ModuleList(Up(b, a) for b, a in zip(joined, after))
+        self.up = nn.ModuleList(Up(b, a) for b, a in zip(joined, after, strict=True))
         self.logits = nn.Conv2d(last_width, num_classes + 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -160,7 +160,7 @@ class EfficientNetLite(nn.Module):
             conv.weight.data.copy_(folded)
             assert conv.bias is not None
             conv.bias.data.copy_(bias)
-        for target, value in zip((self.classifier.weight, self.classifier.bias), tensors[-2:]):
+        for target, value in zip((self.classifier.weight, self.classifier.bias), tensors[-2:], strict=True):
             if value.shape != target.shape:
                 raise SemsynthError(
                     f"the classifier in {origin} has a tensor of shape {tuple(value.shape)}; "

@@ -80,7 +80,7 @@ class Vgg19(nn.Module):
             SemsynthError: names the first tensor that is missing or has another shape.
         """
         index = 0  # place in torchvision's flat list of layers
-        for name, conv in zip(self.names, self.convs):
+        for name, conv in zip(self.names, self.convs, strict=True):
             if name.endswith("_1") and index:
                 index += 1  # a pooling layer
             for part, target in conv.named_parameters():
@@ -97,7 +97,7 @@ class Vgg19(nn.Module):
         """(B,3,H,W) in [-1,1] → one (B,C,h,w) a tap; blocks 1 to 5 have strides 1, 2, 4, 8, 16."""
         x = self._scale(images)
         features = []
-        for name, conv in zip(self.names, self.convs):
+        for name, conv in zip(self.names, self.convs, strict=True):
             if name.endswith("_1") and name != "relu1_1":
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
             x = F.relu(conv(x))

@@ -127,7 +127,7 @@ class SIMSGenerator(GeneratorModule):
         labels = resize_map(labels, self.bank.size)
         wanted = find_segments(labels, self.bank.space)
         found = retrieve(self.bank, labels, wanted, count=1, exclude=exclude)
-        best = [(segment, matches[0].row) for segment, matches in zip(wanted, found) if matches]
+        best = [(segment, matches[0].row) for segment, matches in zip(wanted, found, strict=True) if matches]
         placed: list[Placed] = []
         for start in range(0, len(best), FITTED_AT_ONCE):
             placed += self._fit(labels, best[start : start + FITTED_AT_ONCE])
@@ -152,7 +152,7 @@ class SIMSGenerator(GeneratorModule):
             shapes = list((masks[:, 0] > 0.5).cpu().numpy())
         return [
             Placed(segment.class_id, segment.mask, mask, picture)
-            for (segment, _), mask, picture in zip(pairs, shapes, pictures)
+            for (segment, _), mask, picture in zip(pairs, shapes, pictures, strict=True)
         ]
 
     def _front(self, labels: Labels) -> Front:

@@ -38,13 +38,13 @@ class Refiner(nn.Module):
                 *(NormedConv2d(after, after) for _ in range(depth - 1)),
                 nn.AvgPool2d(3, 2, ceil_mode=True),
             )
-            for (before, after), depth in zip(pairwise(widths), depths)
+            for (before, after), depth in zip(pairwise(widths), depths, strict=True)
         )
         skips = [*reversed(widths[1:]), 0]
         ups = [width * m for m in (8, 8, 8, 8, 8, 4, 4)]
         self.decoder = nn.ModuleList(
             nn.Sequential(NormedConv2d(seen + skip + before, own), NormedConv2d(own, own))
-            for skip, before, own in zip(skips, [0, *ups], ups)
+            for skip, (before, own) in zip(skips, pairwise([0, *ups]), strict=True)
         )
         self.to_image = nn.Conv2d(ups[-1], 3, 1)
         self.to_classes = nn.Conv2d(ups[-1], num_classes, 1)

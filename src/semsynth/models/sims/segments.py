@@ -60,7 +60,7 @@ def connected_components(labels: Labels) -> tuple[NDArray[np.int32], int]:
     for rows, columns, other_rows, other_columns in steps:
         same = labels[rows, columns] == labels[other_rows, other_columns]
         pairs.append((pixels[rows, columns][same], pixels[other_rows, other_columns][same]))
-    a, b = (np.concatenate(side) for side in zip(*pairs))
+    a, b = (np.concatenate(side) for side in zip(*pairs, strict=True))
     root = pixels.ravel().copy()
     while len(a):  # hook the larger root to the smaller, shorten all paths, drop what has met
         low, high = np.minimum(root[a], root[b]), np.maximum(root[a], root[b])
