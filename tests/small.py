@@ -32,13 +32,13 @@ def small_model(space: LabelSpace = SPACE, *, instances: bool = False, styled: b
     torch.manual_seed(0)
     stem: dict[str, object] = {}
     if styled:
-        stem = {"stem": "labels+style", "style_dim": 6, "style_modulation": True, "positions": 2}
+        stem = {"stem": "labels+style", "style_dim": 6, "style_modulation": True, "noise_channels": 2}
     generator = create_model(
         "spade", num_classes=space.num_classes, width=2, hidden=8, instances=instances, **stem
     )
     initialize(generator, "xavier", 1.0, generator=draws)
     for name, value in generator.named_parameters():
-        if name.endswith("style.weight") or "positions" in name:
+        if name.endswith("style.weight") or name.startswith("noise.to_"):
             torch.nn.init.normal_(value, 0, 0.3, generator=draws)
     encoder = None
     styles = {}

@@ -94,7 +94,7 @@ def furnish(folder: Path) -> None:
     """Put down what the commands of the documents name."""
     (folder / "recipes").symlink_to(ROOT / "recipes")
     torch.manual_seed(0)
-    stem = {"stem": "labels+style", "style_dim": 4, "positions": 2}
+    stem = {"stem": "labels+style", "style_dim": 4, "noise_channels": 2}
     generator = create_model("spade", num_classes=34, width=2, hidden=2, **stem)
     encoder = StyleEncoder(style_dim=4, width=2, image_size=64)
     styles = {"dawn": Style(torch.zeros(4))}

@@ -30,11 +30,11 @@ def test_the_graph_is_of_the_trained_weights() -> None:
     """The wrapper changes how the network computes, not what."""
     generator = small_model(instances=True).generator
     graph = DenseGraph(copy.deepcopy(generator))
-    labels, instances, style, shift = graph.example(32, 64)
-    assert graph.input_names == ["labels", "instances", "style", "shift"]
+    labels, instances, style, noise_offset = graph.example(32, 64)
+    assert graph.input_names == ["labels", "instances", "style", "noise_offset"]
     with torch.no_grad():
-        expected = generator(labels, instances=instances, style=style, shift=shift)
-        assert (graph(labels, instances, style, shift) - expected).abs().max() <= 2e-5
+        expected = generator(labels, instances=instances, style=style, noise_offset=noise_offset)
+        assert (graph(labels, instances, style, noise_offset) - expected).abs().max() <= 2e-5
 
 
 def test_a_size_that_does_not_fit() -> None:

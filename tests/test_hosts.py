@@ -80,7 +80,7 @@ def test_a_thread_that_pauses_anywhere_gets_its_own_picture(
 
     monkeypatch.setattr(engine, "_same_maps", slowed(engine._same_maps))
     monkeypatch.setattr(incremental, "cover", slowed(incremental.cover))
-    for name in ("start", "placed", "tables", "stem_table"):
+    for name in ("start", "noise", "tables", "stem_table"):
         monkeypatch.setattr(engine.SpadeEngine, name, slowed(getattr(engine.SpadeEngine, name)))
 
     def draw(i: int) -> list[Tensor]:

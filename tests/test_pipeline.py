@@ -291,10 +291,10 @@ def test_folding_and_patches_change_nothing() -> None:
     model, ids = small_model(), torch.from_numpy(scene(32, 64))[None]
     draws = torch.Generator().manual_seed(0)
     torch.randn(6, generator=draws)  # first a style, which is not wanted here
-    style, shift = torch.ones(1, 6), torch.randint(3904, (1, 2), generator=draws)
+    style, noise_offset = torch.ones(1, 6), torch.randint(3904, (1, 2), generator=draws)
     model.generator.label_mode = "dense"
     with torch.no_grad():
-        expected: Tensor = model.generator(ids, style=style, shift=shift)
+        expected: Tensor = model.generator(ids, style=style, noise_offset=noise_offset)
     drawn = Synthesizer(model, precision="float32")(ids, style).images
     torch.testing.assert_close(drawn, expected, atol=2e-5, rtol=0)
 

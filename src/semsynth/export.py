@@ -40,15 +40,15 @@ class DenseGraph(nn.Module):
     @property
     def input_names(self) -> list[str]:
         """What the graph takes: labels and instances (B, H, W) int64, style (B, Z) float32,
-        and shift (B, 2) int64, see `GeneratorModule.shifts`: zeros are fine.
+        and noise_offset (B, 2) int64: zeros are fine.
         """
         names = ["labels"]
         if self.generator.uses_instances:
             names.append("instances")
         if self.generator.style_dim is not None:
             names.append("style")
-        if self.generator.shifts:
-            names.append("shift")
+        if self.generator.noise_period:
+            names.append("noise_offset")
         return names
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -68,8 +68,8 @@ class DenseGraph(nn.Module):
         made = {"labels": labels, "instances": labels}
         if self.generator.style_dim is not None:
             made["style"] = torch.randn(batch, self.generator.style_dim, dtype=torch.float32, generator=draws)
-        if self.generator.shifts:
-            made["shift"] = torch.randint(self.generator.shifts, (batch, 2), generator=draws)
+        if self.generator.noise_period:
+            made["noise_offset"] = torch.randint(self.generator.noise_period, (batch, 2), generator=draws)
         return tuple(made[name] for name in self.input_names)
 
 
@@ -96,7 +96,7 @@ def export_program(
     batch = torch.export.Dim("batch", min=1, max=_LARGEST)
     height, width = (torch.export.Dim(name, min=2, max=_LARGEST) * stride for name in ("rows", "columns"))
     planes, row = {0: batch, 1: height, 2: width}, {0: batch}
-    shapes = tuple(row if name in ("style", "shift") else planes for name in graph.input_names)
+    shapes = tuple(row if name in ("style", "noise_offset") else planes for name in graph.input_names)
     return _traced(graph, example, (shapes,))
 
 

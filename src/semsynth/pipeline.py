@@ -250,7 +250,7 @@ class Synthesizer:
 
     @property
     def _appearance(self) -> Appearance:
-        return Appearance(self.style_dim, self.generator.shifts, self.styles, self.encode_style)
+        return Appearance(self.style_dim, self.generator.noise_period, self.styles, self.encode_style)
 
     def _draw(
         self, ids: Tensor, instances: Tensor | None, style: Tensor | None, offset: Tensor | None
@@ -262,7 +262,7 @@ class Synthesizer:
             _pad(ids, valid).to(self.device),
             style=None if style is None else style.to(self.device),
             instances=None if instances is None else _pad(instances, valid).to(self.device),
-            shift=None if offset is None else offset.to(self.device),
+            noise_offset=None if offset is None else offset.to(self.device),
         )
         cropped = image[:, :, :height, :width]
         drawn = torch.empty(cropped.shape, dtype=torch.float32).copy_(cropped)  # no inference tensor leaves

@@ -42,7 +42,12 @@ CASES = {
     "labels": {},
     "instances": {"instances": True},
     "style": {"stem": "style", "style_dim": STYLE, "latent_size": (2, 4)},
-    "labels+style": {"stem": "labels+style", "style_dim": STYLE, "style_modulation": True, "positions": 3},
+    "labels+style": {
+        "stem": "labels+style",
+        "style_dim": STYLE,
+        "style_modulation": True,
+        "noise_channels": 3,
+    },
     "instance norm": {"norm": "instance"},
     "larger kernels": {"kernel_size": 5},
     "six doublings": {"upsamplings": 6},
@@ -68,44 +73,52 @@ def test_float32_equals_the_dense_network(case: str) -> None:
 def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
     generator = network(**CASES["labels+style"])
     labels, style = inputs(generator)
-    shifts = [None, torch.tensor([[3, 50]]), torch.tensor([[0, 0], [7, 3000]]), torch.tensor([[7, 3000]] * 2)]
+    noise_offsets = [
+        None,
+        torch.tensor([[3, 50]]),
+        torch.tensor([[0, 0], [7, 3000]]),
+        torch.tensor([[7, 3000]] * 2),
+    ]
     with torch.no_grad():
-        expected = [generator(labels, style=style, shift=shift) for shift in shifts]
-    assert len({float(picture.mean()) for picture in expected}) == len(shifts)
+        expected = [
+            generator(labels, style=style, noise_offset=noise_offset) for noise_offset in noise_offsets
+        ]
+    assert len({float(picture.mean()) for picture in expected}) == len(noise_offsets)
     assert torch.equal(expected[0][0], expected[2][0])
     engine = engine_for(generator, precision)
-    for shift, picture in (*zip(shifts, expected, strict=True), (None, expected[0])):
-        error = (engine(labels, style=style, shift=shift) - picture).abs()
+    for noise_offset, picture in (*zip(noise_offsets, expected, strict=True), (None, expected[0])):
+        error = (engine(labels, style=style, noise_offset=noise_offset) - picture).abs()
         assert error.max() <= (2e-5 if precision == "float32" else 0.05)
     kept = torch.tensor([[7, 3000]])
-    engine(labels, style=style, shift=kept)
+    engine(labels, style=style, noise_offset=kept)
     kept += 2
-    found = engine(labels, style=style, shift=kept)
-    assert torch.equal(found, engine(labels, style=style, shift=torch.tensor([[9, 3002]])))
+    found = engine(labels, style=style, noise_offset=kept)
+    assert torch.equal(found, engine(labels, style=style, noise_offset=torch.tensor([[9, 3002]])))
     for wrong in (torch.zeros(3, 2).long(), torch.zeros(1, 2), torch.zeros(2).long()):
-        with pytest.raises(SemsynthError, match="a shift is int64"):
-            engine(labels, style=style, shift=wrong)
+        with pytest.raises(SemsynthError, match="A noise_offset is int64"):
+            engine(labels, style=style, noise_offset=wrong)
 
 
 @needs_matrix_unit
-def test_an_interruption_while_positions_are_moved_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_while_noise_is_moved_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = network(**CASES["labels+style"])
     labels, style = inputs(generator, 1)
-    engine, shift = engine_for(generator, "bfloat16"), torch.tensor([[5, 40]])
-    expected = engine(labels, style=style, shift=shift)
+    engine, noise_offset = engine_for(generator, "bfloat16"), torch.tensor([[5, 40]])
+    expected = engine(labels, style=style, noise_offset=noise_offset)
     engine(labels, style=style)
-    code_at, calls = generator.code_at, []
+    assert generator.noise is not None
+    noise_at, calls = generator.noise.at, []
 
     def stopped(*given: object) -> Tensor:
         calls.append(given)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return code_at(*given)  # type: ignore[arg-type]
+        return noise_at(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(generator, "code_at", stopped)
+    monkeypatch.setattr(generator.noise, "at", stopped)
     with pytest.raises(KeyboardInterrupt):
-        engine(labels, style=style, shift=shift)
-    assert torch.equal(engine(labels, style=style, shift=shift), expected)
+        engine(labels, style=style, noise_offset=noise_offset)
+    assert torch.equal(engine(labels, style=style, noise_offset=noise_offset), expected)
 
 
 def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

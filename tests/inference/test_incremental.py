@@ -110,12 +110,12 @@ def test_styles_and_strokes_mixed(case: str, precision: str) -> None:
     edited, fresh = engines(network(**CASES[case]), precision)
     limit = 2e-5 if precision == "float32" else 0.0 if fresh.planes else 0.05
     draws = torch.Generator().manual_seed(0)
-    look = {"style": torch.randn(1, STYLE, generator=draws), "shift": None}
+    look = {"style": torch.randn(1, STYLE, generator=draws), "noise_offset": None}
     for number, labels in enumerate(strokes(blobs(1, *SIZE, CLASSES), 24)):
         if number % 3 == 1:
             look["style"] = torch.randn(1, STYLE, generator=draws)
         if number % 5 == 2:
-            look["shift"] = torch.randint(4000, (1, 2), generator=draws)
+            look["noise_offset"] = torch.randint(4000, (1, 2), generator=draws)
         assert (edited(labels, **look) - fresh(labels, **look)).abs().max() <= limit, number
 
 

@@ -52,8 +52,8 @@ def test_published_generators(shared: Path, name: str, mode: str) -> None:
     planes = golden["input"]
     labels, edges = planes[:, :6].argmax(1), planes[:, 6:]
     with torch.no_grad():
-        image = model.draw(LabelPyramid(labels, 6, edges, mode))
-        exact = copy.deepcopy(model).double().draw(LabelPyramid(labels, 6, edges.double(), mode))
+        image = model.draw(LabelPyramid(labels, 6, edges, mode), None, None)
+        exact = copy.deepcopy(model).double().draw(LabelPyramid(labels, 6, edges.double(), mode), None, None)
     torch.testing.assert_close(exact, golden["output"].double(), rtol=0, atol=1e-5)
     assert_as_exact(image, golden["output"], exact)
     if "label" in golden:

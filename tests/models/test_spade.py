@@ -308,23 +308,25 @@ def test_latent_sizes_are_the_published_ones() -> None:
         latent_size(32, 1.0)
 
 
-def test_positions_tell_places_apart_and_start_at_zero() -> None:
+def test_fixed_noise_tells_places_apart_and_starts_at_zero() -> None:
     keywords = {"num_classes": 3, "width": 2, "hidden": 2, "stem": "labels+style", "style_dim": 4}
     torch.manual_seed(0)
     without = create_model("spade", **keywords).eval()
-    generator = create_model("spade", **keywords, positions=5).eval()
+    generator = create_model("spade", **keywords, noise_channels=5).eval()
     assert isinstance(generator, SpadeGenerator)
-    for conv in (generator.stem_positions, *generator.block_positions):
+    noise = generator.noise
+    assert noise is not None
+    for conv in (noise.to_stem, *noise.to_blocks):
         torch.nn.init.zeros_(conv.weight)
     generator.start_from(without)
     labels, style = torch.ones(1, 128, 128, dtype=torch.int64), torch.randn(1, 4)
     assert torch.equal(generator(labels, style=style), without(labels, style=style))
-    torch.nn.init.normal_(generator.stem_positions.weight)
+    torch.nn.init.normal_(noise.to_stem.weight)
     inner = generator.stem(generator.pyramid(labels), style)[0, :, 1:3, 1:3].flatten(1)
     assert all(not torch.equal(inner[:, 0], inner[:, i]) for i in (1, 2, 3))
-    code = generator.code_at(256, 256)
-    assert not torch.equal(code[..., :64], code[..., 64:128])
-    assert code[..., :61, :61].std() == pytest.approx(1, abs=0.03)  # everywhere alike
-    assert code.std() == pytest.approx(1, abs=0.03)
+    values = noise.at(256, 256)
+    assert not torch.equal(values[..., :64], values[..., 64:128])
+    assert values[..., :61, :61].std() == pytest.approx(1, abs=0.03)  # everywhere alike
+    assert values.std() == pytest.approx(1, abs=0.03)
     with pytest.raises(ValueError, match=r"labels\+style"):
-        create_model("spade", num_classes=3, positions=2)
+        create_model("spade", num_classes=3, noise_channels=2)

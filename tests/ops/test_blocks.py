@@ -14,7 +14,7 @@ from semsynth.ops.blocks import (
     spectral_part,
     stored_weight,
 )
-from semsynth.ops.init import SCHEMES, initialize
+from semsynth.ops.init import SCHEMES, init_as, initialize
 
 LAYERS = {
     "conv": lambda: nn.Conv2d(3, 5, 3),
@@ -163,8 +163,7 @@ def test_both_published_behaviours() -> None:
 
 
 def test_chunks_are_layers_of_their_own() -> None:
-    conv = nn.Conv2d(128, 2 * 32, 3)
-    conv.init_chunks = 2
+    conv = init_as(nn.Conv2d(128, 2 * 32, 3), chunks=2)
     initialize(conv, "xavier", 1.0, generator=torch.Generator().manual_seed(0))
     assert conv.weight.std().item() == pytest.approx((2 / (9 * (128 + 32))) ** 0.5, rel=0.02)
 

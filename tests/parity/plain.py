@@ -67,7 +67,7 @@ def check_pix2pixhd(golden: Golden) -> list[Pair]:
     labels, edge_plane = planes[:, :classes].argmax(1), planes[:, classes:] if edges else None
     rows = []
     for mode in ("patches", "dense"):
-        image = model.draw(LabelPyramid(labels, classes, edge_plane, mode))
+        image = model.draw(LabelPyramid(labels, classes, edge_plane, mode), None, None)
         rows.append(_near(f"output, {mode}", image, golden["output"]))
     if "label" in golden:
         instances = golden["instance"][:, 0] if edges else None

@@ -13,9 +13,9 @@ from semsynth.training.settings import ObjectiveSettings
 class _Styled(torch.nn.Module):
     """Paints its style's first three numbers."""
 
-    style_dim, shifts = 3, 0
+    style_dim, noise_period = 3, 0
 
-    def forward(self, labels, *, style, instances):
+    def forward(self, labels, *, style, instances, noise_offset):
         return style[:, :, None, None].expand(-1, -1, *labels.shape[1:])
 
 

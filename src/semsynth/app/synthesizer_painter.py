@@ -77,7 +77,7 @@ class SynthesizerPainter:
             examples=_examples(found.model.folder),
             encodes=found.encoder is not None,
             segments=self._segment is not None,
-            varies=bool(found.generator.shifts),
+            varies=bool(found.generator.noise_period),
         )
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:

@@ -8,7 +8,7 @@ import hashlib
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, cast
@@ -51,7 +51,12 @@ def tensor_names(path: Path) -> list[str]:
         return names
 
 
-def read_safetensors(path: Path, expected: Mapping[str, Tensor], described_by: str) -> dict[str, Tensor]:
+def read_safetensors(
+    path: Path,
+    expected: Mapping[str, Tensor],
+    described_by: str,
+    present_name: Callable[[str], str] = str,
+) -> dict[str, Tensor]:
     """Read exactly the tensors that a network needs.
 
     Args:
@@ -59,6 +64,7 @@ def read_safetensors(path: Path, expected: Mapping[str, Tensor], described_by: s
         expected: Tensors of the right names, shapes and kinds (of floating point or integers), such as a
             network's on the meta device.
         described_by: The file that says which network it is, for messages.
+        present_name: The name of a tensor in the file → that in the network; for files with older names.
 
     Returns:
         The tensors, copied out of the file: float32, and int64.
@@ -67,21 +73,21 @@ def read_safetensors(path: Path, expected: Mapping[str, Tensor], described_by: s
         SemsynthError: A tensor is missing, surplus, of another shape or kind, or not finite.
     """
     with _Opened(path) as file:
-        held = set(file.keys())
+        held = {present_name(name): name for name in list(file.keys())}
         for name, like in expected.items():
             if name not in held:
                 raise SemsynthError(
                     f"{path} lacks the tensor {name!r}; {described_by} describes another network."
                 )
-            _check_stored(path, name, file.get_slice(name), like, described_by)
-        if surplus := sorted(held - expected.keys()):
+            _check_stored(path, name, file.get_slice(held[name]), like, described_by)
+        if surplus := sorted(held.keys() - expected.keys()):
             raise SemsynthError(
                 f"{path} holds {surplus[0]!r}; the network in {described_by} has no such tensor."
             )
         tensors = {}
         for name, like in expected.items():
             kind = torch.float32 if like.is_floating_point() else torch.int64
-            tensors[name] = _finite(path, name, file.get_tensor(name).to(kind, copy=True))
+            tensors[name] = _finite(path, name, file.get_tensor(held[name]).to(kind, copy=True))
         return tensors
 
 

@@ -4,6 +4,43 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_GENERATOR = {"positions": "noise_channels"}
+_WEIGHTS = {
+    "position_code": "noise.values",
+    "stem_positions.": "noise.to_stem.",
+    "block_positions.": "noise.to_blocks.",
+}
+
+
+def model_config(config: dict[str, Any]) -> dict[str, Any]:
+    """config.json of a model folder."""
+    return run_settings(config)
+
+
+def run_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """config.json of a training run."""
+    generator = settings.get("generator")
+    return (
+        settings | {"generator": _renamed(generator, _GENERATOR)} if isinstance(generator, dict) else settings
+    )
+
+
+def weight_name(name: str) -> str:
+    """A tensor of a generator, as `state_dict` names it."""
+    for old, new in _WEIGHTS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def checkpoint(state: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint of a training run; its networks are changed in place."""
+    for networks in (state.get("networks"), state.get("averaged")):
+        weights = networks.get("generator") if isinstance(networks, dict) else None
+        if isinstance(weights, dict):
+            networks["generator"] = {weight_name(name): value for name, value in weights.items()}
+    return state
+
 
 def project(settings: Any) -> Any:
     """Settings of a picture, in a project, a PNG file or a request: `style` was called `look`."""
@@ -39,3 +76,7 @@ def _style(settings: Any) -> dict[str, Any]:
         return {"style": "a mix of two styles"}
     seed = style.get("seed", style.get("variation", 0))
     return {"style": style.get("name"), "vector": style.get("vector"), "seed": seed}
+
+
+def _renamed(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in table.items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_json, shown
+from semsynth.hub import compat
 from semsynth.hub.scores import read_scores
 
 FORMAT = 1
@@ -58,7 +59,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path}: images_seen is {shown(seen)}; it must be a number of pictures, or null."
         )
     read_scores(path, config.get("scores"))
-    return config
+    return compat.model_config(config)
 
 
 def _is_list(value: object, kind: type) -> bool:

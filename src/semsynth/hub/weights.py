@@ -12,6 +12,7 @@ from torch import nn
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import file_sha256, read_safetensors, tensor_names
 from semsynth.files.writing import write_atomically
+from semsynth.hub import compat
 from semsynth.ops.blocks import fold_spectral_norm
 
 StoredType = Literal["float32", "bfloat16"]
@@ -47,5 +48,5 @@ def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> Non
             )
     if not any(".parametrizations." in name for name in tensor_names(path)):  # saved with its norm folded in
         fold_spectral_norm(network)
-    state = read_safetensors(path, network.state_dict(), "config.json")
+    state = read_safetensors(path, network.state_dict(), "config.json", compat.weight_name)
     network.load_state_dict(state, assign=True)

@@ -43,8 +43,8 @@ class Canvas(Protocol):
         """Take what goes into the first block, (1, C, h, w)."""
         ...
 
-    def place(self, shift: Tensor | None) -> None:
-        """Say how the code of positions is moved; where that is new, every block is to be computed anew."""
+    def set_noise(self, offset: Tensor | None) -> None:
+        """Set the offset of the fixed noise; after a change, every block must be computed again."""
         ...
 
     def repaint(
@@ -76,7 +76,7 @@ class TensorCanvas:
             tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
-        self._shift: Tensor | None = None
+        self._noise_offset: Tensor | None = None
         self._picture = torch.empty(1, 3, *sizes[-1], dtype=torch.float32)
 
     def makers(self, block: int) -> list[MakeTable]:
@@ -91,9 +91,9 @@ class TensorCanvas:
         """See `Canvas`."""
         self._x = x.to(self._engine.dtype, memory_format=torch.channels_last)
 
-    def place(self, shift: Tensor | None) -> None:
+    def set_noise(self, offset: Tensor | None) -> None:
         """See `Canvas`."""
-        self._shift = shift
+        self._noise_offset = offset
 
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
@@ -102,7 +102,7 @@ class TensorCanvas:
         found, size = self._engine.blocks[block], self._sizes[block]
         x = self._x if block == 0 else self._features[block - 1][1]
         middle, out = self._features[block]
-        placed = self._engine.placed(self._sizes, self._shift)[block]
+        noise = self._engine.noise(self._sizes, self._noise_offset)[block]
         parts = [box.grown(GROWTH + 1, size).rounded(self._STEP, size) for box in boxes]
 
         def modulated(layer: int, features: Tensor, part: Box, slope: float, upsample: bool) -> Tensor:
@@ -121,7 +121,7 @@ class TensorCanvas:
             else:
                 shortcut = _crop(x, part.halved() if found.upsample else part)
                 shortcut = F.interpolate(shortcut, scale_factor=2) if found.upsample else shortcut
-            shortcut = shortcut if placed is None else shortcut + _crop(placed, part)
+            shortcut = shortcut if noise is None else shortcut + _crop(noise, part)
             y = found.convs[1](modulated(1, middle, part, SLOPE, False), add=shortcut)
             _put(out, y, part, size)
 

@@ -2,7 +2,7 @@
 
 Three quarters of SPADE's arithmetic depend on the label map alone. The engine computes that part once per
 distinct label patch and keeps it while the map stays the same: another style costs the main convolutions
-only, and another shift the code of positions beside them. Spectral norm is folded, norms and activations are
+only, and another noise offset the fixed noise beside them. Spectral norm is folded, norms and activations are
 one pass over the pixels, weights are packed once for the processor's convolutions, and the shortcut is added
 by the convolution that follows it.
 """
@@ -31,7 +31,7 @@ from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 Precision = Literal["float32", "bfloat16"]
 Engine = Callable[..., Tensor]
-"""labels (B, H, W), style=, instances=, shift= → images (B, 3, H, W) float32, as a generator's `forward`."""
+"""The arguments of a generator's `forward` → images (B, 3, H, W) float32."""
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _AT_ONCE = 1 << 14  # windows whose hidden rows are laid side by side at a time
@@ -60,8 +60,6 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
         return SpadeEngine(generator, dtype)
 
     def draw(labels: Tensor, **given: Tensor | None) -> Tensor:
-        if not generator.shifts:
-            given.pop("shift", None)
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             return generator(labels, **given).float()  # type: ignore[no-any-return]
 
@@ -112,7 +110,7 @@ class SpadeEngine:
         self.planes: plane_network.PlaneNetwork | None = None
         self._planes_in_use = OneAtATime()  # they hold one picture's features
         self._latest: MapTables | None = None
-        self._placed: tuple[object, list[Tensor]] | None = None
+        self._noise: tuple[object, list[Tensor]] | None = None
         if dtype == torch.bfloat16 and plane_network.supports(generator):
             self.planes = plane_network.PlaneNetwork(generator)
             return
@@ -130,7 +128,7 @@ class SpadeEngine:
         *,
         style: Tensor | None = None,
         instances: Tensor | None = None,
-        shift: Tensor | None = None,
+        noise_offset: Tensor | None = None,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
 
@@ -143,7 +141,7 @@ class SpadeEngine:
             if tables is None or not _same_maps(tables.pyramid, pyramid):
                 self._latest = tables = None  # one thread never holds two maps' tables
                 self._latest = tables = self.tables(pyramid)
-            return self.draw(tables, style, shift)
+            return self.draw(tables, style, noise_offset)
 
     def tables(self, pyramid: LabelPyramid) -> MapTables:
         """Everything that does not depend on the style."""
@@ -160,20 +158,20 @@ class SpadeEngine:
             )
         return MapTables(pyramid, stem, modulations, [])
 
-    def placed(self, sizes: Sequence[tuple[int, int]], shift: Tensor | None) -> Sequence[Tensor | None]:
-        """What the positions add to each block's result, of such a size, (B or 1, C, h, w), or None."""
-        found = self.generator.block_positions
-        if not found:
+    def noise(self, sizes: Sequence[tuple[int, int]], offset: Tensor | None) -> Sequence[Tensor | None]:
+        """What the fixed noise adds to each block's result, of such a size, (B or 1, C, h, w), or None."""
+        noise = self.generator.noise
+        if noise is None:
             return [None] * len(sizes)
-        key = (tuple(sizes), None if shift is None else tuple(shift.flatten().tolist()))
-        placed = self._placed  # read once, as the tables
-        if placed is None or placed[0] != key:
-            self._placed = placed = None  # one thread never holds two shifts' maps
-            codes = {size: self.generator.code_at(*size, shift) for size in dict.fromkeys(sizes)}
-            added = [linear(codes[size]) for linear, size in zip(found, sizes)]
-            placed = key, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
-            self._placed = placed
-        return placed[1]
+        key = (tuple(sizes), None if offset is None else tuple(offset.flatten().tolist()))
+        latest = self._noise  # read once, as the tables
+        if latest is None or latest[0] != key:
+            self._noise = latest = None  # one thread never holds the maps of two offsets
+            maps = {size: noise.at(*size, offset) for size in dict.fromkeys(sizes)}
+            added = [linear(maps[size]) for linear, size in zip(noise.to_blocks, sizes)]
+            latest = key, [x.to(self.dtype, memory_format=torch.channels_last) for x in added]
+            self._noise = latest
+        return latest[1]
 
     def stem_table(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (B, 16w, h, w), or None."""
@@ -185,27 +183,27 @@ class SpadeEngine:
         return rows[plan.index].permute(0, 3, 1, 2)
 
     def start(
-        self, pyramid: LabelPyramid, stem: Tensor | None, style: Tensor | None, shift: Tensor | None
+        self, pyramid: LabelPyramid, stem: Tensor | None, style: Tensor | None, offset: Tensor | None
     ) -> Tensor:
-        """What goes into the first block, (B, 16w, h, w), from `stem_table`, a style (B, Z) and a shift."""
+        """The first block's input, (B, 16w, h, w), from `stem_table`, a style (B, Z) and a noise offset."""
         x = stem
         if self.generator.stem_style is not None:
-            grid = self.generator.style_grid(pyramid, style, shift)
+            grid = self.generator.style_grid(pyramid, style, offset)
             x = grid if x is None else x + grid
         assert x is not None  # the stem sees labels, a style, or both
         return x
 
-    def draw(self, tables: MapTables, style: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+    def draw(self, tables: MapTables, style: Tensor | None = None, offset: Tensor | None = None) -> Tensor:
         """What does not depend on the map alone: (B, Z), (B or 1, 2) → (B, 3, H, W) float32."""
-        x = self.start(tables.pyramid, tables.stem, style, shift)
+        x = self.start(tables.pyramid, tables.stem, style, offset)
         if self.planes is not None:
             room = self.planes.room(self.planes.frames(tables.pyramid))
-            self.planes.place(room, shift)
+            self.planes.set_noise(room, offset)
             return self.planes.draw(x, tables.planes, style, room)
         x = x.to(self.dtype, memory_format=torch.channels_last)
         sizes = [(plan.index.shape[1], plan.index.shape[2]) for (plan, _), *_ in tables.modulations]
-        for block, modulations, placed in zip(self.blocks, tables.modulations, self.placed(sizes, shift)):
-            x = block(x, modulations, style, placed)
+        for block, modulations, noise in zip(self.blocks, tables.modulations, self.noise(sizes, offset)):
+            x = block(x, modulations, style, noise)
         return self.to_image(F.leaky_relu(x, SLOPE)).float().tanh()
 
 
@@ -269,9 +267,9 @@ class Block:
         x: Tensor,
         modulations: list[tuple[PatchPlan, Tensor]],
         style: Tensor | None,
-        placed: Tensor | None,
+        noise: Tensor | None,
     ) -> Tensor:
-        """(B, C, h, w) → the block's result, plus `placed`."""
+        """(B, C, h, w) → the block's result, plus `noise`."""
 
         def modulate(i: int, x: Tensor, slope: float, upsample: bool) -> Tensor:
             plan, table = modulations[i]
@@ -282,7 +280,7 @@ class Block:
             shortcut = self.convs[2](modulate(2, x, 1.0, self.upsample))
         else:
             shortcut = F.interpolate(x, scale_factor=2) if self.upsample else x
-        shortcut = shortcut if placed is None else shortcut + placed
+        shortcut = shortcut if noise is None else shortcut + noise
         return self.convs[1](modulate(1, y, SLOPE, False), add=shortcut)
 
 

@@ -31,7 +31,7 @@ class _Drawing:
     Attributes:
         symbols: (H, W) int32 the label map, see `LabelLevel.symbols`.
         style: (1, Z), or None.
-        shift: (1, 2), or None.
+        noise_offset: (1, 2), or None.
         stem: the labels' part of the stem.
         levels: by size.
         tables: per block, which of its level's tables belong to it.
@@ -39,7 +39,7 @@ class _Drawing:
 
     symbols: Tensor
     style: Tensor | None
-    shift: Tensor | None
+    noise_offset: Tensor | None
     stem: Tensor | None
     levels: dict[Size, EditedLevel]
     tables: list[slice]
@@ -72,7 +72,7 @@ class IncrementalEngine:
         *,
         style: Tensor | None = None,
         instances: Tensor | None = None,
-        shift: Tensor | None = None,
+        noise_offset: Tensor | None = None,
     ) -> Tensor:
         """Draw, see `SpadeGenerator.forward`.
 
@@ -82,17 +82,17 @@ class IncrementalEngine:
             labels: (B, H, W) int64.
             style: (B, Z), for a network with a style.
             instances: (B, H, W).
-            shift: (B, 2), for a network with positions.
+            noise_offset: (B, 2), for a network with fixed noise.
 
         Returns:
             (B, 3, H, W) float32 in [-1, 1].
         """
         if len(labels) != 1 or not self._is_local:
-            return self.engine(labels, style=style, instances=instances, shift=shift)
+            return self.engine(labels, style=style, instances=instances, noise_offset=noise_offset)
         with self._in_use:
-            return self._follow(self.engine.generator.pyramid(labels, instances), style, shift)
+            return self._follow(self.engine.generator.pyramid(labels, instances), style, noise_offset)
 
-    def _follow(self, pyramid: LabelPyramid, style: Tensor | None, shift: Tensor | None) -> Tensor:
+    def _follow(self, pyramid: LabelPyramid, style: Tensor | None, noise_offset: Tensor | None) -> Tensor:
         """Draw one map, from the latest picture where it is near to that."""
         drawing, self._drawing = self._drawing, None  # a call that fails leaves nothing to go on from
         symbols = pyramid.full.symbols[0].int()
@@ -101,11 +101,11 @@ class IncrementalEngine:
             changed = cover((drawing.symbols != symbols).numpy())
         if drawing is None or changed is None or _area(changed) > _ANOTHER_MAP * symbols.numel():
             drawing = self._begin(pyramid, symbols)
-            drawing.style, drawing.shift = _kept(style), _kept(shift)
+            drawing.style, drawing.noise_offset = _kept(style), _kept(noise_offset)
             picture = self._repaint(drawing, pyramid, [whole(self._sizes[0])], {})
         else:
-            restyled = not (same(style, drawing.style) and same(shift, drawing.shift))
-            drawing.style, drawing.shift = _kept(style), _kept(shift)
+            restyled = not (same(style, drawing.style) and same(noise_offset, drawing.noise_offset))
+            drawing.style, drawing.noise_offset = _kept(style), _kept(noise_offset)
             picture = self._edit(drawing, pyramid, symbols, restyled, changed)
         self._drawing = drawing
         return picture.clone()
@@ -150,7 +150,7 @@ class IncrementalEngine:
         restyled: bool,
         boxes: list[Box],
     ) -> Tensor:
-        """Follow a map that has changed in these boxes, and a style or shift that may have."""
+        """Follow a map that has changed in these boxes, and a style or a noise offset that may have."""
         changed = (drawing.symbols != symbols).numpy()
         drawing.symbols = symbols
         seen = {
@@ -175,16 +175,16 @@ class IncrementalEngine:
         """Go through the blocks with what has changed.
 
         Args:
-            drawing: with its levels, style and shift up to date.
+            drawing: with its levels, style and noise offset up to date.
             pyramid: the map.
             stem: boxes that are to change in what goes into the first block.
             modulated: per size, boxes of pixels that have another modulation.
         """
         canvas, changed, style = self._canvas, stem, drawing.style
         assert canvas is not None  # since the drawing began
-        canvas.place(drawing.shift)
+        canvas.set_noise(drawing.noise_offset)
         if stem:
-            canvas.start(self.engine.start(pyramid, drawing.stem, style, drawing.shift))
+            canvas.start(self.engine.start(pyramid, drawing.stem, style, drawing.noise_offset))
         upsamples = self.engine.generator.upsample
         for block, (size, upsample) in enumerate(zip(self._sizes[1:], upsamples)):
             boxes = [box.scaled(2) if upsample else box for box in changed] + modulated.get(size, [])

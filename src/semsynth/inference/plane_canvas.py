@@ -41,9 +41,9 @@ class PlaneCanvas:
         """See `Canvas`."""
         self._room.frames[0].write(self._room.stem, x.permute(0, 2, 3, 1))
 
-    def place(self, shift: Tensor | None) -> None:
+    def set_noise(self, offset: Tensor | None) -> None:
         """See `Canvas`."""
-        self._network.place(self._room, shift)
+        self._network.set_noise(self._room, offset)
 
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None

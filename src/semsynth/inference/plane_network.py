@@ -26,14 +26,14 @@ class Room:
         stem: the first block's input.
         blocks: what every block leaves behind.
         image_steps: of the convolution that makes the picture.
-        shift: of the code of positions that the blocks hold, None before `PlaneNetwork.place`.
+        noise_offset: of the fixed noise that the blocks hold, None before `PlaneNetwork.set_noise`.
     """
 
     frames: list[Frame]
     stem: Tensor
     blocks: list[BlockPlanes]
     image_steps: Tensor
-    shift: Tensor | None = None
+    noise_offset: Tensor | None = None
 
 
 class PlaneNetwork:
@@ -46,10 +46,10 @@ class PlaneNetwork:
     def __init__(self, generator: SpadeGenerator) -> None:
         self.generator = generator
         self.blocks = []
-        positions = cast(list[nn.Conv2d], list(generator.block_positions)) or repeat(None)
-        for block, upsample, placed in zip(generator.blocks, generator.upsample, positions):
+        noise = repeat(None) if generator.noise is None else cast(list[nn.Conv2d], generator.noise.to_blocks)
+        for block, upsample, to_block in zip(generator.blocks, generator.upsample, noise):
             assert isinstance(block, SpadeResBlock)
-            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes, placed))
+            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes, to_block))
             _forget_weights(block)
         _return_freed_memory()
         self.to_image = PlaneProduct(packed(generator.to_image), cast(Tensor, generator.to_image.bias))
@@ -86,17 +86,17 @@ class PlaneNetwork:
         steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
         return Room(frames, frames[0].planes(channels), kept, steps)
 
-    def place(self, room: Room, shift: Tensor | None) -> None:
-        """Write the code of positions so moved, see `SpadeGenerator.forward`; to be done before drawing."""
-        shift = torch.zeros(1, 2, dtype=torch.int64) if shift is None else shift
-        if not self.generator.block_positions or (room.shift is not None and room.shift.equal(shift)):
+    def set_noise(self, room: Room, offset: Tensor | None) -> None:
+        """Write the fixed noise moved by (B, 2) rows and columns into the planes; needed before drawing."""
+        offset = torch.zeros(1, 2, dtype=torch.int64) if offset is None else offset
+        noise = self.generator.noise
+        if noise is None or (room.noise_offset is not None and room.noise_offset.equal(offset)):
             return
-        room.shift = None  # whoever is interrupted begins anew
+        room.noise_offset = None  # an interrupted call leaves no offset that would be taken for valid
         for planes in room.blocks:
             frame = planes.frame
-            code = self.generator.code_at(frame.height, frame.width, shift)
-            frame.write(planes.code, code.permute(0, 2, 3, 1))
-        room.shift = shift.clone()
+            frame.write(planes.noise, noise.at(frame.height, frame.width, offset).permute(0, 2, 3, 1))
+        room.noise_offset = offset.clone()
 
     def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""

@@ -2,7 +2,7 @@
 
     y0 = leaky(x * scale_0 + shift_0)          one pass, with the doubling; ys likewise where widths change
     y1 = leaky(conv_0(y0) * scale_1 + shift_1) one product
-    x' = conv_1(y1) + conv_s(ys) + positions   one product; or + x
+    x' = conv_1(y1) + conv_s(ys) + noise       one product; or + x
 
 Batch norm, one plus gamma, and the biases are folded into the weights that make the tables: a pixel's scale
 and shift is a row of its layer's table. Every step can be confined to a part of the pixels (`Rows`), and
@@ -56,16 +56,16 @@ class BlockPlanes:
         frame: of all its planes.
         inputs: the modulated input, which the first convolution sees.
         middle: what the second sees: its result modulated, then the shortcut's modulated input, then the
-            code of positions.
+            fixed noise.
         outputs: of the block.
-        code: that part of `middle`, not empty where there are positions; whoever draws writes it.
+        noise: that part of `middle`, empty without fixed noise; see `PlaneNetwork.set_noise`.
         steps: of both convolutions, see `PlaneProduct`.
     """
 
     frame: Frame
     inputs: Tensor
     middle: Tensor
-    code: Tensor
+    noise: Tensor
     outputs: Tensor
     steps: tuple[Tensor, Tensor]
 
@@ -144,11 +144,11 @@ class PlaneBlock:
         block: in evaluation mode.
         upsample: whether it doubles its input.
         num_classes: K.
-        positions: the map of the code of positions that is added to its result, or None.
+        noise: the linear map of the fixed noise that is added to its result, or None.
     """
 
     def __init__(
-        self, block: SpadeResBlock, upsample: bool, num_classes: int, positions: nn.Conv2d | None
+        self, block: SpadeResBlock, upsample: bool, num_classes: int, noise: nn.Conv2d | None
     ) -> None:
         self.upsample = upsample
         layers = [layer for layer in (block.spade_0, block.spade_1, block.spade_s) if layer is not None]
@@ -156,12 +156,12 @@ class PlaneBlock:
         self.in_channels, self.channels = block.conv_0.in_channels, block.conv_0.out_channels
         self.out_channels = block.conv_1.out_channels
         self.first = PlaneProduct(packed(block.conv_0), cast(Tensor, block.conv_0.bias))
-        self.positions = 0 if positions is None else positions.in_channels
+        self.noise_channels = 0 if noise is None else noise.in_channels
         weight = packed(block.conv_1)
         if block.conv_s is not None:  # more steps of the same sums
             weight = torch.cat([weight, packed(cast(nn.Conv2d, block.conv_s))], 1)
-        if positions is not None:
-            weight = torch.cat([weight, packed(positions)], 1)
+        if noise is not None:
+            weight = torch.cat([weight, packed(noise)], 1)
         self.second = PlaneProduct(weight, cast(Tensor, block.conv_1.bias))
 
     @property
@@ -173,14 +173,14 @@ class PlaneBlock:
         """Room for its results."""
         before, between = num_blocks(self.in_channels), num_blocks(self.channels)
         beside = before if self.learned_shortcut else 0
-        last = between + beside + num_blocks(self.positions)
+        last = between + beside + num_blocks(self.noise_channels)
         steps = [tap_steps(frame, between), torch.arange(between, last) * frame.positions * PLANE]
         middle = frame.planes(last * PLANE)
         return BlockPlanes(
             frame,
             inputs=frame.planes(self.in_channels),
             middle=middle,
-            code=middle[between + beside :],
+            noise=middle[between + beside :],
             outputs=frame.planes(self.out_channels),
             steps=(tap_steps(frame, before), torch.cat(steps)),
         )

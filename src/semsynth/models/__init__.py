@@ -6,7 +6,7 @@ from typing import Any
 from semsynth.errors import SemsynthError
 from semsynth.files.networks import check_counts, size_limit
 from semsynth.models.ablations import ConcatGenerator, LabelledPix2PixHDGenerator
-from semsynth.models.base import Generator, GeneratorModule
+from semsynth.models.base import GeneratorModule
 from semsynth.models.ccfpse import CCFPSEGenerator
 from semsynth.models.crn import CRNGenerator
 from semsynth.models.oasis import OASISGenerator
@@ -14,7 +14,7 @@ from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.sims import SIMSGenerator
 from semsynth.models.spade import SpadeGenerator
 
-__all__ = ["GENERATORS", "Generator", "GeneratorModule", "create_model"]
+__all__ = ["GENERATORS", "GeneratorModule", "create_model"]
 
 GENERATORS: dict[str, type[GeneratorModule]] = {
     "spade": SpadeGenerator,

@@ -51,14 +51,8 @@ class ConcatGenerator(GeneratorModule):
         )
         self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw, (B, H, W) → (B, 3, H, W) in [-1, 1]; `instances` as in `GeneratorModule.pyramid`."""
-        return self.draw(self.pyramid(labels, instances))
-
-    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
-        """The same from a prepared pyramid."""
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`."""
         x = self.stem_labels(pyramid.at(*(side // self.stride for side in pyramid.full.size)))
         for block, doubles in zip(self.blocks, self.upsample, strict=True):
             if doubles:
@@ -162,14 +156,8 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         least = 2 * self.stride
         return super().valid_size(max(height, least), max(width, least))
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw, (B, H, W) → (B, 3, H, W) in [-1, 1]; `instances` as in `GeneratorModule.pyramid`."""
-        return self.draw(self.pyramid(labels, instances))
-
-    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
-        """The same from a prepared pyramid."""
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`."""
         x = self.stem.after(self.stem.conv(pyramid.full), pyramid)
         for layer in self.down:
             x = layer(x, pyramid)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,28 +15,8 @@ from semsynth.ops.pyramid import LabelPyramid, Mode
 from semsynth.ops.recompute import recomputed
 
 
-class Generator(Protocol):
-    """Labels in, picture out: the interface of every family."""
-
-    num_classes: int
-    uses_instances: bool
-    style_dim: int | None
-    shifts: int
-    config: dict[str, Any]
-
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """(B, H, W) int64 → (B, 3, H, W) in [-1, 1]. With `shifts`, `shift` (B, 2) int64 may be given too."""
-        ...
-
-    def valid_size(self, height: int, width: int) -> tuple[int, int]:
-        """The smallest size this network can draw that is no smaller than the one given."""
-        ...
-
-
 class GeneratorModule(nn.Module):
-    """The part of a generator that does not depend on its family.
+    """Labels in, picture out: the interface of every family, and what they share. A family defines `draw`.
 
     Attributes:
         num_classes: K, ids 0..K-1.
@@ -45,9 +25,8 @@ class GeneratorModule(nn.Module):
         stride: height and width must be multiples of it.
         config: the keyword arguments that rebuild this network with `create_model`.
         label_mode: how its layers compute from labels, see `LabelPyramid`.
-        shifts: below how many rows and columns `shift`, (B, 2) int64, may move what a network knows of
-            places, such as where clouds gather: another picture of the same style. 0 where `forward` takes
-            no shift.
+        noise_period: after how many rows and columns the fixed noise repeats: each offset below is another
+            picture of the same labels and style. 0 where there is none; `noise_offset` is ignored then.
         recompute: in training, keep only the blocks' inputs and compute the blocks again in the backward
             pass: less memory for a third more time.
     """
@@ -72,9 +51,38 @@ class GeneratorModule(nn.Module):
         self.style_dim = style_dim
         self.stride = stride
         self.config = config
-        self.shifts = 0
+        self.noise_period = 0
         self.label_mode: Mode = "auto"
         self.recompute = False
+
+    def forward(
+        self,
+        labels: Tensor,
+        *,
+        style: Tensor | None = None,
+        instances: Tensor | None = None,
+        noise_offset: Tensor | None = None,
+    ) -> Tensor:
+        """Draw.
+
+        Args:
+            labels: (B, H, W) int64, ids 0..K-1; H and W as `valid_size` gives them.
+            style: (B, Z) for a network with a style; some families take one per pixel too.
+            instances: (B, H, W) integer ids, see `pyramid`.
+            noise_offset: (B, 2) or (1, 2) int64, rows and columns by which the fixed noise is moved; None is
+                no move. A network without fixed noise draws the same picture at every offset.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+
+        Raises:
+            SemsynthError: labels, instances or a style that do not fit.
+        """
+        return self.draw(self.pyramid(labels, instances), style, noise_offset)
+
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """`forward` from a prepared pyramid, which several calls may share."""
+        raise NotImplementedError
 
     @property
     def label_channels(self) -> int:

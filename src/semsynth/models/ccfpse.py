@@ -16,8 +16,9 @@ from semsynth.models.base import GeneratorModule
 from semsynth.models.decoder import MULTIPLIERS, upsample
 from semsynth.models.oasis import NoisySpade
 from semsynth.ops.blocks import conv_norm, spectral_norm
+from semsynth.ops.init import init_as
 from semsynth.ops.norm import BatchNorm2d
-from semsynth.ops.pyramid import LabelLevel
+from semsynth.ops.pyramid import LabelLevel, LabelPyramid
 from semsynth.ops.spade import SLOPE, LabelConv2d
 
 CHANNELS_AT_ONCE = 32
@@ -72,20 +73,8 @@ class CCFPSEGenerator(GeneratorModule):
         )
         self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw.
-
-        Args:
-            labels: (B, H, W) int64; H and W multiples of `stride`.
-            style: (B, Z) for a network with a style.
-            instances: (B, H, W), see `GeneratorModule.pyramid`.
-
-        Returns:
-            (B, 3, H, W) in [-1, 1].
-        """
-        pyramid = self.pyramid(labels, instances)
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`."""
         features = {(f.shape[2], f.shape[3]): f for f in self.trunk(pyramid.full)}
         height, width = (side // self.stride for side in pyramid.full.size)
         x = self._stem(pyramid.at(height, width), style)  # (B,16w,h,w)
@@ -167,9 +156,9 @@ class ConditionalBlock(nn.Module):
         super().__init__()
         middle = min(in_channels, out_channels)
         # The first layers of the four predictions, stacked: kernels 0 and 1, gates 0 and 1.
-        self.shared = LabelConv2d(label_channels, 4 * hidden, 3)
-        self.shared_features = nn.Conv2d(feature_channels, 4 * hidden, 3, padding=1, bias=False)
-        self.shared.init_chunks = self.shared_features.init_chunks = 4  # type: ignore[assignment]
+        self.shared = init_as(LabelConv2d(label_channels, 4 * hidden, 3), chunks=4)
+        features = nn.Conv2d(feature_channels, 4 * hidden, 3, padding=1, bias=False)
+        self.shared_features = init_as(features, chunks=4)
         self.kernels_0 = nn.Conv2d(hidden, 9 * in_channels, 3, padding=1)
         self.kernels_1 = nn.Conv2d(hidden, 9 * middle, 3, padding=1)
         self.gate_0 = nn.Conv2d(hidden, middle, 3, padding=1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from semsynth.models.base import GeneratorModule
 from semsynth.ops.edges import one_hot
+from semsynth.ops.pyramid import LabelPyramid
 
 SLOPE = 0.2
 NORM_EPSILON = 1e-12
@@ -71,15 +72,9 @@ class CRNGenerator(GeneratorModule):
         self.to_images = nn.Conv2d(widths[-1], 3 * num_images, 1)
         initialize_like_slim(self)
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """The first picture, (B, H, W) → (B, 3, H, W); clamped to [-1, 1] except in training.
-
-        Raises:
-            SemsynthError: labels out of range, or a size the cascade cannot end at.
-        """
-        image = self.all_images(labels)[:, 0]
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """The first picture; clamped to [-1, 1] except in training."""
+        image = self._images(pyramid)[:, 0]
         return image if self.training else image.clamp(-1.0, 1.0)
 
     def all_images(self, labels: Tensor) -> Tensor:
@@ -90,9 +85,16 @@ class CRNGenerator(GeneratorModule):
 
         Returns:
             (B, num_images, 3, H, W), about [-1, 1].
+
+        Raises:
+            SemsynthError: labels out of range, or a size the cascade cannot end at.
         """
-        ids = self.pyramid(labels).full.labels
-        planes = one_hot(ids, self.num_classes, dtype=self.to_images.weight.dtype)  # (B,K,H,W)
+        return self._images(self.pyramid(labels))
+
+    def _images(self, pyramid: LabelPyramid) -> Tensor:
+        planes = one_hot(
+            pyramid.full.labels, self.num_classes, dtype=self.to_images.weight.dtype
+        )  # (B,K,H,W)
         # Area averages: the labels grow soft towards the base and are never made hard again.
         shrinking = [planes]
         for _ in self.cascade[1:]:

@@ -80,21 +80,15 @@ class OASISGenerator(GeneratorModule):
         )
         self.to_image = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw.
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`.
 
         Args:
-            labels: (B, H, W) int64; H and W multiples of `stride`.
+            pyramid: of the labels.
             style: noise, (B, Z) for one look of the whole picture, or (B, Z, H, W) for one per region.
-            instances: not used.
-
-        Returns:
-            (B, 3, H, W) in [-1, 1].
+            offset: not used.
         """
-        pyramid = self.pyramid(labels)
-        style = self._check_noise(style, labels)
+        style = self._check_noise(style, pyramid.full.labels)
         level = pyramid.at(*(side // self.stride for side in pyramid.full.size))
         x = self.stem_labels(level)  # (B,16w,h,w)
         noise: Tensor | PictureNoise | None = style
@@ -146,15 +140,15 @@ class NoisySpade(Spade):
     Args:
         channels: C of the features.
         label_channels: planes of the label map's dense form.
-        noise_channels: Z.
+        noise_dim: Z.
         options: of `Spade`.
     """
 
     by_table = False  # its windows are those of `PictureNoise`
 
-    def __init__(self, channels: int, label_channels: int, noise_channels: int, **options: Any) -> None:
+    def __init__(self, channels: int, label_channels: int, noise_dim: int, **options: Any) -> None:
         super().__init__(channels, label_channels, **options)
-        self.noise = _noise_conv(noise_channels, self.shared.out_channels, self.shared.kernel_size[0])
+        self.noise = _noise_conv(noise_dim, self.shared.out_channels, self.shared.kernel_size[0])
 
     def forward(
         self,
@@ -215,5 +209,5 @@ def _repeat_middle(side: int, kernel_size: int, device: torch.device) -> Tensor:
     return rows.clamp(max=radius) + (rows - (side - 1 - radius)).clamp(min=0) if side > kernel_size else rows
 
 
-def _noise_conv(noise_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
-    return nn.Conv2d(noise_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+def _noise_conv(noise_dim: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
+    return nn.Conv2d(noise_dim, out_channels, kernel_size, padding=kernel_size // 2, bias=False)

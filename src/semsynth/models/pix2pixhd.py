@@ -207,26 +207,14 @@ class Pix2PixHDGenerator(GeneratorModule):
         least = 2 * self.stride
         return super().valid_size(max(height, least), max(width, least))
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw.
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`.
 
         Args:
-            labels: (B,H,W) int64; H and W multiples of `stride`.
+            pyramid: of the labels.
             style: for a network with a `style_dim`: instance features (B,Z,H,W), or one (B,Z) for all.
-            instances: (B,H,W), see `GeneratorModule.pyramid`.
-
-        Returns:
-            (B,3,H,W) in [-1,1].
-
-        Raises:
-            SemsynthError: wrong labels, or features of another shape.
+            offset: not used.
         """
-        return self.draw(self.pyramid(labels, instances), style)
-
-    def draw(self, pyramid: LabelPyramid, style: Tensor | None = None) -> Tensor:
-        """The same from a prepared pyramid."""
         seen = self._halvings(pyramid.full)
         styles = self._styles(style, pyramid.full)
         x: Tensor | None = None

@@ -1,7 +1,8 @@
 """How a fresh network's weights are drawn: the published scheme, as it ran on GPUs and as it ran on CPU."""
 
 import math
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,31 @@ from semsynth.ops.blocks import spectral_part, stored_weight
 Scheme = Literal["xavier", "xavier_uniform", "normal", "kaiming", "orthogonal", "none"]
 SCHEMES: tuple[Scheme, ...] = ("xavier", "xavier_uniform", "normal", "kaiming", "orthogonal", "none")
 
+M = TypeVar("M", bound=nn.Module)
+
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
+_ATTRIBUTE = "_init_as"
+
+
+@dataclass(frozen=True)
+class _Init:
+    zero: bool = False
+    chunks: int = 1
+
+
+def init_as(layer: M, *, zero: bool = False, chunks: int = 1) -> M:
+    """Record how `initialize` begins this layer, where that is not as the others.
+
+    Args:
+        layer: a convolution or linear layer.
+        zero: start at zero.
+        chunks: how many layers are stacked along the output channels; each is drawn as a layer of its own.
+
+    Returns:
+        the same layer.
+    """
+    setattr(layer, _ATTRIBUTE, _Init(zero, chunks))
+    return layer
 
 
 def initialize(
@@ -24,9 +49,7 @@ def initialize(
 ) -> None:
     """Draw every convolution and linear weight below `module`; set their biases to 0.
 
-    Affine batch norms get weights N(1, gain) and biases 0. A convolution that stacks several layers along its
-    output channels says so by an integer attribute `init_chunks`; each chunk is drawn as a layer of its own.
-    A layer with a true attribute `init_zero` starts at zero.
+    Affine batch norms get weights N(1, gain) and biases 0. Layers of `init_as` begin as it says.
 
     Args:
         module: changed in place.
@@ -53,9 +76,10 @@ def initialize(
         if isinstance(layer, _LAYERS):
             part = spectral_part(layer)
             drawn: Scheme = "none" if part is not None and spectral == "default" else scheme
-            for chunk in weight.detach().chunk(getattr(layer, "init_chunks", 1), dim=0):
+            own = getattr(layer, _ATTRIBUTE, _Init())
+            for chunk in weight.detach().chunk(own.chunks, dim=0):
                 _draw(chunk, drawn, gain, generator)
-            if getattr(layer, "init_zero", False):
+            if own.zero:
                 nn.init.zeros_(weight)
             if part is not None:
                 part.restart(weight, generator)

@@ -15,6 +15,7 @@ from semsynth.ops import fused
 from semsynth.ops.blocks import spectral_norm
 from semsynth.ops.convolution import Conv2d
 from semsynth.ops.dtypes import compute_dtype
+from semsynth.ops.init import init_as
 from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import EPSILON, BatchNorm2d, parameter_free_norm
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid, PatchPlan
@@ -96,12 +97,11 @@ class Spade(nn.Module):
         self.channels = channels
         self.norm = parameter_free_norm(norm, channels)
         self.shared = LabelConv2d(label_channels, hidden, kernel_size)
-        self.modulation = nn.Conv2d(hidden, 2 * channels, kernel_size, padding=kernel_size // 2)
-        self.modulation.init_chunks = 2  # type: ignore[assignment]  # gamma's rows, then beta's
+        modulation = nn.Conv2d(hidden, 2 * channels, kernel_size, padding=kernel_size // 2)
+        self.modulation = init_as(modulation, chunks=2)  # gamma's rows, then beta's
         self.style: nn.Linear | None = None
-        if style_dim:
-            self.style = nn.Linear(style_dim, 2 * channels)
-            self.style.init_zero = True  # type: ignore[assignment]  # else chance looks drown the labels
+        if style_dim:  # begins at zero, else random styles drown the labels
+            self.style = init_as(nn.Linear(style_dim, 2 * channels), zero=True)
 
     def forward(
         self,

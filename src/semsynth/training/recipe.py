@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_toml
 from semsynth.files.recipes import recipe_path
+from semsynth.hub import compat
 from semsynth.training.settings import Range, Recipe
 
 _DEEPEST = 8
@@ -79,7 +80,7 @@ def check_keywords(builder: Any, keywords: Mapping[str, Any], where: str, sectio
 def _read(path: Path) -> dict[str, Any]:
     table = read_toml(path)
     _refuse_deep(table, str(path))
-    return table
+    return compat.run_settings(table)
 
 
 def _refuse_deep(value: Any, where: str, depth: int = 0) -> None:

@@ -71,7 +71,8 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
 
     Returns:
         rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
-        then one row for each of the N styles; a single row without a style. Each row has a shift of its own.
+        then one row for each of the N styles; a single row without a style. Each row has
+        a noise offset of its own.
     """
     generator = networks.generator
     rows: list[Tensor | None] = [None] if styles is None else list(styles)
@@ -79,10 +80,11 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
         rows.insert(0, networks.style_encoder(batch.images)[0].float())
     drawn = []
     for number, row in enumerate(rows):
-        draws, more = torch.Generator().manual_seed(number), {}
-        if generator.shifts:
-            more["shift"] = torch.randint(generator.shifts, (1, 2), generator=draws).to(batch.labels.device)
-        drawn.append(generator(batch.labels, style=row, instances=batch.instances, **more).float())
+        draws = torch.Generator().manual_seed(number)
+        offset = torch.randint(max(1, generator.noise_period), (1, 2), generator=draws)
+        offset = offset.to(batch.labels.device)
+        picture = generator(batch.labels, style=row, instances=batch.instances, noise_offset=offset)
+        drawn.append(picture.float())
     return drawn
 
 

@@ -87,8 +87,8 @@ def _weights(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _take(generator: GeneratorModule) -> Take:
-    """How a generator loads a state; positions that it lacks stay as they are, as in `start_from`."""
-    fresh = {name: value for name, value in generator.state_dict().items() if "position" in name}
+    """How a generator loads a state; fixed noise that it lacks stays as it is, as in `start_from`."""
+    fresh = {name: value for name, value in generator.state_dict().items() if name.startswith("noise.")}
     return lambda state: generator.load_state_dict(fresh | dict(state))
 
 

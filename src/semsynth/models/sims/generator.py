@@ -25,6 +25,7 @@ from semsynth.models.sims.retrieval import retrieve
 from semsynth.models.sims.roles import roles_of
 from semsynth.models.sims.segments import Labels, Segment, find_segments
 from semsynth.ops.edges import one_hot
+from semsynth.ops.pyramid import LabelPyramid
 
 BANK = "bank"
 """Where in a model folder the memory bank lies."""
@@ -102,15 +103,13 @@ class SIMSGenerator(GeneratorModule):
         """Use the memory bank of a model folder."""
         self.attach(folder / BANK)
 
-    def forward(
-        self, labels: Tensor, *, style: Tensor | None = None, instances: Tensor | None = None
-    ) -> Tensor:
-        """Draw, (B, H, W) → (B, 3, H, W); clamped to [-1, 1] except in training.
+    def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """See `GeneratorModule`; clamped to [-1, 1] except in training.
 
         Raises:
-            SemsynthError: labels out of range or of another size than multiples of 64, or no memory bank.
+            SemsynthError: no memory bank.
         """
-        ids = self.pyramid(labels).full.labels
+        ids = pyramid.full.labels
         canvases = [self.canvas(np.asarray(picture.cpu())) for picture in ids]
         size = (int(ids.shape[1]), int(ids.shape[2]))
         image: Tensor = self.refine(*stack(canvases, size, like=self.refine.to_image.weight))[0]

@@ -212,7 +212,7 @@ def draw_fake(step: Step, networks: Networks, settings: ObjectiveSettings | None
                 lent = torch.arange(int(others.sum())) % len(codes)
                 style = style.index_put((others,), codes[lent.to(codes.device)])
                 styled_after[others.cpu()] = owners[lent]
-    # Were the code of positions never moved, it would be where clouds of the training pictures are learned.
-    moved = {"shift": step.integers(generator.shifts, 2)} if generator.shifts else {}
-    pictures = generator(batch.labels, style=style, instances=batch.instances, **moved)
+    # Fixed noise that was never moved would tell where things are in the training photographs.
+    offset = step.integers(generator.noise_period, 2) if generator.noise_period else None
+    pictures = generator(batch.labels, style=style, instances=batch.instances, noise_offset=offset)
     return Drawn(pictures.to(batch.images.dtype), styled_after, mean, log_variance)
