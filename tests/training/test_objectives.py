@@ -233,7 +233,7 @@ def test_what_is_measured_first_needs_no_one_shape(method: str, mode: str, tmp_p
     assert next(ground.pictures(1, 1)).labels.shape == (1, 96, 64)  # one alone is not cut
 
 
-def test_water_lends_colours_to_water_and_a_sky_none_to_its_sun() -> None:
+def test_water_takes_colours_from_water_and_a_sun_none_from_its_sky() -> None:
     space = LabelSpace.named("siftflow")
     same, ids = _same_group(space), {name: i for i, name in enumerate(space.names)}
     assert same[ids["river"], ids["sea"]] == same[ids["field"], ids["grass"]] == 1

@@ -30,19 +30,21 @@ class _Encoder(torch.nn.Module):
 @pytest.mark.parametrize(
     ("share", "expected"), [(0.0, [0, 1, 2, 3]), (0.5, [0, 0, 2, 2]), (0.25, [0, 1, 2, 0])]
 )
-def test_borrowed_styles_are_those_of_other_photographs(share: float, expected: list[int], step_of) -> None:
+def test_style_transfer_takes_the_styles_of_other_photographs(
+    share: float, expected: list[int], step_of
+) -> None:
     images = torch.rand(4, 3, 8, 8)
     networks = Networks(_Styled(), None, _Encoder())
     settings = ObjectiveSettings(prior_share=share, prior="photographs")
     drawn = draw_fake(step_of(images), networks, settings)
-    assert drawn.styled_after.tolist() == expected
+    assert drawn.style_source.tolist() == expected
     torch.testing.assert_close(drawn.pictures.mean((2, 3)), images[expected].mean((2, 3)))
 
 
-def test_normal_styles_are_nobodys_and_nobody_can_lend_alone(step_of) -> None:
+def test_normal_styles_have_no_source_and_style_transfer_needs_two_pictures(step_of) -> None:
     networks = Networks(_Styled(), None, _Encoder())
     settings = ObjectiveSettings(prior_share=0.5)
-    assert draw_fake(step_of(torch.rand(4, 3, 8, 8)), networks, settings).styled_after.tolist() == [
+    assert draw_fake(step_of(torch.rand(4, 3, 8, 8)), networks, settings).style_source.tolist() == [
         0,
         -1,
         2,

@@ -73,8 +73,8 @@ class ObjectiveSettings:
         projected: weight of the adversarial term in the frozen network's features (spade-projected).
         color: weight of the distance between colours averaged over large squares (spade-projected).
         texture: weight of the distance between statistics of features over squares (spade-projected).
-        style: weight of the distance between statistics of a whole picture and those of the photograph whose
-            style it borrows, see `prior` (spade-projected).
+        style: weight of the distance between statistics of a whole picture and those of the photograph that
+            its style comes from, see `prior` (spade-projected).
         class_style: weight of the same distance taken class by class, of what both pictures show, and of
             the colours of a class's group where the photograph lacks the class (spade-projected).
         content: weight of the distance between deep features of such a picture and those of the photograph

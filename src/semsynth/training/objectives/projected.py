@@ -18,7 +18,7 @@ from semsynth.losses.perceptual import feature_distance
 from semsynth.losses.statistics import (
     class_statistics_distance,
     color_distance,
-    lent_by_groups,
+    group_statistics,
     statistics_distance,
 )
 from semsynth.models.discriminators import ProjectedDiscriminator
@@ -44,8 +44,8 @@ CLASS_STYLE_STAGES = 3
 CONTENT_STAGES = 3
 """The content term looks at the stages from this on, strides 16 and 32: what is shown, not how it looks."""
 
-ALIKE = ("water", "land", "plants", "roads", "buildings")
-"""Groups whose classes lend each other colours. A sun has not those of its sky, nor a car a boat's."""
+STYLE_GROUPS = ("water", "land", "plants", "roads", "buildings")
+"""Groups of labels whose classes look alike: in style transfer a missing class takes its group's colours."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
@@ -95,10 +95,10 @@ class ProjectedObjective(SpadeObjective):
         scores = _float(discriminator.judge_features(self._stages(of_fake), shares))
         gan = generator_loss(scores, settings.gan)  # type: ignore[arg-type]
         losses = {"projected": settings.projected * gan}
-        losses |= self._as_own_photograph(of_fake, of_real, fake, step, paired)
-        return losses | self._as_borrowed_style(of_fake, of_real, under, fake, step, paired)
+        losses |= self._reconstruction(of_fake, of_real, fake, step, paired)
+        return losses | self._style_transfer(of_fake, of_real, under, fake, step, paired)
 
-    def _as_own_photograph(
+    def _reconstruction(
         self,
         of_fake: Sequence[Tensor],
         of_real: Sequence[Tensor],
@@ -106,7 +106,7 @@ class ProjectedObjective(SpadeObjective):
         step: Step,
         paired: Tensor,
     ) -> Losses:
-        """What tells pictures in their own photograph's style from that photograph."""
+        """The distances of pictures in their own photograph's style from that photograph."""
         settings = self.settings
         weights = {
             "perceptual": settings.perceptual, "color": settings.color, "texture": settings.texture
@@ -126,7 +126,7 @@ class ProjectedObjective(SpadeObjective):
             losses["texture"] = weights["texture"] * statistics_distance(*stages, squares=TEXTURE_SQUARES)
         return losses
 
-    def _as_borrowed_style(
+    def _style_transfer(
         self,
         of_fake: Sequence[Tensor],
         of_real: Sequence[Tensor],
@@ -135,17 +135,17 @@ class ProjectedObjective(SpadeObjective):
         step: Step,
         paired: Tensor,
     ) -> Losses:
-        """What such pictures miss of the other photograph's style, and of their own one's content.
+        """The terms of style transfer: another photograph's style, and the content of the labels' own one.
 
-        As in the transfer of styles (Gatys et al. 2015): statistics of fine features, and deep features.
-        Colours, but no textures, of what the other photograph lacks are those of its group.
+        Style is compared by statistics of fine features, content by deep features (Gatys et al. 2015). A
+        class that the other photograph lacks takes the colours, but no textures, of its group.
         """
         settings = self.settings
         weights = {
             "style": settings.style, "class_style": settings.class_style, "content": settings.content
         }  # fmt: skip
         losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
-        source = step.shared["styled_after"].to(fake.device)
+        source = step.shared["style_source"].to(fake.device)
         rows = (~paired & (source >= 0)).nonzero()[:, 0]
         if not len(rows):
             return losses
@@ -165,7 +165,7 @@ class ProjectedObjective(SpadeObjective):
                 [colors, *(x[rows] for x in of_fake[:CLASS_STYLE_STAGES])],
                 [colors_real, *(x[others] for x in of_real[:CLASS_STYLE_STAGES])],
                 [x[rows] for x in shares],
-                [lent_by_groups(unmoved[0][others], groups), *(x[others] for x in shares[1:])],
+                [group_statistics(unmoved[0][others], groups), *(x[others] for x in shares[1:])],
             )
         if "content" in losses:
             deep, own = ([x[rows] for x in seen[CONTENT_STAGES:]] for seen in (of_fake, of_real))
@@ -201,10 +201,10 @@ class ProjectedObjective(SpadeObjective):
 
 
 def _same_group(space: LabelSpace) -> Tensor:
-    """(K, K) 1 where two classes are of one group of `ALIKE`, and for a class and itself, else 0."""
+    """(K, K) 1 where two classes are of one group of `STYLE_GROUPS`, and for a class and itself, else 0."""
     same = torch.eye(space.num_classes, dtype=torch.float32)
     for group, ids in space.groups.items():
-        if group in ALIKE:
+        if group in STYLE_GROUPS:
             same[torch.tensor(ids)[:, None], torch.tensor(ids)] = 1
     return same
 

@@ -62,12 +62,12 @@ class SpadeObjective(Objective):
         settings, batch = self.settings, step.batch
         drawn = draw_fake(step, networks, settings)
         fake, mean, log_variance = drawn.pictures, drawn.mean, drawn.log_variance
-        step.shared["fake"], step.shared["styled_after"] = fake.detach(), drawn.styled_after
+        step.shared["fake"], step.shared["style_source"] = fake.detach(), drawn.style_source
         on_fake, on_real = self._judge(step, networks, fake)
         gan = generator_loss(on_fake.scores, settings.gan, over_scales=self.over_scales)  # type: ignore[arg-type]
         losses = {"gan": settings.adversarial * gan}
         # Pictures in a style of the prior have no photograph to be compared with.
-        paired = ~prior_rows(step, settings.prior_share)
+        paired = ~unpaired_mask(step, settings.prior_share)
         some = bool(paired.any())
         if settings.feature_matching:
             fakes = [[x[paired] for x in scale] for scale in on_fake.features]
@@ -155,7 +155,7 @@ def fake_for_discriminator(step: Step, networks: Networks, settings: ObjectiveSe
         return draw_fake(step, networks, settings).pictures
 
 
-def prior_rows(step: Step, share: float) -> Tensor:
+def unpaired_mask(step: Step, share: float) -> Tensor:
     """Which of this part's pictures (B,) are drawn in styles of the prior: `share` of them, evenly spread."""
     numbers = torch.arange(step.total + 1, dtype=torch.float64)
     counted = (numbers * share).floor()
@@ -167,13 +167,13 @@ class Drawn(NamedTuple):
 
     Attributes:
         pictures: (B, 3, H, W) float.
-        styled_after: (B,) which photograph of the batch each has its style from; -1 is none.
+        style_source: (B,) which photograph of the batch each has its style from; -1 is none.
         mean: (E, Z) of the encoded styles, or None.
         log_variance: likewise.
     """
 
     pictures: Tensor
-    styled_after: Tensor
+    style_source: Tensor
     mean: Tensor | None
     log_variance: Tensor | None
 
@@ -187,32 +187,32 @@ def draw_fake(step: Step, networks: Networks, settings: ObjectiveSettings | None
         settings: their `prior_share` and `prior` count; without them every style is the photograph's own.
 
     Raises:
-        SemsynthError: styles are to be borrowed, and nobody has one.
+        SemsynthError: a style is to be transferred, and no picture of the part has one.
     """
     settings = settings or ObjectiveSettings()
     generator, batch = networks.generator, step.batch
     style, mean, log_variance = None, None, None
-    styled_after = torch.full((len(batch),), -1)
+    style_source = torch.full((len(batch),), -1)
     if generator.style_dim is not None:
         style = step.normal(generator.style_dim)
         if networks.style_encoder is not None:
-            others = prior_rows(step, settings.prior_share)
+            others = unpaired_mask(step, settings.prior_share)
             mean, log_variance = (part.float() for part in networks.style_encoder(batch.images[~others]))
             codes = reparameterize(mean, log_variance, style[~others])
             style = style.index_put((~others,), codes)
             owners = (~others).nonzero()[:, 0].cpu()
-            styled_after[owners] = owners
+            style_source[owners] = owners
             if settings.prior == "photographs" and bool(others.any()):
                 if not len(codes):
                     raise SemsynthError(
-                        'objective.prior is "photographs", but no picture drawn at once has a style to lend: '
+                        'objective.prior is "photographs", but no picture of this part has an encoded style; '
                         "draw two or more at once (run.batch_size, run.accumulate), or lower "
                         "objective.prior_share"
                     )
-                lent = torch.arange(int(others.sum())) % len(codes)
-                style = style.index_put((others,), codes[lent.to(codes.device)])
-                styled_after[others.cpu()] = owners[lent]
+                sources = torch.arange(int(others.sum())) % len(codes)
+                style = style.index_put((others,), codes[sources.to(codes.device)])
+                style_source[others.cpu()] = owners[sources]
     # Were the code of positions never moved, it would be where clouds of the training pictures are learned.
     moved = {"shift": step.integers(generator.shifts, 2)} if generator.shifts else {}
     pictures = generator(batch.labels, style=style, instances=batch.instances, **moved)
-    return Drawn(pictures.to(batch.images.dtype), styled_after, mean, log_variance)
+    return Drawn(pictures.to(batch.images.dtype), style_source, mean, log_variance)
