@@ -30,6 +30,25 @@ def png_record(texts: Mapping[Any, Any]) -> Any:
     return {"noise_offset" if name == "shift" else name: value for name, value in made.items()}
 
 
+def model_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """config.json of a model folder."""
+    return _renamed(config, {"optimised_with": "loss_networks"})
+
+
+def checkpoint(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint of a training run."""
+    return _renamed(state, {"looks_through": "loss_networks"})
+
+
+def report_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of an evaluation's report.json."""
+    return _renamed(row, {"optimised_with": "loss_networks"})
+
+
+def _renamed(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in table.items()}
+
+
 def _style(settings: Any) -> dict[str, Any]:
     """Style and seed of the painting application's settings."""
     style = settings.get("style") if isinstance(settings, dict) else None

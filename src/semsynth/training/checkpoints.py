@@ -17,6 +17,7 @@ import torch
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import file_sha256
 from semsynth.files.writing import flush_folder, temporary_name
+from semsynth.hub import compat
 
 _DIGITS = 16
 _NAME = re.compile(rf"(\d{{10,}})-([0-9a-f]{{{_DIGITS}}})\.pt")
@@ -133,7 +134,7 @@ def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
         return "it is no checkpoint, or was renamed: what it holds is of another number of pictures"
     if missing := [name for name in needs if name not in state]:
         return f"it lacks {', '.join(missing)}"
-    return state
+    return compat.checkpoint(state)
 
 
 def _reason(folder: Path, error: Exception) -> str:

@@ -119,8 +119,8 @@ def _train(
         sentence, loss_networks = start_from(networks, Path(run.start_from), space)
         log(sentence)
     state = TrainState.fresh(recipe, networks, target, loss_networks)
-    for name in state.objective.frozen():
-        log(f"Losses look through {name}.")
+    for name in state.objective.loss_networks():
+        log(f"The losses use the feature network {name}.")
     if saved is not None:
         restore(state, saved, dataset, folder, log)
         del saved

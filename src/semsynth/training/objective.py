@@ -80,7 +80,7 @@ METHODS: dict[str, Method] = {
     "sims": Method("sims", None, SIMSObjective),
     "ccfpse": Method("ccfpse", FpseDiscriminator, _perceived(CCFPSEObjective)),
     "oasis": Method("oasis", OasisDiscriminator, _perceived(OASISObjective)),
-    # SPADE's networks with a discriminator that looks through a frozen network too: the landscape model.
+    # SPADE's networks; the discriminator also sees features of a frozen network: the landscape model.
     "spade-projected": Method("spade", ProjectedDiscriminator, _projected),
     # The networks of SPADE's Table 3, trained as SPADE is.
     "pix2pixhdpp": Method(

@@ -112,8 +112,8 @@ class Objective:
         """The discriminator's terms, where the method has one. Called after `generator_loss`."""
         raise NotImplementedError
 
-    def frozen(self) -> dict[str, nn.Module]:
-        """Networks that are looked through and never trained, by name; an evaluation must not use them."""
+    def loss_networks(self) -> dict[str, nn.Module]:
+        """The frozen feature networks of its losses, by name; none of them may be the evaluator."""
         return {}
 
     def prepare(self, context: TrainingContext, networks: Networks) -> None:

@@ -79,7 +79,7 @@ class CRNObjective(Objective):
     def __init__(self, settings: ObjectiveSettings) -> None:
         self.reconstruction = Reconstruction(settings)
 
-    def frozen(self) -> dict[str, nn.Module]:
+    def loss_networks(self) -> dict[str, nn.Module]:
         """See `Objective`."""
         return {self.reconstruction.name: self.reconstruction.features}
 

@@ -29,7 +29,7 @@ class OASISObjective(Objective):
         self.perceptual = perceptual
         self.void_id: int | None = None
 
-    def frozen(self) -> dict[str, nn.Module]:
+    def loss_networks(self) -> dict[str, nn.Module]:
         """See `Objective`."""
         return {} if self.perceptual is None else {self.perceptual.network: self.perceptual}
 

@@ -1,7 +1,7 @@
-"""SPADE's objective, with the discriminator also looking through the perceptual loss's network.
+"""SPADE's objective, with a discriminator that also sees the features of the perceptual loss's network.
 
-One look through the frozen network at each picture serves the perceptual loss, the heads in the generator's
-step, and the heads in the discriminator's. See `semsynth.models.discriminators.projected`.
+The feature network is run once on each picture. The perceptual loss and the heads share its features, in the
+generator's step and in the discriminator's. See `semsynth.models.discriminators.projected`.
 """
 
 from collections.abc import Sequence

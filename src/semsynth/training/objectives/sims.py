@@ -39,7 +39,7 @@ class SIMSObjective(Objective):
         self.reconstruction = Reconstruction(settings)
         self.numbers: dict[str, int] = {}
 
-    def frozen(self) -> dict[str, nn.Module]:
+    def loss_networks(self) -> dict[str, nn.Module]:
         """See `Objective`."""
         return {self.reconstruction.name: self.reconstruction.features}
 

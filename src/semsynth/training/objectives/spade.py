@@ -53,7 +53,7 @@ class SpadeObjective(Objective):
         self.settings = settings
         self.perceptual = perceptual
 
-    def frozen(self) -> dict[str, nn.Module]:
+    def loss_networks(self) -> dict[str, nn.Module]:
         """See `Objective`."""
         return {} if self.perceptual is None else {self.perceptual.network: self.perceptual}
 
