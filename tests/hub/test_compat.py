@@ -35,3 +35,13 @@ def test_a_checkpoint_may_name_its_loss_networks_as_before(tmp_path: Path) -> No
 
 def test_a_report_may_name_them_as_before() -> None:
     assert compat.report_row({"name": "a", "optimised_with": None}) == {"name": "a", "loss_networks": None}
+
+
+def test_settings_that_a_method_never_used_are_dropped_from_a_runs() -> None:
+    saved = {
+        "method": "crn",
+        "objective": {"vgg_file": "", "kl": 0.05, "labelmix": 0.0},
+        "run": {"images": 4},
+    }
+    assert compat.run_settings(saved, {"vgg_file"}) == saved | {"objective": {"vgg_file": ""}}
+    assert compat.run_settings({"objective": 3}, {"vgg_file"}) == {"objective": 3}

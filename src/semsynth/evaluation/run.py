@@ -116,7 +116,7 @@ class Evaluation:
             made_entries |= of_styles
             real_entries |= of_scenes
         loss_networks = self.method.loss_networks
-        made_entries["loss_networks"] = None if loss_networks is None else list(optimised)
+        made_entries["loss_networks"] = None if loss_networks is None else list(loss_networks)
         count, keys = len(self.subjects), self.subjects.keys
         report = Report(
             methods=[row(self.method.name, made, self.classes, self.protocol, count, **made_entries)],

@@ -1,7 +1,7 @@
 """Old names in saved files. They are read for one minor version, and only here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -38,6 +38,22 @@ def model_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def checkpoint(state: Mapping[str, Any]) -> dict[str, Any]:
     """A checkpoint of a training run."""
     return _renamed(state, {"looks_through": "loss_networks"})
+
+
+def run_settings(settings: Mapping[str, Any], objective: Collection[str]) -> dict[str, Any]:
+    """config.json of a run folder: settings of the objective that the method does not use are dropped.
+
+    They were recorded for every method, and had no effect.
+
+    Args:
+        settings: As read.
+        objective: Names of the settings that the method uses.
+    """
+    recorded = settings.get("objective")
+    if not isinstance(recorded, dict):
+        return dict(settings)
+    used = {name: value for name, value in recorded.items() if name in objective}
+    return dict(settings) | {"objective": used}
 
 
 def report_row(row: Mapping[str, Any]) -> dict[str, Any]:

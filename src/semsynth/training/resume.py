@@ -13,6 +13,7 @@ import torch
 from semsynth.data import Dataset
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_json
+from semsynth.hub import compat
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
 from semsynth.training.settings import Recipe
@@ -58,7 +59,7 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     if not images_seen or not path.exists():
         return
     try:
-        before = dict(_flat(read_json(path)))
+        before = dict(_flat(compat.run_settings(read_json(path), recipe.objective)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
         log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
