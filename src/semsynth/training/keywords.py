@@ -103,15 +103,20 @@ def defaults(builder: Any) -> dict[str, Any]:
     }
 
 
-def describe(builder: Any) -> list[Keyword]:
-    """The keyword arguments of a class, with their entries in its docstring or in those of its bases."""
+def describe(builder: Any, changed: Mapping[str, Any] | None = None) -> list[Keyword]:
+    """The keyword arguments of a class, with their entries in its docstring or in those of its bases.
+
+    Args:
+        builder: The class.
+        changed: Values that take the place of its defaults.
+    """
     texts: dict[str, str] = {}
     for base in reversed(builder.__mro__):
         texts |= _entries(base.__doc__ or "")
     hints = _hints(builder)
     return [
-        Keyword(name, _kind(hints.get(name)), _toml(parameter.default), texts.get(name, ""))
-        for name, parameter in _parameters(builder).items()
+        Keyword(name, _kind(hints[name]), _toml((changed or {}).get(name, p.default)), texts.get(name, ""))
+        for name, p in _parameters(builder).items()
     ]
 
 

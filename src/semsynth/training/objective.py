@@ -20,7 +20,7 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.keywords import check_keywords, defaults, read_keywords
+from semsynth.training.keywords import Keyword, check_keywords, defaults, describe, read_keywords
 from semsynth.training.objectives.base import (
     GeneratorResult,
     Losses,
@@ -36,7 +36,14 @@ from semsynth.training.objectives.pix2pixhd import Pix2PixHDObjective
 from semsynth.training.objectives.projected import ProjectedObjective
 from semsynth.training.objectives.sims import SIMSObjective
 from semsynth.training.objectives.spade import SpadeObjective
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import (
+    DataSettings,
+    InitSettings,
+    OptimizerSettings,
+    Recipe,
+    RunSettings,
+    Stage,
+)
 
 __all__ = [
     "METHODS",
@@ -49,6 +56,7 @@ __all__ = [
     "TrainingContext",
     "build_networks",
     "build_objective",
+    "describe_settings",
     "find_method",
     "objective_settings",
 ]
@@ -155,6 +163,35 @@ def build_objective(recipe: Recipe) -> Objective:
         SemsynthError: see `objective_settings`; or weights of a feature network that are not there.
     """
     return find_method(recipe.method).objective(**objective_settings(recipe))
+
+
+def describe_settings(method: str) -> dict[str, list[Keyword]]:
+    """What a recipe of a method may hold, by section, as `semsynth train --help` shows it.
+
+    Raises:
+        SemsynthError: an unknown method.
+    """
+    row = find_method(method)
+    sections: dict[str, Any] = {
+        "data": DataSettings,
+        "generator": GENERATORS[row.generator],
+        "style_encoder": StyleEncoder,
+        "discriminator": row.discriminator,
+        "objective": row.objective,
+        "optimizer": OptimizerSettings,
+        "init": InitSettings,
+        "run": RunSettings,
+        "stages": Stage,
+    }
+    described = {
+        section: describe(builder, row.defaults if section == "generator" else {})
+        for section, builder in sections.items()
+        if builder is not None
+    }
+    return {
+        section: [keyword for keyword in keywords if keyword.name != "num_classes"]
+        for section, keywords in described.items()
+    }
 
 
 def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:

@@ -85,8 +85,8 @@ class Stage:
 
     Attributes:
         images: how many training pictures it sees; a multiple of `batch_size` where another stage follows.
-        load_size: see `DataSettings`.
-        crop_size: see `DataSettings`.
+        load_size: side in pixels pictures are resized to before cropping.
+        crop_size: side in pixels of what the networks see.
         batch_size: pictures a step.
         outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
             Where this changes, the generator's optimiser begins anew.
