@@ -32,8 +32,8 @@ from published import draw, judge, label_planes
 from semsynth.data.sample import Batch
 from semsynth.device import keep_heap, training_dtype
 from semsynth.ops import native, processor
-from semsynth.training.objective import Networks, Step, build_networks, build_objective
-from semsynth.training.settings import ObjectiveSettings, Recipe
+from semsynth.training.objective import Networks, Step, build_networks, build_objective, objective_settings
+from semsynth.training.settings import Recipe
 
 PRECISION = training_dtype("auto", torch.device("cpu"))
 SIZE, BATCH = 128, 16
@@ -45,7 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
 RECIPE = Recipe(
     generator={"width": 32, "hidden": 64},
     discriminator={"width": 32},
-    objective=ObjectiveSettings(perceptual=0, reuse_fake=True),
+    objective={"perceptual": 0, "reuse_fake": True},
 )
 
 
@@ -81,7 +81,7 @@ def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], N
     assert discriminator is not None
     adam_g = torch.optim.Adam(generator.parameters(), 1e-4, (0.0, 0.9))
     adam_d = torch.optim.Adam(discriminator.parameters(), 4e-4, (0.0, 0.9))
-    weight = RECIPE.objective.feature_matching
+    weight = objective_settings(RECIPE)["feature_matching"]
 
     def step() -> None:
         planes = label_planes(batch.labels, classes, batch.instances)
@@ -128,12 +128,13 @@ def our_step(networks: Networks, batch: Batch) -> Callable[[], None]:
             networks.discriminator.requires_grad_(side == "discriminator")  # type: ignore[union-attr]
             adam.zero_grad(set_to_none=True)
             with torch.autocast("cpu", PRECISION, enabled=torch.float32 != PRECISION):
+                if side == "generator":
+                    result = objective.generator_loss(work, networks)
                 losses = (
-                    objective.generator_loss(work, networks)
+                    result.losses
                     if side == "generator"
-                    else objective.discriminator_loss(work, networks)
+                    else objective.discriminator_loss(work, networks, result)
                 )
-            assert losses is not None
             torch.stack([value.float() for value in losses.values()]).sum().backward()
             adam.step()
 

@@ -72,7 +72,7 @@ def test_a_model_folder(here: Path) -> None:
     model = load_model("model")
     assert model.label_space.names == ("void", "sky", "tree", "sand")
     assert model.image_size == (32, 32)
-    assert model.optimised_with == ("efficientnet-lite0",)
+    assert model.loss_networks == ("efficientnet-lite0",)
     assert model.images_seen == WHOLE
     assert model.styles["noon"].note == "high sun"
     assert model.styles["noon"].thumbnail.size == (8, 6)
@@ -112,7 +112,7 @@ def test_a_run_goes_on(name: str, old: Path) -> None:
     if EXACT:
         assert trained(run) == EXPECTED["ends"][name]
     if ended.is_dir():
-        assert found.optimised_with == load_model(ended).optimised_with
+        assert found.loss_networks == load_model(ended).loss_networks
         off = float((weights(run / "model") - weights(ended)).norm())
         assert off <= (0 if EXACT else CHANGE * EXPECTED["changes"][name])
     lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()

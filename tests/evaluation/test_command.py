@@ -229,7 +229,7 @@ def test_a_model_folder_is_drawn_with_and_its_styles_are_measured(
     assert evaluate(scenes, judge, tmp_path / "model", tmp_path / "out", *limited) == 0
     row = Report.load(tmp_path / "out").methods[0]
     assert row.name == "tiny"
-    assert row.optimised_with is None
+    assert row.loss_networks is None
     assert row.diversity is not None
     assert row.diversity > 0
     assert row.style_colour is not None
@@ -250,9 +250,7 @@ def test_a_model_folder_is_drawn_with_and_its_styles_are_measured(
     assert "folder without config.json" in capsys.readouterr().err
     # The same folder, now admitting that Lite2 was in its loss.
     config = tmp_path / "model" / "config.json"
-    config.write_text(
-        json.dumps({**json.loads(config.read_text()), "optimised_with": ["efficientnet-lite2"]})
-    )
+    config.write_text(json.dumps({**json.loads(config.read_text()), "loss_networks": ["efficientnet-lite2"]}))
     assert evaluate(scenes, judge, tmp_path / "model", tmp_path / "other", *limited) == 2
     assert "was part of this model's training loss" in capsys.readouterr().err
 

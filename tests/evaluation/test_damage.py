@@ -205,7 +205,7 @@ def spoilt(document: dict, *path: object, value: object) -> dict:
         (("methods", 0, "kid"), {}),
         (("methods", 0, "lite2_kernel"), {"mean": "x"}),
         (("methods", 0, "void_counted"), {}),
-        (("methods", 0, "optimised_with"), "vgg19"),
+        (("methods", 0, "loss_networks"), "vgg19"),
         (("methods", 0, "name"), None),
         (("real", "pictures"), 3.5),
         (("real", "strange"), 1),
@@ -298,7 +298,7 @@ def draw(*args):
     if drawn == 3:
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
     return base.draw(*args)
-method = Method(base.name, base.fingerprint, draw, True, True, base.optimised_with)
+method = Method(base.name, base.fingerprint, draw, True, True, base.loss_networks)
 evaluation(Path(sys.argv[1]), Path(sys.argv[2]), method).run()
 """
 

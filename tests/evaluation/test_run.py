@@ -51,7 +51,7 @@ def painter(noise: float) -> Method:
         return (COLOURS[labels] + shift).clip(0, 255).astype(np.uint8)
 
     return Method(
-        "painter", f"noise {noise}", draw, has_styles=True, takes_photos=True, optimised_with=("vgg19",)
+        "painter", f"noise {noise}", draw, has_styles=True, takes_photos=True, loss_networks=("vgg19",)
     )
 
 
@@ -111,7 +111,7 @@ def test_the_report_says_everything_and_the_photographs_are_the_ceiling(scenes: 
     assert made.style_nearness > 0.5
     assert real.diversity is not None
     assert real.diversity > 0
-    assert made.optimised_with == ["vgg19"]
+    assert made.loss_networks == ["vgg19"]
     assert report.networks["judge"]["network"] == "colours"
     document = without_times(tmp_path)
     assert {"methods", "real", "protocol", "networks"} <= document.keys()
@@ -135,7 +135,7 @@ def test_twice_gives_the_same_bytes_and_a_stopped_run_goes_on(scenes: Path, tmp_
         path.unlink()
     shutil.rmtree(tmp_path / "b" / "cache")
     (tmp_path / "b" / "report.json").unlink()
-    again = Method(base.name, base.fingerprint, counting, optimised_with=("vgg19",), has_styles=False)
+    again = Method(base.name, base.fingerprint, counting, loss_networks=("vgg19",), has_styles=False)
     evaluation(scenes, tmp_path / "b", again).run()
     assert drawn == [path.stem for path in pictures[:3]]
     a, b = without_times(tmp_path / "a")["methods"][0], without_times(tmp_path / "b")["methods"][0]
@@ -186,7 +186,7 @@ def test_nor_is_it_of_other_photographs_of_the_same_names(scenes: Path, tmp_path
 
 
 def test_a_network_of_the_loss_may_not_judge(scenes: Path, tmp_path: Path) -> None:
-    guilty = Method("m", "0", painter(1.0).draw, optimised_with=("grid",))
+    guilty = Method("m", "0", painter(1.0).draw, loss_networks=("grid",))
     with pytest.raises(SemsynthError, match="grid was part of this model's training loss"):
         evaluation(scenes, tmp_path, guilty)
 
@@ -201,7 +201,7 @@ def test_statistics_of_a_network_that_is_not_at_hand_are_refused(scenes: Path, t
 
 
 def test_pictures_of_another_size_are_refused(scenes: Path, tmp_path: Path) -> None:
-    small = Method("small", "0", lambda *_: np.zeros((32, 48, 3), np.uint8), optimised_with=())
+    small = Method("small", "0", lambda *_: np.zeros((32, 48, 3), np.uint8), loss_networks=())
     with pytest.raises(
         SemsynthError, match=r"a picture of 32 x 48 for scene_000, but the protocol judges 64 x 64"
     ):

@@ -10,6 +10,7 @@ import pytest
 from semsynth.cli import main
 from semsynth.errors import SemsynthError
 from semsynth.files.recipes import recipe_folder, recipe_names, recipe_path
+from semsynth.training.objective import METHODS, describe_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,6 +60,34 @@ def test_help_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
         main(["train", "--help"])
     shown = "".join(capsys.readouterr().out.split())
     assert all(name in shown for name in recipe_names())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "absent"),
+    [
+        ([], ["--objective.kl FLOAT", "--generator.stem LABELS|", "--run.images"], "--objective.labelmix"),
+        (["oasis-siftflow"], ["--objective.labelmix FLOAT", "weight of LabelMix"], "--objective.kl"),
+        (["oasis-siftflow", "--method", "crn"], ["--objective.vgg_file TEXT"], "--discriminator."),
+        (["--method=pix2pixhdpp"], ['(default: "sync_batch")'], "--objective.labelmix"),
+    ],
+)
+def test_help_lists_the_settings_of_the_method(
+    arguments: list[str], there: list[str], absent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["train", *arguments, "--help"])
+    assert left.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(text in shown for text in there)
+    assert absent not in shown
+
+
+def test_every_setting_has_a_help_text() -> None:
+    for method in METHODS:
+        for section, keywords in describe_settings(method).items():
+            for keyword in keywords:
+                assert keyword.text, f"{method}: {section}.{keyword.name} has no entry in a docstring"
+                assert keyword.kind, f"{method}: {section}.{keyword.name} has no type"
 
 
 def test_a_wheel_brings_the_recipes(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         ({"image_size": None}, "image_size is None"),
         ({"image_size": [64, -1]}, "image_size is"),
         ({"image_size": "64"}, "image_size is"),
-        ({"optimised_with": 5}, "optimised_with is 5; it must be a list of names"),
+        ({"loss_networks": 5}, "loss_networks is 5; it must be a list of names"),
         ({"sha256": []}, "sha256 is"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from semsynth.losses.statistics import class_statistics_distance, lent_by_groups, statistics_distance
+from semsynth.losses.statistics import class_statistics_distance, group_statistics, statistics_distance
 from semsynth.models.style_encoder import color_planes
 
 
@@ -73,14 +73,14 @@ def test_a_class_the_photograph_lacks_is_compared_with_its_group() -> None:
     river, sea = ([F.one_hot(halves(0, c)[:1], 3).permute(0, 3, 1, 2)] for c in (1, 2))
     dark = real - 5
     water = torch.tensor([[1.0, 0, 0], [0, 1, 1], [0, 1, 1]])
-    lent = [lent_by_groups(sea[0], water)]
+    of_group = [group_statistics(sea[0], water)]
     assert float(class_statistics_distance([dark], [real], river, sea)) == pytest.approx(2.5, rel=0.1)
-    assert float(class_statistics_distance([dark], [real], river, lent)) == pytest.approx(5, rel=0.1)
+    assert float(class_statistics_distance([dark], [real], river, of_group)) == pytest.approx(5, rel=0.1)
     # What the photograph does show is compared with itself alone.
     both = halves(1, 2)[:1]
     shown = F.one_hot(both, 3).permute(0, 3, 1, 2)
-    torch.testing.assert_close(lent_by_groups(shown, water)[:, 1:], shown[:, 1:].float())
-    assert not lent_by_groups(shown, water)[:, 0].any()
+    torch.testing.assert_close(group_statistics(shown, water)[:, 1:], shown[:, 1:].float())
+    assert not group_statistics(shown, water)[:, 0].any()
 
 
 def test_a_flat_region_has_a_slope_and_the_photograph_has_none() -> None:

@@ -8,9 +8,7 @@ from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.discriminators.projected import FeatureMixing
 from semsynth.models.features import EfficientNetLite
 from semsynth.ops.lookup import halved_shares
-from semsynth.training.objectives.perceptual import Perceptual
 from semsynth.training.objectives.projected import ProjectedObjective
-from semsynth.training.settings import ObjectiveSettings
 
 K = 5
 
@@ -63,6 +61,5 @@ def test_nothing_of_the_mixing_learns(discriminator: ProjectedDiscriminator) -> 
 
 
 def test_another_frozen_network_is_refused() -> None:
-    other = Perceptual("vgg19", torch.nn.Identity(), (1.0,), relative=False)
     with pytest.raises(SemsynthError, match="made for efficientnet-lite0"):
-        ProjectedObjective(ObjectiveSettings(), other)
+        ProjectedObjective(perceptual_network="vgg19")

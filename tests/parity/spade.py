@@ -15,7 +15,6 @@ from semsynth.models.style_encoder import reparameterize
 from semsynth.ops.edges import instance_edges, one_hot
 from semsynth.training.objectives.base import Networks, Step
 from semsynth.training.objectives.spade import SpadeObjective
-from semsynth.training.settings import ObjectiveSettings
 from tests.parity.networks import Recorded
 from tests.parity.rows import NEAR, Row, check, compare
 
@@ -231,7 +230,7 @@ def check_objective(golden: Mapping[str, Any]) -> list[Row]:
     run = Recorded(golden, torch.float32)
     run.train(True)
     opt = run.opt
-    settings = ObjectiveSettings(
+    objective = SpadeObjective(
         gan=opt["gan_mode"],
         feature_matching=0.0 if opt["no_ganFeat_loss"] else opt["lambda_feat"],
         perceptual=0.0,
@@ -242,7 +241,7 @@ def check_objective(golden: Mapping[str, Any]) -> list[Row]:
     step = _GivenNoise(batch, torch.Generator(), 0, len(keys))
     step.noise = run.noise
     networks = Networks(run.generator, run.discriminator, run.encoder)  # type: ignore[arg-type]
-    losses = SpadeObjective(settings, None).generator_loss(step, networks)
+    losses = objective.generator_loss(step, networks).losses
     names = {"GAN": "gan", "GAN_Feat": "feature_matching", "KLD": "kl"}
     recorded = golden["train_step"]["g_losses"]
     return [

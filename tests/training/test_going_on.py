@@ -81,7 +81,7 @@ def test_a_model_folder_that_is_not_the_checkpoints_is_written_again(
     elif damage == "labels":
         (run / "model" / "labels.json").write_text(json.dumps(SPACE.to_dict()))
     else:
-        (run / "model" / "config.json").write_text(json.dumps(config | {"optimised_with": ["vgg19"]}))
+        (run / "model" / "config.json").write_text(json.dumps(config | {"loss_networks": ["vgg19"]}))
     train(short(data), run, device="cpu")
     assert files_of(run / "model") == files_of(finished / "model")
     assert not [path.name for path in run.iterdir() if path.name.startswith(".") and path.name != ".lock"]

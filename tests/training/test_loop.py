@@ -224,15 +224,15 @@ def test_what_weights_were_trained_against_is_inherited(data: Path, tmp_path: Pa
     folder = tmp_path / "source"
     train(tiny_recipe(data, run__images=4), folder, device="cpu")
     config = folder / "model" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"optimised_with": ["vgg19"]}))
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"loss_networks": ["vgg19"]}))
     recipe = tiny_recipe(data, run__start_from=str(folder), run__images=4)
     for _ in range(2):  # begun, and gone on with
         train(recipe, tmp_path / "next", device="cpu")
-        assert load_model(tmp_path / "next" / "model").optimised_with == ("vgg19",)
+        assert load_model(tmp_path / "next" / "model").loss_networks == ("vgg19",)
         recipe = tiny_recipe(data, run__start_from=str(folder), run__images=8)
 
 
-def test_losses_keep_looking_through_the_same_network():
+def test_losses_keep_their_feature_network():
     check_feature_network([], ["vgg19"])
     check_feature_network(["vgg19"], ["vgg19"])
     with pytest.raises(SemsynthError, match="perceptual_network vgg19"):

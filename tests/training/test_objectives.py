@@ -114,7 +114,8 @@ def recipe_of(method: str, root: Path, **run: Any) -> Recipe:
     table: dict[str, Any] = {
         "method": method,
         "data": {"root": str(root), "load_size": 68, "crop_size": 64},
-        "objective": {"perceptual": 0.0, "perceptual_network": "efficientnet-lite0"},
+        "objective": {"perceptual_network": "efficientnet-lite0"}
+        | ({} if METHODS[method].discriminator is None else {"perceptual": 0.0}),
         "init": {"gain": 1.0},
         "run": {
             "images": 4,
@@ -183,12 +184,13 @@ def test_a_method_trains_resumes_and_draws(method: str, data: Path, tmp_path: Pa
 def test_every_weight_gets_a_gradient(method: str, data: Path, tmp_path: Path) -> None:
     networks, objective, step = prepared(method, data, tmp_path)
     assert networks.modules().keys() >= {"generator"}
-    sum(objective.generator_loss(step, networks).values()).backward()
+    result = objective.generator_loss(step, networks)
+    sum(result.losses.values()).backward()
     idle = [name for name, p in networks.generator.named_parameters() if p.grad is None]
     assert not idle
     if networks.discriminator is not None:
         networks.discriminator.zero_grad()
-        sum(objective.discriminator_loss(step, networks).values()).backward()
+        sum(objective.discriminator_loss(step, networks, result).values()).backward()
         assert all(p.grad is not None for p in networks.discriminator.parameters())
 
 
@@ -197,14 +199,14 @@ def test_pix2pixhd_sums_scales_and_halves_the_discriminators_loss(data: Path, tm
     for kind in ("pix2pixhd", "pix2pixhdpp"):
         networks, _, step = prepared("pix2pixhd", data, tmp_path)
         settings = recipe_of("pix2pixhd", data).objective
-        objective = METHODS[kind].objective(settings)
-        of_generator = objective.generator_loss(step, networks)
-        losses.append((of_generator, objective.discriminator_loss(step, networks)))
-    (ours, our_judge), (theirs, their_judge) = losses
+        objective = METHODS[kind].objective(**settings)
+        result = objective.generator_loss(step, networks)
+        losses.append((result.losses, objective.discriminator_loss(step, networks, result)))
+    (ours, our_discriminator), (theirs, their_discriminator) = losses
     scales = PATCH["scales"]
     torch.testing.assert_close(ours["gan"], scales * theirs["gan"])
     torch.testing.assert_close(ours["feature_matching"], theirs["feature_matching"])
-    torch.testing.assert_close(our_judge["real"], 0.5 * scales * their_judge["real"])
+    torch.testing.assert_close(our_discriminator["real"], 0.5 * scales * their_discriminator["real"])
 
 
 def test_oasis_does_not_learn_from_void(data: Path, tmp_path: Path) -> None:
@@ -213,8 +215,9 @@ def test_oasis_does_not_learn_from_void(data: Path, tmp_path: Path) -> None:
     assert objective.void_id is None
     objective.void_id = 3
     step.batch.labels.fill_(3)
-    assert objective.generator_loss(step, networks)["gan"] == 0
-    terms = objective.discriminator_loss(step, networks)
+    result = objective.generator_loss(step, networks)
+    assert result.losses["gan"] == 0
+    terms = objective.discriminator_loss(step, networks, result)
     assert terms["real"] == 0
     assert terms["fake"] > 0
 
@@ -233,7 +236,7 @@ def test_what_is_measured_first_needs_no_one_shape(method: str, mode: str, tmp_p
     assert next(ground.pictures(1, 1)).labels.shape == (1, 96, 64)  # one alone is not cut
 
 
-def test_water_lends_colours_to_water_and_a_sky_none_to_its_sun() -> None:
+def test_water_takes_colours_from_water_and_a_sun_none_from_its_sky() -> None:
     space = LabelSpace.named("siftflow")
     same, ids = _same_group(space), {name: i for i, name in enumerate(space.names)}
     assert same[ids["river"], ids["sea"]] == same[ids["field"], ids["grass"]] == 1
@@ -270,7 +273,7 @@ def test_sims_builds_its_bank_once_and_learns_from_others(data: Path, tmp_path: 
     messages: list[str] = []
     objective.prepare(context(data, tmp_path, messages), networks)
     assert not messages
-    one, two = (objective.generator_loss(step, networks)["semantic"].item() for _ in range(2))
+    one, two = (objective.generator_loss(step, networks).losses["semantic"].item() for _ in range(2))
     assert one != two  # another canvas each time it is seen
     recipe = recipe_of("sims", data)
     with_order = build_networks(replace(recipe, generator={"width": 1, "ordering": True}), 4, False)

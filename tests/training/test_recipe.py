@@ -1,6 +1,9 @@
+import inspect
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,8 +13,8 @@ from semsynth.errors import SemsynthError
 from semsynth.losses.diffaugment import POLICIES
 from semsynth.losses.gan import MODES
 from semsynth.ops.init import SCHEMES
-from semsynth.training.objective import build_networks
-from semsynth.training.objectives.spade import PRIORS
+from semsynth.training.objective import METHODS, build_networks, build_objective
+from semsynth.training.objectives.adversarial import Prior
 from semsynth.training.recipe import load_recipe, recipe_from_dict
 
 LANDSCAPE = Path(__file__).parents[2] / "recipes" / "landscape.toml"
@@ -43,7 +46,7 @@ def test_flags_override_the_file(tmp_path: Path):
     assert recipe.run.images == 20
     assert recipe.generator == {"width": 8, "stem": "style"}
     assert recipe.data.root == "some folder"
-    assert recipe.objective.augment == ("color",)
+    assert recipe.objective["augment"] == ("color",)
 
 
 def test_settings_survive_json(tmp_path: Path):
@@ -127,7 +130,7 @@ def test_values_no_run_can_use_are_refused_with_what_is_allowed(tmp_path: Path, 
     [
         ("objective.gan", MODES),
         ("objective.augment", POLICIES),
-        ("objective.prior", PRIORS),
+        ("objective.prior", get_args(Prior)),
         ("init.scheme", SCHEMES),
     ],
 )
@@ -147,6 +150,34 @@ def test_the_command_refuses_with_exit_code_2(tmp_path: Path, capsys: pytest.Cap
     ):
         assert main(["train", str(path), *flags, "--print"]) == 2
         assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("method", "setting", "sentence"),
+    [
+        (
+            "oasis",
+            "kl",
+            "there is no setting objective.kl of the method oasis; known are perceptual_network, ",
+        ),
+        ("crn", "feature_matching", "of the method crn; known are perceptual_network, vgg_file."),
+        ("spade", "perceptul", "did you mean perceptual? Known are perceptual_network, "),
+        ("spade", "texture", "there is no setting objective.texture of the method spade; "),
+    ],
+)
+def test_a_setting_that_the_method_does_not_use_is_refused(method: str, setting: str, sentence: str):
+    with pytest.raises(SemsynthError) as refused:
+        recipe_from_dict({"method": method, "objective": {setting: 1.0}})
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_recipe_records_all_settings_of_its_objective(method: str):
+    recipe = recipe_from_dict({"method": method})
+    signature = inspect.signature(METHODS[method].objective)
+    assert recipe.objective == {name: p.default for name, p in signature.parameters.items()}
+    recipe_from_dict(json.loads(recipe.to_json()))
+    build_objective(replace(recipe, objective={"perceptual_network": "efficientnet-lite0"}))
 
 
 @pytest.mark.parametrize(("batch_size", "share"), [(1, 0.3), (3, 0.3), (1, 0.99)])

@@ -185,7 +185,7 @@ def model_method(
         draw=draw,
         has_styles=synthesizer.style_dim is not None,
         takes_photos=synthesizer.encoder is not None,
-        optimised_with=synthesizer.model.optimised_with,
+        loss_networks=synthesizer.model.loss_networks,
     )
 
 

@@ -18,10 +18,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
         "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
         epilog=f"shipped recipes: {', '.join(recipe_names())}",
+        usage="%(prog)s RECIPE [VARIANT ...] [-o FOLDER] [--device NAME] [--print] [--SECTION.KEY VALUE ...]",
+        add_help=False,  # the settings it lists depend on the other arguments
+    )
+    parser.add_argument(
+        "-h",
+        "--help",
+        action="store_true",
+        help="show this, and all settings of the method of RECIPE or --method",
     )
     parser.add_argument(  # one argument: an empty second one would be filled with the value of a setting
         "recipes",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="RECIPE",
         help="TOML file, or name of a shipped recipe (listed below); further ones are variants, which give "
@@ -30,11 +38,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("-o", "--output", type=Path, help="run folder (default: runs/<names of the files>)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--print", action="store_true", help="print the settings in force and stop")
-    parser.set_defaults(func=run, takes_settings=True)
+    parser.set_defaults(func=run, takes_settings=True, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
+    if args.help:
+        _print_help(args)
+        raise SystemExit(0)
+    if not args.recipes:
+        args.parser.error("the following arguments are required: RECIPE")
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -68,6 +81,29 @@ def run(args: argparse.Namespace) -> int:
             raise SemsynthError(f"{error} {_begin_from(folder, args)}") from None
     print(f"{folder}: the model is in {model}, samples are in {folder / 'samples'}")
     return 0
+
+
+def _print_help(args: argparse.Namespace) -> None:
+    """Print the help, with the settings of the method that the arguments name."""
+    from semsynth.training.objective import describe_settings
+    from semsynth.training.recipe import load_recipe
+
+    chosen = [s.partition("=")[2] for s in read_settings(args.settings) if s.startswith("method=")]
+    if args.recipes and not chosen:
+        first, *variants = args.recipes
+        chosen = [load_recipe(first, variants=variants).method]
+    method = chosen[-1] if chosen else "spade"
+    for section, keywords in describe_settings(method).items():
+        group = args.parser.add_argument_group(f"settings of [{section}], method {method}")
+        for keyword in keywords:
+            default = f" (default: {keyword.default})" if keyword.default else ""
+            text = f"{keyword.text}{default}".replace("%", "%%")
+            if section == "stages":  # tables of the file; as a flag, all of them are one list
+                group.add_argument(keyword.name, metavar=f"{keyword.name} {keyword.kind.upper()}", help=text)
+            else:
+                name = f"--{section}.{keyword.name}"
+                group.add_argument(name, metavar=keyword.kind.upper(), help=text)
+    args.parser.print_help()
 
 
 def _begin_from(folder: Path, args: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import SegmentationScores
 from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
-from semsynth.hub import Scores
+from semsynth.hub import Scores, compat
 
 FORMAT = 1
 REPORT_FILE = "report.json"
@@ -47,7 +47,7 @@ class Row:
         style_colour: How far guided pictures move to the style photograph's colours, 0..1.
         style_texture: Likewise its texture.
         style_nearness: Share of the other photographs that a guided picture is farther from in its colours.
-        optimised_with: The networks its training loss used; None where that is not recorded.
+        loss_networks: The networks its training loss used; None where that is not recorded.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Row:
     style_colour: float | None = None
     style_texture: float | None = None
     style_nearness: float | None = None
-    optimised_with: list[str] | None = None
+    loss_networks: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Report:
         with parsing(path, "a report", "Evaluate again."):
             if document.pop("format") != FORMAT:
                 raise SemsynthError(f"{path} was written by another version; evaluate again.")
-            document["methods"] = [_checked(Row(**row)) for row in document["methods"]]
-            document["real"] = _checked(Row(**document["real"]))
+            document["methods"] = [_checked(Row(**compat.report_row(row))) for row in document["methods"]]
+            document["real"] = _checked(Row(**compat.report_row(document["real"])))
             report = _checked(cls(**document))
             if not report.methods:
                 raise ValueError("it has no method")

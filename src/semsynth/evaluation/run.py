@@ -86,10 +86,10 @@ class Evaluation:
         self.warnings += check_classes(self.judge, self.classes.names)
         spaces = [extractor.space for extractor in (self.inception, self.lite2) if extractor]
         self.spaces = [{"network": s.network, "weights": s.weights, "resize": s.resize} for s in spaces]
-        optimised = self.method.optimised_with
-        if optimised is None:
+        loss_networks = self.method.loss_networks
+        if loss_networks is None:
             self.warnings.append(f"{self.method.name} does not record which networks its training loss used.")
-        refuse_optimised(optimised or (), [self.judge.about["network"], *(s.network for s in spaces)])
+        refuse_optimised(loss_networks or (), [self.judge.about["network"], *(s.network for s in spaces)])
         if self.reference is not None and self.reference.space.network not in [s.network for s in spaces]:
             raise SemsynthError(
                 f"The reference statistics are of {self.reference.space.network}, but the networks at hand "
@@ -115,8 +115,8 @@ class Evaluation:
             of_styles, of_scenes = self._styles()
             made_entries |= of_styles
             real_entries |= of_scenes
-        optimised = self.method.optimised_with
-        made_entries["optimised_with"] = None if optimised is None else list(optimised)
+        loss_networks = self.method.loss_networks
+        made_entries["loss_networks"] = None if loss_networks is None else list(loss_networks)
         count, keys = len(self.subjects), self.subjects.keys
         report = Report(
             methods=[row(self.method.name, made, self.classes, self.protocol, count, **made_entries)],

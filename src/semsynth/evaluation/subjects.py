@@ -30,7 +30,7 @@ class Method:
             uint8.
         has_styles: Whether other seeds give other pictures.
         takes_photos: Whether a style photograph guides it.
-        optimised_with: Networks its training loss used; None where that is not recorded.
+        loss_networks: Networks its training loss used; None where that is not recorded.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Method:
     draw: Callable[[str, Ids, Ids | None, Pixels | None, int], Pixels]
     has_styles: bool = False
     takes_photos: bool = False
-    optimised_with: tuple[str, ...] | None = None
+    loss_networks: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

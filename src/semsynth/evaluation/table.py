@@ -114,10 +114,10 @@ def _remarks(groups: dict[str, list[Report]]) -> str:
             "photographs against photographs."
         )
         lines += [
-            f"{row.name} was trained against {', '.join(row.optimised_with) or 'no network'}."
+            f"{row.name} was trained against {', '.join(row.loss_networks) or 'no network'}."
             for report in group
             for row in report.methods
-            if row.optimised_with is not None
+            if row.loss_networks is not None
         ]
         lines += [f"Note: {' '.join(protocol['note'].split())}"] if protocol["note"] else []
         warnings = {warning: None for report in group for warning in report.warnings}

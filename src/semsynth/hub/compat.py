@@ -1,7 +1,7 @@
 """Old names in saved files. They are read for one minor version, and only here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _GENERATOR = {"positions": "noise_channels"}
@@ -12,17 +12,27 @@ _WEIGHTS = {
 }
 
 
-def model_config(config: dict[str, Any]) -> dict[str, Any]:
+_LOSS_NETWORKS = {"optimised_with": "loss_networks", "looks_through": "loss_networks"}
+
+
+def model_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """config.json of a model folder."""
-    return run_settings(config)
+    return _renamed(config, _LOSS_NETWORKS) | _generator(config)
 
 
-def run_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """config.json of a training run."""
-    generator = settings.get("generator")
-    return (
-        settings | {"generator": _renamed(generator, _GENERATOR)} if isinstance(generator, dict) else settings
-    )
+def run_settings(settings: Mapping[str, Any], objective: Collection[str] | None = None) -> dict[str, Any]:
+    """config.json of a run folder, or a recipe.
+
+    Args:
+        settings: As read.
+        objective: Names of the settings that the method's objective uses. Those of other methods, which were
+            recorded for every method and had no effect, are dropped; with None all are kept.
+    """
+    recorded = settings.get("objective")
+    if objective is None or not isinstance(recorded, dict):
+        return dict(settings) | _generator(settings)
+    used = {name: value for name, value in recorded.items() if name in objective}
+    return dict(settings) | _generator(settings) | {"objective": used}
 
 
 def weight_name(name: str) -> str:
@@ -33,13 +43,12 @@ def weight_name(name: str) -> str:
     return name
 
 
-def checkpoint(state: dict[str, Any]) -> dict[str, Any]:
+def checkpoint(state: Mapping[str, Any]) -> dict[str, Any]:
     """A checkpoint of a training run; its networks are changed in place."""
     for networks in (state.get("networks"), state.get("averaged")):
-        weights = networks.get("generator") if isinstance(networks, dict) else None
-        if isinstance(weights, dict):
+        if isinstance(networks, dict) and isinstance(weights := networks.get("generator"), dict):
             networks["generator"] = {weight_name(name): value for name, value in weights.items()}
-    return state
+    return _renamed(state, _LOSS_NETWORKS)
 
 
 def project(settings: Any) -> Any:
@@ -67,6 +76,11 @@ def png_record(texts: Mapping[Any, Any]) -> Any:
     return {"noise_offset" if name == "shift" else name: value for name, value in made.items()}
 
 
+def report_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of an evaluation's report.json."""
+    return _renamed(row, _LOSS_NETWORKS)
+
+
 def _style(settings: Any) -> dict[str, Any]:
     """Style and seed of the painting application's settings."""
     style = settings.get("style") if isinstance(settings, dict) else None
@@ -76,6 +90,12 @@ def _style(settings: Any) -> dict[str, Any]:
         return {"style": "a mix of two styles"}
     seed = style.get("seed", style.get("variation", 0))
     return {"style": style.get("name"), "vector": style.get("vector"), "seed": seed}
+
+
+def _generator(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The section of the generator, where there is one."""
+    generator = settings.get("generator")
+    return {"generator": _renamed(generator, _GENERATOR)} if isinstance(generator, dict) else {}
 
 
 def _renamed(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

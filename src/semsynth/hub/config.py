@@ -30,6 +30,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path} is of format {shown(version)}; this version reads formats up to {FORMAT}: "
             "install a newer semsynth."
         )
+    config = compat.model_config(config)
     if missing := {"generator", "image_size", "label_set"} - config.keys():
         raise SemsynthError(f"{path} lacks {', '.join(sorted(missing))}.")
     for name in ("generator", "style_encoder", "discriminator", "sha256"):
@@ -48,10 +49,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise SemsynthError(
             f"{path}: image_size is {shown(size)}; it must be [height, width] in pixels, 1 to {MAX_SIDE:,}."
         )
-    networks = config.get("optimised_with")
+    networks = config.get("loss_networks")
     if networks is not None and not _is_list(networks, str):
         raise SemsynthError(
-            f"{path}: optimised_with is {shown(networks)}; it must be a list of names, or null."
+            f"{path}: loss_networks is {shown(networks)}; it must be a list of names, or null."
         )
     seen = config.get("images_seen")
     if seen is not None and (type(seen) is not int or seen < 0):

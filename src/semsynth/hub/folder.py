@@ -59,8 +59,8 @@ class Model:
         style_encoder: Photograph to style, where there is one.
         styles: By name, in the order of the file.
         card: README.md.
-        optimised_with: Networks its training loss looked through, which must not judge it; None where that is
-            not recorded.
+        loss_networks: Feature networks of its training loss, none of which may be its evaluator; None where
+            that is not recorded.
         folder: Where it came from.
         images_seen: How many pictures the weights saw in training; None where that is not recorded.
         scores: What evaluations found of it.
@@ -72,7 +72,7 @@ class Model:
     style_encoder: StyleEncoder | None = None
     styles: Mapping[str, Style] = field(default_factory=dict)
     card: str = ""
-    optimised_with: tuple[str, ...] | None = None
+    loss_networks: tuple[str, ...] | None = None
     folder: Path | None = None
     images_seen: int | None = None
     scores: tuple[Scores, ...] = ()
@@ -124,7 +124,7 @@ def save_model(
             "style_encoder": encoder.config if encoder else None,
             "discriminator": discriminator[0] if discriminator else None,
             "image_size": list(model.image_size),
-            "optimised_with": None if model.optimised_with is None else list(model.optimised_with),
+            "loss_networks": None if model.loss_networks is None else list(model.loss_networks),
             "images_seen": model.images_seen,
             "label_set": model.label_space.name,
             "dtype": dtype,
@@ -167,7 +167,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         encoder = _built(StyleEncoder, settings, folder)
         load_weights(encoder, folder / "style_encoder.safetensors", sums)
         encoder.eval()
-    recorded = config.get("optimised_with")
+    recorded = config.get("loss_networks")
     height, width = config["image_size"]
     return Model(
         generator=generator.eval(),
@@ -176,7 +176,7 @@ def load_model(name: str | Path, *, verify: bool = True) -> Model:
         style_encoder=encoder,
         styles=read_styles(folder / "styles", generator.style_dim),
         card=_read_card(folder / "README.md"),
-        optimised_with=None if recorded is None else tuple(recorded),
+        loss_networks=None if recorded is None else tuple(recorded),
         folder=folder,
         images_seen=config.get("images_seen"),
         scores=read_scores(folder / "config.json", config.get("scores")),

@@ -7,11 +7,13 @@ picture moves, the labels move along. A fake and the photograph it is matched wi
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-POLICIES = ("color", "translation", "cutout")
+Policy = Literal["color", "translation", "cutout"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 SHIFT = 1 / 8
 """Greatest translation, as a share of the side."""

@@ -81,10 +81,10 @@ def class_statistics_distance(
     return total / len(fake)
 
 
-def lent_by_groups(shares: Tensor, groups: Tensor) -> Tensor:
-    """Shares of classes in photographs, where a class that one does not show has the place of its group.
+def group_statistics(shares: Tensor, groups: Tensor) -> Tensor:
+    """Shares over which the statistics of classes are taken: of a missing class, those of its whole group.
 
-    A photograph without a river says by its sea what light there is on water.
+    A photograph without a river tells by its sea what light there is on water.
 
     Args:
         shares: (B, K, h, w) how much of each class lies under each position.

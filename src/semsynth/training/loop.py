@@ -21,7 +21,7 @@ from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
 from semsynth.training.model_folder import inference_networks, is_current, model_of
-from semsynth.training.objective import Losses, TrainingContext, build_networks
+from semsynth.training.objective import GeneratorResult, Losses, TrainingContext, build_networks
 from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
@@ -119,8 +119,8 @@ def _train(
         sentence, loss_networks = start_from(networks, Path(run.start_from), space)
         log(sentence)
     state = TrainState.fresh(recipe, networks, target, loss_networks)
-    for name in state.objective.frozen():
-        log(f"Losses look through {name}.")
+    for name in state.objective.loss_networks():
+        log(f"The losses use the feature network {name}.")
     if saved is not None:
         restore(state, saved, dataset, folder, log)
         del saved
@@ -160,6 +160,7 @@ def _train(
                 rng = torch.Generator().manual_seed(step_seed(run.seed, state.images_seen))
                 steps = split(batch.to(target), rng, run.accumulate, rank, stage.batch_size)
                 terms: Losses = {}
+                results: list[GeneratorResult] = []
 
                 # The generator's step, on a frozen discriminator.
                 if networks.discriminator is not None:
@@ -168,8 +169,8 @@ def _train(
                 optimizer.zero_grad(set_to_none=True)
                 for step in steps:
                     with forward_context(target, precision):
-                        losses = state.objective.generator_loss(step, networks)
-                    backward(losses, len(steps), terms, "generator")
+                        results.append(state.objective.generator_loss(step, networks))
+                    backward(results[-1].losses, len(steps), terms, "generator")
                 update(optimizer, learning_rate(recipe, "generator", state.images_seen))
 
                 # The discriminator's step, on photographs and the generator's pictures.
@@ -177,9 +178,9 @@ def _train(
                     networks.discriminator.requires_grad_(True)
                     optimizer = state.optimizers["discriminator"]
                     optimizer.zero_grad(set_to_none=True)
-                    for step in steps:
+                    for step, result in zip(steps, results, strict=True):
                         with forward_context(target, precision):
-                            losses = state.objective.discriminator_loss(step, networks)
+                            losses = state.objective.discriminator_loss(step, networks, result)
                         backward(losses, len(steps), terms, "discriminator")
                     update(optimizer, learning_rate(recipe, "discriminator", state.images_seen))
 

@@ -35,13 +35,13 @@ def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) 
         image_size: (H, W) of the pictures.
     """
     best, before = inference_networks(state.networks, state.averaged), state.loss_networks
-    against = None if before is None else tuple(sorted({*before, *state.objective.frozen()}))
+    against = None if before is None else tuple(sorted({*before, *state.objective.loss_networks()}))
     return hub.Model(
         best.generator,
         space,
         image_size,
         best.style_encoder,
-        optimised_with=against,
+        loss_networks=against,
         images_seen=state.images_seen,
     )
 
@@ -70,7 +70,7 @@ def is_current(folder: Path, model: hub.Model) -> bool:
     wanted: dict[str, Any] = {
         "generator": {"name": hub.generator_name(model.generator), **model.generator.config},
         "style_encoder": model.style_encoder.config if model.style_encoder else None,
-        "optimised_with": None if model.optimised_with is None else list(model.optimised_with),
+        "loss_networks": None if model.loss_networks is None else list(model.loss_networks),
     }
     if seen == model.images_seen:
         wanted["image_size"] = list(model.image_size)

@@ -20,20 +20,34 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
+from semsynth.training.keywords import Keyword, check_keywords, defaults, describe, read_keywords
+from semsynth.training.objectives.base import (
+    GeneratorResult,
+    Losses,
+    Networks,
+    Objective,
+    Step,
+    TrainingContext,
+)
 from semsynth.training.objectives.ccfpse import CCFPSEObjective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
-from semsynth.training.objectives.perceptual import Perceptual, build_perceptual
 from semsynth.training.objectives.pix2pixhd import Pix2PixHDObjective
 from semsynth.training.objectives.projected import ProjectedObjective
 from semsynth.training.objectives.sims import SIMSObjective
 from semsynth.training.objectives.spade import SpadeObjective
-from semsynth.training.recipe import check_keywords
-from semsynth.training.settings import ObjectiveSettings, Recipe
+from semsynth.training.settings import (
+    DataSettings,
+    InitSettings,
+    OptimizerSettings,
+    Recipe,
+    RunSettings,
+    Stage,
+)
 
 __all__ = [
     "METHODS",
+    "GeneratorResult",
     "Losses",
     "Method",
     "Networks",
@@ -42,6 +56,9 @@ __all__ = [
     "TrainingContext",
     "build_networks",
     "build_objective",
+    "describe_settings",
+    "find_method",
+    "objective_settings",
 ]
 
 
@@ -52,45 +69,31 @@ class Method:
     Attributes:
         generator: key of `GENERATORS`.
         discriminator: class of the discriminator, or None.
-        objective: builds the losses from their settings.
+        objective: class of the losses.
         defaults: keyword arguments of the generator that make it this method's, unless a recipe gives others.
     """
 
     generator: str
     discriminator: Callable[..., nn.Module] | None
-    objective: Callable[[ObjectiveSettings], Objective]
+    objective: type[Objective]
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
-def _perceived(
-    kind: Callable[[ObjectiveSettings, Perceptual | None], Objective],
-) -> Callable[[ObjectiveSettings], Objective]:
-    """Build an objective that may have a perceptual term."""
-    return lambda settings: kind(settings, build_perceptual(settings))
-
-
-def _projected(settings: ObjectiveSettings) -> Objective:
-    return ProjectedObjective(settings, Perceptual.of(settings))
-
-
 METHODS: dict[str, Method] = {
-    "spade": Method("spade", MultiscaleDiscriminator, _perceived(SpadeObjective)),
-    "pix2pixhd": Method("pix2pixhd", MultiscaleDiscriminator, _perceived(Pix2PixHDObjective)),
+    "spade": Method("spade", MultiscaleDiscriminator, SpadeObjective),
+    "pix2pixhd": Method("pix2pixhd", MultiscaleDiscriminator, Pix2PixHDObjective),
     "crn": Method("crn", None, CRNObjective),
     "sims": Method("sims", None, SIMSObjective),
-    "ccfpse": Method("ccfpse", FpseDiscriminator, _perceived(CCFPSEObjective)),
-    "oasis": Method("oasis", OasisDiscriminator, _perceived(OASISObjective)),
-    # SPADE's networks with a discriminator that looks through a frozen network too: the landscape model.
-    "spade-projected": Method("spade", ProjectedDiscriminator, _projected),
+    "ccfpse": Method("ccfpse", FpseDiscriminator, CCFPSEObjective),
+    "oasis": Method("oasis", OasisDiscriminator, OASISObjective),
+    # SPADE's networks; the discriminator also sees features of a frozen network: the landscape model.
+    "spade-projected": Method("spade", ProjectedDiscriminator, ProjectedObjective),
     # The networks of SPADE's Table 3, trained as SPADE is.
     "pix2pixhdpp": Method(
-        "pix2pixhd",
-        MultiscaleDiscriminator,
-        _perceived(SpadeObjective),
-        {"norm": "sync_batch", "spectral": True},
+        "pix2pixhd", MultiscaleDiscriminator, SpadeObjective, {"norm": "sync_batch", "spectral": True}
     ),
-    "pix2pixhdpp-labelled": Method("pix2pixhd-labelled", MultiscaleDiscriminator, _perceived(SpadeObjective)),
-    "concat": Method("concat", MultiscaleDiscriminator, _perceived(SpadeObjective)),
+    "pix2pixhdpp-labelled": Method("pix2pixhd-labelled", MultiscaleDiscriminator, SpadeObjective),
+    "concat": Method("concat", MultiscaleDiscriminator, SpadeObjective),
 }
 
 
@@ -138,13 +141,57 @@ def build_networks(
     rng = torch.Generator().manual_seed(recipe.run.seed)
     for module in networks.modules().values():
         init = recipe.init
-        initialize(module, init.scheme, init.gain, spectral=init.spectral, generator=rng)  # type: ignore[arg-type]
+        initialize(module, init.scheme, init.gain, spectral=init.spectral, generator=rng)
     return networks
 
 
+def objective_settings(recipe: Recipe, where: str = "the recipe") -> dict[str, Any]:
+    """All keyword arguments of the method's objective: those of the recipe, and the defaults of the others.
+
+    Raises:
+        SemsynthError: settings that the method does not use, or values that are not allowed.
+    """
+    kind = find_method(recipe.method).objective
+    owner = f" of the method {recipe.method}"
+    return defaults(kind) | read_keywords(kind, recipe.objective, where, "objective", owner)
+
+
 def build_objective(recipe: Recipe) -> Objective:
-    """The losses of the recipe's method."""
-    return find_method(recipe.method).objective(recipe.objective)
+    """The losses of the recipe's method.
+
+    Raises:
+        SemsynthError: see `objective_settings`; or weights of a feature network that are not there.
+    """
+    return find_method(recipe.method).objective(**objective_settings(recipe))
+
+
+def describe_settings(method: str) -> dict[str, list[Keyword]]:
+    """What a recipe of a method may hold, by section, as `semsynth train --help` shows it.
+
+    Raises:
+        SemsynthError: an unknown method.
+    """
+    row = find_method(method)
+    sections: dict[str, Any] = {
+        "data": DataSettings,
+        "generator": GENERATORS[row.generator],
+        "style_encoder": StyleEncoder,
+        "discriminator": row.discriminator,
+        "objective": row.objective,
+        "optimizer": OptimizerSettings,
+        "init": InitSettings,
+        "run": RunSettings,
+        "stages": Stage,
+    }
+    described = {
+        section: describe(builder, row.defaults if section == "generator" else {})
+        for section, builder in sections.items()
+        if builder is not None
+    }
+    return {
+        section: [keyword for keyword in keywords if keyword.name != "num_classes"]
+        for section, keywords in described.items()
+    }
 
 
 def _for_instances(builder: Callable[..., Any], there: bool) -> dict[str, Any]:

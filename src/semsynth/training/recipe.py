@@ -1,26 +1,24 @@
 """A recipe: one TOML file that says everything about a training run.
 
 Sections fill the dataclasses of `semsynth.training.settings`; a flag `--section.key value` overrides a value.
-The sections `generator`, `style_encoder` and `discriminator` hold keyword arguments of the classes they
-build. Unknown keys are refused with the nearest known one named, and so are values that no run can use. The
-settings in force are written beside the checkpoints.
+The sections `generator`, `style_encoder`, `discriminator` and `objective` hold keyword arguments of the
+method's classes. Unknown keys are refused with the nearest known one named, and so are values that no run can
+use. The settings in force are written beside the checkpoints.
 """
 
-import dataclasses
-import difflib
-import inspect
 import tomllib
-import types
-import typing
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_toml
 from semsynth.files.recipes import recipe_path
 from semsynth.hub import compat
-from semsynth.training.settings import Range, Recipe
+from semsynth.training.keywords import fill
+from semsynth.training.objective import objective_settings
+from semsynth.training.settings import Recipe
 
 _DEEPEST = 8
 """Tables within tables that a recipe may have."""
@@ -64,17 +62,10 @@ def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Rec
     Raises:
         SemsynthError: an unknown key, a value of the wrong type or of no use.
     """
-    recipe: Recipe = _fill(Recipe, table, where, "")
+    recipe: Recipe = fill(Recipe, table, where)
+    recipe = replace(recipe, objective=objective_settings(recipe, where))
     _check_stages(recipe, where)
     return recipe
-
-
-def check_keywords(builder: Any, keywords: Mapping[str, Any], where: str, section: str) -> None:
-    """Refuse keywords that a network's class does not take, naming the nearest that it does."""
-    known = [name for name in inspect.signature(builder).parameters if name != "self"]
-    for key in keywords:
-        if key not in known:
-            raise _unknown(key, known, where, section)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -129,7 +120,7 @@ def _check_stages(recipe: Recipe, where: str) -> None:
                 f"{where}: a stage has images = {stage.images} and batch_size = {stage.batch_size}; where "
                 "another stage follows, images must be a multiple of batch_size"
             )
-    share = recipe.objective.prior_share
+    share = recipe.objective.get("prior_share", 0)
     for stage in recipe.schedule():
         if 0 < share * stage.batch_size < 1:
             raise SemsynthError(
@@ -155,67 +146,3 @@ def _override(table: dict[str, Any], override: str) -> str:
             raise SemsynthError(f"{name}: {section} is a value, not a section")
     table[key] = value
     return name
-
-
-def _fill(cls: Any, table: Mapping[str, Any], where: str, section: str) -> Any:
-    hints = typing.get_type_hints(cls, include_extras=True)
-    values = {}
-    for key, value in table.items():
-        if key not in hints:
-            raise _unknown(key, list(hints), where, section)
-        values[key] = _convert(value, hints[key], where, f"{section}.{key}".lstrip("."))
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise SemsynthError(f"{where}: section {section}: {error}") from error
-
-
-def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
-    origin = typing.get_origin(hint)
-    if origin is Annotated:
-        inner, allowed = typing.get_args(hint)
-        return _within(_convert(value, inner, where, name), allowed, where, name)
-    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return _fill(hint, value, where, name)
-    if origin is types.UnionType:  # X | None
-        inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-        return None if value is None else _convert(value, inner, where, name)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_convert(item, typing.get_args(hint)[0], where, name) for item in value)
-    if origin is dict and isinstance(value, Mapping):
-        return dict(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(hint, type) and type(value) is hint:
-        if isinstance(value, str):
-            _refuse_control(value, where, name)
-        return value
-    wanted = hint.__name__ if isinstance(hint, type) else str(hint)
-    raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}.")
-
-
-def _refuse_control(value: str, where: str, name: str) -> None:
-    """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
-    if strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), None):
-        raise SemsynthError(
-            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
-            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
-            r"as in 'C:\temp\new', or with forward slashes."
-        )
-
-
-def _within(value: Any, allowed: Any, where: str, name: str) -> Any:
-    """Refuse a word that is not one of those allowed, or a number outside a range."""
-    if isinstance(allowed, Range):
-        if not allowed.least <= value <= allowed.most:  # nor what is not a number
-            bound = f"at least {allowed.least:g}" if not value > allowed.most else f"at most {allowed.most:g}"
-            raise SemsynthError(f"{where}: {name} is {value}; it must be {bound}.")
-    elif value not in allowed:
-        raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(allowed)}.")
-    return value
-
-
-def _unknown(key: str, known: list[str], where: str, section: str) -> SemsynthError:
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-    return SemsynthError(f"{where}: there is no setting {f'{section}.{key}'.lstrip('.')}{hint}")

@@ -59,7 +59,7 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     if not images_seen or not path.exists():
         return
     try:
-        before = dict(_flat(compat.run_settings(read_json(path))))
+        before = dict(_flat(compat.run_settings(read_json(path), recipe.objective)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
         log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
@@ -82,10 +82,10 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
 
 
 def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
-    """Refuse to go on with losses that look through another network.
+    """Refuse to go on with losses on another feature network.
 
     Args:
-        before: the frozen networks of the run so far.
+        before: the feature networks of the run so far.
         now: those at hand.
 
     Raises:
@@ -93,7 +93,7 @@ def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
     """
     if before and now and list(before) != list(now):
         raise SemsynthError(
-            f"This run's losses look through {', '.join(before)}, and would look through {', '.join(now)} "
+            f"This run's losses use the feature network {', '.join(before)}, and would use {', '.join(now)} "
             f"from now on; add --objective.perceptual_network {before[0]}, or choose another folder "
             "(-o FOLDER)."
         )
@@ -121,7 +121,7 @@ def restore(
     """
     try:
         check_data(saved, dataset, folder, log)
-        check_feature_network(saved.get("looks_through", []), list(state.objective.frozen()))
+        check_feature_network(saved.get("loss_networks", []), list(state.objective.loss_networks()))
         state.load_state_dict(saved, folder)
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")

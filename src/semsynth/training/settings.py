@@ -3,18 +3,11 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from semsynth.ops.init import Scheme
+from semsynth.training.keywords import Range
 
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting may be."""
-
-    least: float
-    most: float
-
-
-# Beside its type, a setting's annotation holds the words or the numbers that are allowed.
 Positive = Annotated[int, Range(1, 2**53)]
 Natural = Annotated[int, Range(0, 2**53)]
 NonNegative = Annotated[float, Range(0.0, float("inf"))]
@@ -55,63 +48,6 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class ObjectiveSettings:
-    """What the networks minimise.
-
-    A weight of 0 leaves a term out, but for `adversarial`, `projected` and `kl`: these are computed and
-    logged all the same, as 0.
-
-    Attributes:
-        gan: hinge, ls, original or w.
-        adversarial: weight of the generator's adversarial term.
-        feature_matching: weight of feature matching.
-        perceptual: weight of the perceptual loss.
-        perceptual_network: "auto" is VGG-19 where its file is found, else EfficientNet-Lite0; or "vgg19",
-            "efficientnet-lite0".
-        perceptual_weights: one a stage; empty is the network's default.
-        vgg_file: VGG-19 weights; empty is torch's ordinary cache.
-        projected: weight of the adversarial term in the frozen network's features (spade-projected).
-        color: weight of the distance between colours averaged over large squares (spade-projected).
-        texture: weight of the distance between statistics of features over squares (spade-projected).
-        style: weight of the distance between statistics of a whole picture and those of the photograph whose
-            style it borrows, see `prior` (spade-projected).
-        class_style: weight of the same distance taken class by class, of what both pictures show, and of
-            the colours of a class's group where the photograph lacks the class (spade-projected).
-        content: weight of the distance between deep features of such a picture and those of the photograph
-            of its own label map (spade-projected).
-        kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
-        prior_share: share of each batch drawn in styles from the prior instead of the photographs' own, at
-            least one picture where it is not 0; those pictures are not compared with their photographs,
-            beside what `style` and `content` ask.
-        prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
-        labelmix: weight of LabelMix (OASIS).
-        augment: what the discriminator's pictures go through: any of color, translation, cutout.
-        reuse_fake: show the discriminator the generator's own fake of the step instead of drawing it anew
-            with the stepped generator, as published; saves a forward pass.
-    """
-
-    gan: Annotated[str, ("hinge", "ls", "original", "w")] = "hinge"
-    adversarial: float = 1.0
-    feature_matching: float = 10.0
-    perceptual: float = 10.0
-    perceptual_network: str = "auto"
-    perceptual_weights: tuple[float, ...] = ()
-    vgg_file: str = ""
-    projected: float = 1.0
-    color: float = 0.0
-    texture: float = 0.0
-    style: float = 0.0
-    class_style: float = 0.0
-    content: float = 0.0
-    kl: float = 0.05
-    prior_share: NonNegative = 0.0
-    prior: Annotated[str, ("normal", "photographs")] = "normal"
-    labelmix: float = 0.0
-    augment: tuple[Annotated[str, ("color", "translation", "cutout")], ...] = ()
-    reuse_fake: bool = False
-
-
-@dataclass(frozen=True)
 class OptimizerSettings:
     """Adam for both sides.
 
@@ -138,9 +74,9 @@ class InitSettings:
         spectral: "default" as the published training on GPUs, "scheme" as on a CPU.
     """
 
-    scheme: Annotated[str, ("xavier", "xavier_uniform", "normal", "kaiming", "orthogonal", "none")] = "xavier"
+    scheme: Scheme = "xavier"
     gain: float = 0.02
-    spectral: Annotated[str, ("default", "scheme")] = "default"
+    spectral: Literal["default", "scheme"] = "default"
 
 
 @dataclass(frozen=True)
@@ -149,8 +85,8 @@ class Stage:
 
     Attributes:
         images: how many training pictures it sees; a multiple of `batch_size` where another stage follows.
-        load_size: see `DataSettings`.
-        crop_size: see `DataSettings`.
+        load_size: side in pixels pictures are resized to before cropping.
+        crop_size: side in pixels of what the networks see.
         batch_size: pictures a step.
         outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
             Where this changes, the generator's optimiser begins anew.
@@ -193,7 +129,7 @@ class RunSettings:
     batch_size: Positive = 1
     accumulate: Positive = 1
     recompute: bool = False
-    precision: Annotated[str, ("auto", "float32", "bfloat16")] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     ema_images: Natural = 0
     ema_rampup: NonNegative = 0.05
     seed: Natural = 0
@@ -216,7 +152,7 @@ class Recipe:
         generator: keyword arguments of the method's generator, without the classes.
         style_encoder: keyword arguments of `StyleEncoder`, or None for none.
         discriminator: keyword arguments of the method's discriminator, without the classes.
-        objective: see `ObjectiveSettings`.
+        objective: keyword arguments of the method's objective; `recipe_from_dict` puts in the defaults.
         optimizer: see `OptimizerSettings`.
         init: see `InitSettings`.
         run: see `RunSettings`.
@@ -228,7 +164,7 @@ class Recipe:
     generator: dict[str, Any] = field(default_factory=dict)
     style_encoder: dict[str, Any] | None = None
     discriminator: dict[str, Any] = field(default_factory=dict)
-    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    objective: dict[str, Any] = field(default_factory=dict)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     init: InitSettings = field(default_factory=InitSettings)
     run: RunSettings = field(default_factory=RunSettings)

@@ -52,7 +52,7 @@ class TrainState:
     ) -> "TrainState":
         """The state before the first step; networks and losses are moved to the device."""
         objective, betas = build_objective(recipe), (recipe.optimizer.beta1, recipe.optimizer.beta2)
-        for module in (*networks.modules().values(), *objective.frozen().values()):
+        for module in (*networks.modules().values(), *objective.loss_networks().values()):
             module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for module in networks.modules().values():
             module.train()
@@ -82,7 +82,7 @@ class TrainState:
             "averaged": {name: ema.state_dict() for name, ema in self.averaged.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "objective": self.objective.state_dict(),
-            "looks_through": list(self.objective.frozen()),
+            "loss_networks": list(self.objective.loss_networks()),
             "inherited": self.loss_networks,
             "log": self.losses.state_dict(),
         }

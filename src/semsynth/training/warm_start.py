@@ -77,7 +77,7 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
             _start_discriminator(networks.discriminator, weights, match)
         loaded.append("discriminator")
     more = "" if match.same else f"; {match}"
-    return f"Started from {source}: {', '.join(loaded)}{more}.", model.optimised_with
+    return f"Started from {source}: {', '.join(loaded)}{more}.", model.loss_networks
 
 
 def _weights(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -101,7 +101,10 @@ class MultiscaleDiscriminator(nn.Module):
     Args:
         num_classes: K.
         instances: whether an instance edge plane follows the classes.
-        width: see `PatchDiscriminator`; so are `layers`, `norm` and `spectral`.
+        width: channels of the first layer; doubled by each up to 512.
+        layers: hidden layers (4 in both papers).
+        norm: after all but the first and last layer: "instance", "batch", "sync_batch" or "none".
+        spectral: spectral norm on those same layers.
         scales: how many discriminators (2; pix2pixHD takes 3 for pictures 2048 wide).
         image_channels: planes of a picture.
         lookup: compute the labels' part at full resolution by look-up; the numbers are the same.

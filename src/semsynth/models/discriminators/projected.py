@@ -103,7 +103,9 @@ class ProjectedDiscriminator(nn.Module):
         instances: whether the patch discriminator sees instance edges.
         feature_channels: of the frozen network's four stages; those of EfficientNet-Lite0 by default.
         head_width: channels of the mixed stages and of the heads.
-        width: of the patch discriminator, see `MultiscaleDiscriminator`; so are `layers` and `scales`.
+        width: channels of the patch discriminator's first layer; doubled by each up to 512.
+        layers: its hidden layers.
+        scales: how many patch discriminators there are, each at half the size of the one before.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """What every objective works on: the networks, one step's batch, and the data before the first step."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from semsynth.data.loader import in_order
 from semsynth.data.sample import Batch, Dataset
 from semsynth.data.transforms import Geometry
 from semsynth.models.base import GeneratorModule
+from semsynth.models.discriminators.patchgan import LabelInput
 from semsynth.models.style_encoder import StyleEncoder
 
 Losses = dict[str, Tensor]
@@ -45,14 +46,12 @@ class Step:
         rng: CPU generator of this step, in the same state in all processes.
         first: number of this part's first picture within the whole batch.
         total: pictures in the whole batch.
-        shared: what the generator's loss leaves for the discriminator's: the fake, prepared labels.
     """
 
     batch: Batch
     rng: torch.Generator
     first: int
     total: int
-    shared: dict[str, Any] = field(default_factory=dict)
 
     def rows(self, values: Tensor) -> Tensor:
         """This part's rows of something drawn for the whole batch, on the batch's device.
@@ -68,6 +67,41 @@ class Step:
     def integers(self, below: int, *shape: int) -> Tensor:
         """Uniform int64 numbers of 0..below-1, (B, *shape)."""
         return self.rows(torch.randint(below, (self.total, *shape), generator=self.rng))
+
+
+class HeadInputs(NamedTuple):
+    """What the projected heads see, a tensor a stage.
+
+    Attributes:
+        fake: features of the generated pictures, (B, C, h, w), without a gradient.
+        real: features of the photographs, likewise.
+        shares: how much of each class lies under each feature, (B, K, h, w).
+    """
+
+    fake: Sequence[Tensor]
+    real: Sequence[Tensor]
+    shares: Sequence[Tensor]
+
+
+LabelInputs = Sequence[LabelInput] | tuple[Tensor, Tensor | None]
+"""Labels and instances as a discriminator takes them: prepared for each of its scales, or (B, H, W) ids."""
+
+
+@dataclass(frozen=True)
+class GeneratorResult:
+    """The generator's losses, and what the discriminator's loss of the same step takes over.
+
+    Attributes:
+        losses: the terms that the generator and the style encoder minimise.
+        fake: the pictures (B, 3, H, W), without a gradient; None in methods without a discriminator.
+        labels: the labels as the discriminator took them, where its input is kept.
+        head_inputs: what the projected heads saw, where there are heads.
+    """
+
+    losses: Losses
+    fake: Tensor | None = None
+    labels: LabelInputs | None = None
+    head_inputs: HeadInputs | None = None
 
 
 @dataclass(frozen=True)
@@ -102,25 +136,34 @@ class TrainingContext:
 
 
 class Objective:
-    """One method's losses, and what its training needs beside them."""
+    """One method's losses, and what its training needs beside them.
 
-    def generator_loss(self, step: Step, networks: Networks) -> Losses:
-        """The terms the generator (and the style encoder) minimise; they need the discriminator frozen."""
+    The keyword arguments of a subclass are the settings of its method: `[objective]` in a recipe.
+    """
+
+    def generator_loss(self, step: Step, networks: Networks) -> GeneratorResult:
+        """The terms of the generator and the style encoder; the discriminator's parameters are frozen."""
         raise NotImplementedError
 
-    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
-        """The discriminator's terms, where the method has one. Called after `generator_loss`."""
+    def discriminator_loss(self, step: Step, networks: Networks, result: GeneratorResult) -> Losses:
+        """The terms of the discriminator, where the method has one.
+
+        Args:
+            step: the step that `generator_loss` had.
+            networks: the generator has been stepped since.
+            result: of `generator_loss`.
+        """
         raise NotImplementedError
 
-    def frozen(self) -> dict[str, nn.Module]:
-        """Networks that are looked through and never trained, by name; an evaluation must not use them."""
+    def loss_networks(self) -> dict[str, nn.Module]:
+        """The frozen feature networks of its losses, by name; none of them may be the evaluator."""
         return {}
 
     def prepare(self, context: TrainingContext, networks: Networks) -> None:
-        """Get ready before the first step, and before a run goes on: then `load_state_dict` came first."""
+        """Prepare for the first step. In a run that goes on, `load_state_dict` has been called before."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What `prepare` or training found out that a checkpoint must keep: tensors and numbers."""
+        """What `prepare` or training has measured and a checkpoint must keep: tensors and numbers."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

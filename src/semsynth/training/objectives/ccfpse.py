@@ -4,30 +4,32 @@ Hinge terms averaged over its three maps of scores; feature matching on its enco
 paper weighs 20.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from semsynth.models.discriminators import FpseDiscriminator
-from semsynth.training.objectives.spade import Judgement, SpadeObjective
+from semsynth.training.objectives.base import LabelInputs
+from semsynth.training.objectives.spade import DiscriminatorOutput, SpadeObjective
 
 
 class CCFPSEObjective(SpadeObjective):
     """Losses of CC-FPSE."""
 
-    def _see(self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None) -> Any:
+    def _label_inputs(
+        self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None
+    ) -> LabelInputs:
         return labels, instances
 
     def _compare(
-        self, discriminator: nn.Module, seen: Any, fake: Tensor, real: Tensor
-    ) -> tuple[Judgement, Judgement]:
-        labels, instances = seen
-        judge = cast(FpseDiscriminator, discriminator)
-        answer = judge(labels, torch.cat([fake, real]), instances)
+        self, discriminator: nn.Module, labels: LabelInputs, fake: Tensor, real: Tensor
+    ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+        ids, instances = cast(tuple[Tensor, Tensor | None], labels)
+        answer = cast(FpseDiscriminator, discriminator)(ids, torch.cat([fake, real]), instances)
         fakes, reals = slice(None, len(fake)), slice(len(fake), None)
         on_fake, on_real = (
-            Judgement(
+            DiscriminatorOutput(
                 [[score[rows] for score in scale] for scale in answer.scores],
                 [[features[rows]] for features in answer.features],
             )

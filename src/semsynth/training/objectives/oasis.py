@@ -4,62 +4,55 @@ Its only supervision is adversarial; a perceptual term is the paper's ablation. 
 coins are those of this process's part of the batch, as published.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from semsynth.losses.labelmix import class_balance, fake_loss, label_mix, label_mix_loss, real_loss
-from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
-from semsynth.training.objectives.perceptual import Perceptual
-from semsynth.training.objectives.spade import draw_fake, fake_for_discriminator
-from semsynth.training.settings import ObjectiveSettings
+from semsynth.training.objectives.adversarial import AdversarialObjective
+from semsynth.training.objectives.base import GeneratorResult, Losses, Networks, Step, TrainingContext
 
 
-class OASISObjective(Objective):
+@dataclass(kw_only=True, eq=False)
+class OASISObjective(AdversarialObjective):
     """Losses of OASIS.
 
     Args:
-        settings: weights and switches; of `gan`, `feature_matching`, `kl` and `augment` it uses none.
-        perceptual: the frozen network's loss; None where its weight is 0.
+        labelmix: weight of LabelMix; 0 leaves it out.
     """
 
-    def __init__(self, settings: ObjectiveSettings, perceptual: Perceptual | None) -> None:
-        self.settings = settings
-        self.perceptual = perceptual
+    labelmix: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.void_id: int | None = None
 
-    def frozen(self) -> dict[str, nn.Module]:
-        """See `Objective`."""
-        return {} if self.perceptual is None else {self.perceptual.network: self.perceptual}
-
     def prepare(self, context: TrainingContext, networks: Networks) -> None:
-        """Learn which class is void, which weighs nothing."""
+        """Take the void class from the label set; it weighs nothing."""
         void = context.dataset.label_space.void_id
         self.void_id = void if void is not None and void < networks.generator.num_classes else None
 
-    def generator_loss(self, step: Step, networks: Networks) -> Losses:
+    def generator_loss(self, step: Step, networks: Networks) -> GeneratorResult:
         """See `Objective`."""
-        labels, images = step.batch.labels, step.batch.images
-        fake = draw_fake(step, networks).pictures
-        step.shared["fake"] = fake.detach()
-        logits = self._segment(networks, fake)
-        losses = {"gan": self.settings.adversarial * real_loss(logits, labels, self._balance(step, networks))}
-        if self.perceptual is not None:
-            losses["perceptual"] = self.settings.perceptual * self.perceptual(fake, images)
-        return losses
+        drawn = self.draw(step, networks)
+        logits = self._segment(networks, drawn.pictures)
+        gan = real_loss(logits, step.batch.labels, self._balance(step, networks))
+        losses = {"gan": self.adversarial * gan} | self.perceptual_term(drawn, step.batch.images)
+        return GeneratorResult(losses, drawn.pictures.detach())
 
-    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
+    def discriminator_loss(self, step: Step, networks: Networks, result: GeneratorResult) -> Losses:
         """See `Objective`."""
         labels, real = step.batch.labels, step.batch.images
-        fake = fake_for_discriminator(step, networks, self.settings)
+        fake = self.fake_for_discriminator(step, networks, result)
         on_real, on_fake = self._segment(networks, torch.cat([real, fake])).chunk(2)
         balance = self._balance(step, networks)
         losses = {"real": real_loss(on_real, labels, balance), "fake": fake_loss(on_fake)}
-        if self.settings.labelmix:
+        if self.labelmix:
             mixed, mask = label_mix(real, fake, labels, generator=step.rng)
             term = label_mix_loss(self._segment(networks, mixed), on_real, on_fake, mask)
-            losses["labelmix"] = self.settings.labelmix * term
+            losses["labelmix"] = self.labelmix * term
         return losses
 
     def _segment(self, networks: Networks, images: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ and the discriminator minimises half of its two terms. The recipe chooses least 
 discriminator sees the fake of the generator's own step (`reuse_fake`).
 """
 
-from semsynth.training.objectives.base import Losses, Networks, Step
+from semsynth.training.objectives.base import GeneratorResult, Losses, Networks, Step
 from semsynth.training.objectives.spade import SpadeObjective
 
 
@@ -14,7 +14,7 @@ class Pix2PixHDObjective(SpadeObjective):
 
     over_scales = "sum"
 
-    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
+    def discriminator_loss(self, step: Step, networks: Networks, result: GeneratorResult) -> Losses:
         """See `Objective`."""
-        losses = super().discriminator_loss(step, networks)
+        losses = super().discriminator_loss(step, networks, result)
         return {name: 0.5 * value for name, value in losses.items()}

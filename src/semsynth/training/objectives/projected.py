@@ -1,11 +1,12 @@
-"""SPADE's objective, with the discriminator also looking through the perceptual loss's network.
+"""SPADE's objective, with a discriminator that also sees the features of the perceptual loss's network.
 
-One look through the frozen network at each picture serves the perceptual loss, the heads in the generator's
-step, and the heads in the discriminator's. See `semsynth.models.discriminators.projected`.
+The feature network is run once on each picture. The perceptual loss and the heads share its features, in the
+generator's step and in the discriminator's. See `semsynth.models.discriminators.projected`.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,193 +19,206 @@ from semsynth.losses.perceptual import feature_distance
 from semsynth.losses.statistics import (
     class_statistics_distance,
     color_distance,
-    lent_by_groups,
+    group_statistics,
     statistics_distance,
 )
 from semsynth.models.discriminators import ProjectedDiscriminator
 from semsynth.models.style_encoder import color_planes
 from semsynth.ops.lookup import halved_shares
-from semsynth.training.objectives.base import Losses, Networks, Step, TrainingContext
-from semsynth.training.objectives.perceptual import Perceptual
-from semsynth.training.objectives.spade import Judgement, SpadeObjective
-from semsynth.training.settings import ObjectiveSettings
+from semsynth.training.objectives.adversarial import Drawn, index_of
+from semsynth.training.objectives.base import (
+    GeneratorResult,
+    HeadInputs,
+    LabelInputs,
+    Losses,
+    Networks,
+    Step,
+    TrainingContext,
+)
+from semsynth.training.objectives.spade import DiscriminatorOutput, SpadeObjective
 
 TEXTURE_SQUARES = 4
 """Squares a side in the texture term."""
 
 TEXTURE_STAGES = 3
-"""Stages of the frozen network that the texture term looks at, from the finest on: strides 2, 4 and 8."""
+"""Stages of the feature network that the texture term compares, from the finest on: strides 2, 4 and 8."""
 
 STYLE_STAGES = 1
-"""Those that the style term looks at, beside colours: finer ones say less of what is shown."""
+"""Stages that the style term compares beside colours: fine features say less of what is shown."""
 
 CLASS_STYLE_STAGES = 3
-"""Those that the same term class by class looks at: sky may show what sky shows, clouds too."""
+"""Stages that the style term class by class compares: within the sky, coarser features are style too."""
 
 CONTENT_STAGES = 3
-"""The content term looks at the stages from this on, strides 16 and 32: what is shown, not how it looks."""
+"""First of the stages that the content term compares, strides 16 and 32: what is shown, not how it looks."""
 
-ALIKE = ("water", "land", "plants", "roads", "buildings")
-"""Groups whose classes lend each other colours. A sun has not those of its sky, nor a car a boat's."""
+STYLE_GROUPS = ("water", "land", "plants", "roads", "buildings")
+"""Groups of labels whose classes look alike: in style transfer a missing class takes its group's colours."""
 
 MEASURED = 256
 """Photographs whose features say how large features are."""
 
 
+@dataclass(kw_only=True, eq=False)
 class ProjectedObjective(SpadeObjective):
-    """Losses of SPADE and of the heads.
+    """Losses of SPADE and of the heads, which always score the fake of the generator's step.
 
     Args:
-        settings: weights and switches. The heads always judge the fake of the generator's step.
-        perceptual: the frozen network and its weights.
+        projected: weight of the adversarial term in the frozen network's features. With weight 0 it is
+            computed and logged as 0.
+        color: weight of the distance between colours averaged over large squares.
+        texture: weight of the distance between statistics of features over squares.
+        style: weight of the distance between statistics of a whole picture and those of the photograph that
+            its style comes from, see `prior`.
+        class_style: weight of the same distance taken class by class, of what both pictures show, and of the
+            colours of a class's group where the photograph lacks the class.
+        content: weight of the distance between deep features of such a picture and those of the photograph of
+            its own label map.
 
     Raises:
-        SemsynthError: another frozen network than EfficientNet-Lite0.
+        SemsynthError: another feature network than EfficientNet-Lite0.
     """
 
-    def __init__(self, settings: ObjectiveSettings, perceptual: Perceptual) -> None:
-        if perceptual.network != "efficientnet-lite0":
+    projected: float = 1.0
+    color: float = 0.0
+    texture: float = 0.0
+    style: float = 0.0
+    class_style: float = 0.0
+    content: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.network_name() != "efficientnet-lite0":
             raise SemsynthError(
-                f"the heads are made for efficientnet-lite0; objective.perceptual_network is "
-                f"{perceptual.network!r}"
+                "the heads are made for efficientnet-lite0; objective.perceptual_network is "
+                f"{self.network_name()!r}"
             )
-        super().__init__(settings, perceptual)
-        self.seeing = perceptual
+        self.perceptual_loss = self.network = self.build_perceptual()
 
     def prepare(self, context: TrainingContext, networks: Networks) -> None:
-        """Learn the groups of classes; measure the features of photographs, once."""
+        """Take the groups of classes from the label set; measure the features of photographs, once."""
         self.groups = _same_group(context.dataset.label_space)
         discriminator = cast(ProjectedDiscriminator, networks.discriminator)
         if bool(discriminator.mixing.measured):
             return
         with torch.no_grad():
-            seen = [self._stages(self.seeing.features(b.images)) for b in context.pictures(MEASURED, 32)]
-        discriminator.mixing.measure(seen)
+            batches = context.pictures(MEASURED, 32)
+            features = [_head_stages(self.network.features(batch.images)) for batch in batches]
+        discriminator.mixing.measure(features)
 
-    def _through_features(self, step: Step, networks: Networks, fake: Tensor, paired: Tensor) -> Losses:
-        """The perceptual term and the heads', from one look at fakes and photographs augmented alike."""
-        settings, discriminator = self.settings, cast(ProjectedDiscriminator, networks.discriminator)
+    def _feature_losses(
+        self, step: Step, networks: Networks, drawn: Drawn
+    ) -> tuple[Losses, HeadInputs | None]:
+        """The perceptual term and the heads', from one pass over fakes and photographs augmented alike."""
+        discriminator = cast(ProjectedDiscriminator, networks.discriminator)
         augmentation = self._augmentation(step)
         with torch.no_grad():
-            of_real = self.seeing.features(augmentation.image(step.batch.images))
-        of_fake = self.seeing.features(augmentation.image(fake))
+            of_real = self.network.features(augmentation.image(step.batch.images))
+        of_fake = self.network.features(augmentation.image(drawn.pictures))
         labels, classes = augmentation.labels(step.batch.labels), networks.generator.num_classes
-        under = halved_shares(labels, classes, len(of_fake))
-        shares = self._stages(under)
-        step.shared["features"] = ([x.detach() for x in self._stages(of_fake)], self._stages(of_real), shares)
-        scores = _float(discriminator.judge_features(self._stages(of_fake), shares))
-        gan = generator_loss(scores, settings.gan)  # type: ignore[arg-type]
-        losses = {"projected": settings.projected * gan}
-        losses |= self._as_own_photograph(of_fake, of_real, fake, step, paired)
-        return losses | self._as_borrowed_style(of_fake, of_real, under, fake, step, paired)
+        shares = halved_shares(labels, classes, len(of_fake))
+        scores = _float(discriminator.judge_features(_head_stages(of_fake), _head_stages(shares)))
+        losses = {"projected": self.projected * generator_loss(scores, self.gan)}
+        losses |= self._reconstruction(step, drawn, of_fake, of_real)
+        losses |= self._style_transfer(step, drawn, of_fake, of_real, shares)
+        kept = [x.detach() for x in _head_stages(of_fake)]
+        return losses, HeadInputs(kept, _head_stages(of_real), _head_stages(shares))
 
-    def _as_own_photograph(
-        self,
-        of_fake: Sequence[Tensor],
-        of_real: Sequence[Tensor],
-        fake: Tensor,
-        step: Step,
-        paired: Tensor,
+    def _reconstruction(
+        self, step: Step, drawn: Drawn, of_fake: Sequence[Tensor], of_real: Sequence[Tensor]
     ) -> Losses:
-        """What tells pictures in their own photograph's style from that photograph."""
-        settings = self.settings
-        weights = {
-            "perceptual": settings.perceptual, "color": settings.color, "texture": settings.texture
-        }  # fmt: skip
-        losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
-        if not bool(paired.any()):
+        """The distances of pictures in their own photograph's style from that photograph."""
+        weights = {"perceptual": self.perceptual, "color": self.color, "texture": self.texture}
+        losses = {name: drawn.pictures.new_zeros(()) for name, weight in weights.items() if weight}
+        if not drawn.paired:
             return losses
-        ours, theirs = [x[paired] for x in of_fake], [x[paired] for x in of_real]
-        if "perceptual" in losses:
-            losses["perceptual"] = weights["perceptual"] * feature_distance(
-                ours, theirs, self.seeing.weights, relative=self.seeing.relative
+        own = index_of(drawn.paired)
+        ours, theirs = [x[own] for x in of_fake], [x[own] for x in of_real]
+        if self.perceptual:
+            losses["perceptual"] = self.perceptual * feature_distance(
+                ours, theirs, self.network.weights, relative=self.network.relative
             )
-        if "color" in losses:
-            losses["color"] = weights["color"] * color_distance(fake[paired], step.batch.images[paired])
-        if "texture" in losses:
+        if self.color:
+            losses["color"] = self.color * color_distance(drawn.pictures[own], step.batch.images[own])
+        if self.texture:
             stages = ours[:TEXTURE_STAGES], theirs[:TEXTURE_STAGES]
-            losses["texture"] = weights["texture"] * statistics_distance(*stages, squares=TEXTURE_SQUARES)
+            losses["texture"] = self.texture * statistics_distance(*stages, squares=TEXTURE_SQUARES)
         return losses
 
-    def _as_borrowed_style(
+    def _style_transfer(
         self,
+        step: Step,
+        drawn: Drawn,
         of_fake: Sequence[Tensor],
         of_real: Sequence[Tensor],
-        under: Sequence[Tensor],
-        fake: Tensor,
-        step: Step,
-        paired: Tensor,
+        shares: Sequence[Tensor],
     ) -> Losses:
-        """What such pictures miss of the other photograph's style, and of their own one's content.
+        """The terms of style transfer: another photograph's style, and the content of the labels' own one.
 
-        As in the transfer of styles (Gatys et al. 2015): statistics of fine features, and deep features.
-        Colours, but no textures, of what the other photograph lacks are those of its group.
+        Style is compared by statistics of fine features, content by deep features (Gatys et al. 2015). A
+        class that the other photograph lacks takes the colours, but no textures, of its group.
         """
-        settings = self.settings
-        weights = {
-            "style": settings.style, "class_style": settings.class_style, "content": settings.content
-        }  # fmt: skip
-        losses = {name: fake.new_zeros(()) for name, weight in weights.items() if weight}
-        source = step.shared["styled_after"].to(fake.device)
-        rows = (~paired & (source >= 0)).nonzero()[:, 0]
-        if not len(rows):
+        weights = {"style": self.style, "class_style": self.class_style, "content": self.content}
+        losses = {name: drawn.pictures.new_zeros(()) for name, weight in weights.items() if weight}
+        transferred = [row for row in drawn.unpaired if drawn.style_source[row] >= 0]
+        if not transferred:
             return losses
-        others = source[rows]
-        if "style" in losses:
-            ours = [color_planes(fake[rows]), *(x[rows] for x in of_fake[:STYLE_STAGES])]
-            colors = color_planes(step.batch.images[others])
-            theirs = [colors, *(x[others] for x in of_real[:STYLE_STAGES])]
-            losses["style"] = weights["style"] * statistics_distance(ours, theirs, squares=1)
-        if "class_style" in losses:
-            halves = (F.avg_pool2d(picture, 2) for picture in (fake[rows], step.batch.images[others]))
-            colors, colors_real = (color_planes(half) for half in halves)
-            unmoved = halved_shares(step.batch.labels, under[0].shape[1], 1)
-            shares = [*unmoved, *under[:CLASS_STYLE_STAGES]]
+        rows, others = index_of(transferred), index_of([drawn.style_source[row] for row in transferred])
+        fake, real = drawn.pictures[rows], step.batch.images[others]
+        if self.style:
+            ours = [color_planes(fake), *(x[rows] for x in of_fake[:STYLE_STAGES])]
+            theirs = [color_planes(real), *(x[others] for x in of_real[:STYLE_STAGES])]
+            losses["style"] = self.style * statistics_distance(ours, theirs, squares=1)
+        if self.class_style:
+            colors, colors_real = (color_planes(F.avg_pool2d(picture, 2)) for picture in (fake, real))
+            unmoved = halved_shares(step.batch.labels, shares[0].shape[1], 1)
+            levels = [*unmoved, *shares[:CLASS_STYLE_STAGES]]
             groups = self.groups.to(fake.device)
-            losses["class_style"] = weights["class_style"] * class_statistics_distance(
+            losses["class_style"] = self.class_style * class_statistics_distance(
                 [colors, *(x[rows] for x in of_fake[:CLASS_STYLE_STAGES])],
                 [colors_real, *(x[others] for x in of_real[:CLASS_STYLE_STAGES])],
-                [x[rows] for x in shares],
-                [lent_by_groups(unmoved[0][others], groups), *(x[others] for x in shares[1:])],
+                [x[rows] for x in levels],
+                [group_statistics(unmoved[0][others], groups), *(x[others] for x in levels[1:])],
             )
-        if "content" in losses:
-            deep, own = ([x[rows] for x in seen[CONTENT_STAGES:]] for seen in (of_fake, of_real))
+        if self.content:
+            deep, own = ([x[rows] for x in of[CONTENT_STAGES:]] for of in (of_fake, of_real))
             distance = feature_distance(deep, own, [1 / len(deep)] * len(deep), relative=True)
-            losses["content"] = weights["content"] * distance
+            losses["content"] = self.content * distance
         return losses
 
-    def discriminator_loss(self, step: Step, networks: Networks) -> Losses:
+    def discriminator_loss(self, step: Step, networks: Networks, result: GeneratorResult) -> Losses:
         """See `Objective`."""
-        losses = super().discriminator_loss(step, networks)
+        losses = super().discriminator_loss(step, networks, result)
         discriminator = cast(ProjectedDiscriminator, networks.discriminator)
-        of_fake, of_real, shares = step.shared["features"]
-        both = [torch.cat([fake, real]) for fake, real in zip(of_fake, of_real)]
-        scores = _float(discriminator.judge_features(both, shares))
-        half = len(of_fake[0])
+        seen = cast(HeadInputs, result.head_inputs)
+        both = [torch.cat([fake, real]) for fake, real in zip(seen.fake, seen.real)]
+        scores = _float(discriminator.judge_features(both, seen.shares))
+        half = len(seen.fake[0])
         on_fake = [[score[:half] for score in scale] for scale in scores]
         on_real = [[score[half:] for score in scale] for scale in scores]
-        fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.settings.gan)  # type: ignore[arg-type]
+        fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.gan)
         return losses | {"projected_fake": fake_loss, "projected_real": real_loss}
 
-    def _see(self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None) -> Any:
-        return super()._see(cast(ProjectedDiscriminator, discriminator).patches, labels, instances)
+    def _label_inputs(
+        self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None
+    ) -> LabelInputs:
+        return super()._label_inputs(cast(ProjectedDiscriminator, discriminator).patches, labels, instances)
 
     def _compare(
-        self, discriminator: nn.Module, seen: Any, fake: Tensor, real: Tensor
-    ) -> tuple[Judgement, Judgement]:
-        return super()._compare(cast(ProjectedDiscriminator, discriminator).patches, seen, fake, real)
+        self, discriminator: nn.Module, labels: LabelInputs, fake: Tensor, real: Tensor
+    ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+        return super()._compare(cast(ProjectedDiscriminator, discriminator).patches, labels, fake, real)
 
-    @staticmethod
-    def _stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The stages the heads see: all but the first, whose features are little more than pixels."""
-        return features[1:]
+
+def _head_stages(features: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The stages the heads see: all but the first, whose features are little more than pixels."""
+    return features[1:]
 
 
 def _same_group(space: LabelSpace) -> Tensor:
-    """(K, K) 1 where two classes are of one group of `ALIKE`, and for a class and itself, else 0."""
+    """(K, K) 1 where two classes are of one group of `STYLE_GROUPS`, and for a class and itself, else 0."""
     same = torch.eye(space.num_classes, dtype=torch.float32)
     for group, ids in space.groups.items():
-        if group in ALIKE:
+        if group in STYLE_GROUPS:
             same[torch.tensor(ids)[:, None], torch.tensor(ids)] = 1
     return same
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.models.sims import SegmentBank, SIMSGenerator, build_bank
@@ -21,9 +21,8 @@ from semsynth.models.sims.segments import find_segments
 from semsynth.models.sims.stencil import training_canvas
 from semsynth.ops.edges import one_hot
 from semsynth.training import distributed
-from semsynth.training.objectives.base import Losses, Networks, Objective, Step, TrainingContext
-from semsynth.training.objectives.crn import Reconstruction
-from semsynth.training.settings import ObjectiveSettings
+from semsynth.training.objectives.base import GeneratorResult, Networks, Step, TrainingContext
+from semsynth.training.objectives.crn import ReconstructionObjective
 
 SEMANTIC_WEIGHT = 10.0
 """Of the cross-entropy of the refiner's semantic head."""
@@ -32,16 +31,12 @@ BANK = "bank"
 """Where in the run's folder the memory bank lies."""
 
 
-class SIMSObjective(Objective):
+class SIMSObjective(ReconstructionObjective):
     """Losses of SIMS's refiner and alignment network."""
 
-    def __init__(self, settings: ObjectiveSettings) -> None:
-        self.reconstruction = Reconstruction(settings)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.numbers: dict[str, int] = {}
-
-    def frozen(self) -> dict[str, nn.Module]:
-        """See `Objective`."""
-        return {self.reconstruction.name: self.reconstruction.features}
 
     def prepare(self, context: TrainingContext, networks: Networks) -> None:
         """Build the bank of the training set, unless the run's folder has it; calibrate the loss.
@@ -65,17 +60,9 @@ class SIMSObjective(Objective):
         bank = SegmentBank.open(folder)
         self.numbers = {key: number for number, key in enumerate(bank.keys)}
         generator.attach(bank)
-        self.reconstruction.calibrate(context)
+        super().prepare(context, networks)
 
-    def state_dict(self) -> dict[str, Any]:
-        """See `Objective`."""
-        return self.reconstruction.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """See `Objective`."""
-        self.reconstruction.load_state_dict(state)
-
-    def generator_loss(self, step: Step, networks: Networks) -> Losses:
+    def generator_loss(self, step: Step, networks: Networks) -> GeneratorResult:
         """See `Objective`."""
         batch, generator = step.batch, cast(SIMSGenerator, networks.generator)
         seeds = step.rows(torch.randint(2**31, (step.total,), generator=step.rng)).tolist()
@@ -93,11 +80,12 @@ class SIMSObjective(Objective):
             self._alignment(generator, photos[i], maps[i], batch.labels[i], seed)
             for i, seed in enumerate(seeds)
         ]
-        return {
-            "reconstruction": self.reconstruction.loss(image.to(batch.images.dtype), batch.images),
+        losses = {
+            "reconstruction": self.loss(image.to(batch.images.dtype), batch.images),
             "semantic": SEMANTIC_WEIGHT * F.cross_entropy(logits.float(), batch.labels),
             "alignment": torch.stack(aligned).mean(),
         }
+        return GeneratorResult(losses)
 
     def _alignment(
         self, generator: SIMSGenerator, photo: Tensor, ids: Any, labels: Tensor, seed: int

@@ -1,0 +1,213 @@
+"""Settings as keyword arguments: checked against the signature of their class, described by its docstring.
+
+Beside its type, an annotation may hold the range of numbers that is allowed; allowed words are a `Literal`.
+"""
+
+import dataclasses
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from semsynth.errors import SemsynthError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be."""
+
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """A keyword argument, as help shows it.
+
+    Attributes:
+        name: Of the argument.
+        kind: Its type, in words.
+        default: Its default, as TOML writes it; empty where there is none.
+        text: Its entry in the docstring.
+    """
+
+    name: str
+    kind: str
+    default: str
+    text: str
+
+
+def fill(builder: Any, table: Mapping[str, Any], where: str, section: str = "") -> Any:
+    """Call a class with the values of a table.
+
+    Args:
+        builder: The class.
+        table: Values as TOML or JSON give them.
+        where: What to name in errors.
+        section: The table's name, likewise.
+
+    Raises:
+        SemsynthError: An unknown or a missing key, or a value that is not allowed.
+    """
+    values = read_keywords(builder, table, where, section)
+    try:
+        return builder(**values)
+    except TypeError as error:
+        raise SemsynthError(f"{where}: section {section}: {error}") from error
+
+
+def read_keywords(
+    builder: Any, table: Mapping[str, Any], where: str, section: str, owner: str = ""
+) -> dict[str, Any]:
+    """The values of a table as keyword arguments of a class, each of the annotated type.
+
+    Args:
+        builder: The class.
+        table: See `fill`; so are `where` and `section`.
+        where: What to name in errors.
+        section: The table's name, likewise.
+        owner: Whose settings they are, as a sentence about an unknown one ends: " of the method oasis".
+
+    Raises:
+        SemsynthError: An unknown key, or a value that is not allowed.
+    """
+    check_keywords(builder, table, where, section, owner)
+    hints = _hints(builder)
+    return {
+        key: _convert(value, hints[key], where, f"{section}.{key}".lstrip("."))
+        for key, value in table.items()
+    }
+
+
+def check_keywords(builder: Any, table: Mapping[str, Any], where: str, section: str, owner: str = "") -> None:
+    """Refuse keywords that a class does not take, naming the nearest that it does; see `read_keywords`."""
+    known = list(_parameters(builder))
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"; did you mean {near[0]}? Known are" if near else "; known are"
+            name = f"{section}.{key}".lstrip(".")
+            raise SemsynthError(f"{where}: there is no setting {name}{owner}{hint} {', '.join(known)}.")
+
+
+def defaults(builder: Any) -> dict[str, Any]:
+    """The keyword arguments that a class has a default for, with it."""
+    return {
+        name: parameter.default
+        for name, parameter in _parameters(builder).items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+
+
+def describe(builder: Any, changed: Mapping[str, Any] | None = None) -> list[Keyword]:
+    """The keyword arguments of a class, with their entries in its docstring or in those of its bases.
+
+    Args:
+        builder: The class.
+        changed: Values that take the place of its defaults.
+    """
+    texts: dict[str, str] = {}
+    for base in reversed(builder.__mro__):
+        texts |= _entries(base.__doc__ or "")
+    hints = _hints(builder)
+    return [
+        Keyword(name, _kind(hints[name]), _toml((changed or {}).get(name, p.default)), texts.get(name, ""))
+        for name, p in _parameters(builder).items()
+    ]
+
+
+def _parameters(builder: Any) -> dict[str, inspect.Parameter]:
+    return {name: p for name, p in inspect.signature(builder).parameters.items() if name != "self"}
+
+
+def _hints(builder: Any) -> dict[str, Any]:
+    return typing.get_type_hints(builder.__init__, include_extras=True)
+
+
+def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        inner, allowed = typing.get_args(hint)
+        return _within(_convert(value, inner, where, name), allowed, where, name)
+    if origin is Literal:
+        words = typing.get_args(hint)
+        if value not in words:
+            raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(words)}.")
+        return value
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return fill(hint, value, where, name)
+    if origin is types.UnionType:  # X | None
+        inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+        return None if value is None else _convert(value, inner, where, name)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_convert(item, typing.get_args(hint)[0], where, name) for item in value)
+    if origin is dict and isinstance(value, Mapping):
+        return dict(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        if isinstance(value, str):
+            _refuse_control(value, where, name)
+        return value
+    wanted = hint.__name__ if isinstance(hint, type) else str(hint)
+    raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}.")
+
+
+def _refuse_control(value: str, where: str, name: str) -> None:
+    """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
+    if strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), None):
+        raise SemsynthError(
+            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
+            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
+            r"as in 'C:\temp\new', or with forward slashes."
+        )
+
+
+def _within(value: Any, allowed: Range, where: str, name: str) -> Any:
+    """Refuse a number outside a range, and NaN."""
+    if not allowed.least <= value <= allowed.most:
+        bound = f"at least {allowed.least:g}" if not value > allowed.most else f"at most {allowed.most:g}"
+        raise SemsynthError(f"{where}: {name} is {value}; it must be {bound}.")
+    return value
+
+
+def _entries(docstring: str) -> dict[str, str]:
+    """The entries of a docstring's Args or Attributes: name → text in one line."""
+    block = re.search(r"\n( *)(?:Args|Attributes):\n((?:\1 +.*\n|\n)+)", f"{docstring}\n")
+    if block is None:
+        return {}
+    found = re.findall(rf"^{block[1]}    (\w+): (.*(?:\n{block[1]}     +.*)*)", block[2], re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _kind(hint: Any) -> str:
+    """A type in words: "int", "hinge|ls", "[float, ...]"."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _kind(inner[0])
+    if origin is Literal:
+        return "|".join(inner)
+    if origin is types.UnionType:
+        return _kind(inner[0])
+    if origin is dict:
+        return "table"
+    if inner:  # a tuple or a sequence
+        kinds = ["..." if arg is ... else _kind(arg) for arg in inner]
+        return f"[{', '.join(kinds)}]"
+    return {str: "text"}.get(hint, getattr(hint, "__name__", ""))
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if value is inspect.Parameter.empty or repr(value) == "<factory>":
+        return ""
+    return "none" if value is None else str(value)
