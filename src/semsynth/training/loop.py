@@ -20,7 +20,7 @@ from semsynth.training import distributed
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
-from semsynth.training.model_folder import inference_networks, is_current, model_of
+from semsynth.training.model_folder import inference_networks, is_current, kept_discriminator, model_of
 from semsynth.training.objective import Losses, TrainingContext, build_networks
 from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
@@ -118,6 +118,8 @@ def _train(
     if saved is None and run.start_from:
         sentence, loss_networks = start_from(networks, Path(run.start_from), space)
         log(sentence)
+    if target.type != "cpu":
+        networks.generator.label_mode = "dense"  # the number of distinct patches would have to be waited for
     state = TrainState.fresh(recipe, networks, target, loss_networks)
     for name in state.objective.frozen():
         log(f"Losses look through {name}.")
@@ -131,6 +133,7 @@ def _train(
     state.objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
 
     # The files of the run.
+    kept = kept_discriminator(networks, run.keep_discriminator)
     if main:
         record_settings(folder, recipe, state.images_seen, log)
         write_atomically(folder / "config.json", recipe.to_json().encode())
@@ -139,8 +142,8 @@ def _train(
     if main and state.images_seen:  # killed after a checkpoint and before its model
         geometry = _geometry(recipe, recipe.stage_at(state.images_seen))
         model = model_of(state, space, _size(fixed_batch(recipe.data, geometry, dataset, target)))
-        if not is_current(folder / "model", model):
-            hub.save_model(folder / "model", model, overwrite=True)
+        if not is_current(folder / "model", model, kept):
+            hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
 
     line: dict[str, Any] = {}
     with _interruptible() as interrupted:
@@ -208,7 +211,8 @@ def _train(
                 if main and saves:
                     checkpoint = state.state_dict() | content
                     save_checkpoint(folder / "checkpoints", state.images_seen, checkpoint, run.keep)
-                    hub.save_model(folder / "model", model_of(state, space, _size(fixed)), overwrite=True)
+                    model = model_of(state, space, _size(fixed))
+                    hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
                 if saves:
                     distributed.barrier()
                 report(state.images_seen, recipe.total_images(), line)

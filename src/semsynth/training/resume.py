@@ -32,6 +32,7 @@ INDIFFERENT = {
             "sample_images",
             "checkpoint_images",
             "keep",
+            "keep_discriminator",
             "tensorboard",
             "start_from",
         )

@@ -71,7 +71,9 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
     if state is not None:
         weights = state["networks"].get("discriminator")
     elif hub.read_config(hub.find_model(source)).get("discriminator"):
-        weights = hub.load_discriminator(source).state_dict()
+        kept = hub.load_discriminator(source)
+        if type(kept) is type(networks.discriminator):
+            weights = kept.state_dict()
     if networks.discriminator is not None and weights is not None:
         with fitting("discriminator", source):
             _start_discriminator(networks.discriminator, weights, match)

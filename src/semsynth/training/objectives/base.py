@@ -25,6 +25,8 @@ class Networks:
     generator: GeneratorModule
     discriminator: nn.Module | None = None
     style_encoder: StyleEncoder | None = None
+    discriminator_config: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments that rebuild the discriminator."""
 
     def modules(self) -> dict[str, nn.Module]:
         """Those that are there, by name."""
@@ -59,7 +61,8 @@ class Step:
 
         Drawing for the whole batch and taking a part makes a run over several processes equal to one.
         """
-        return values[self.first : self.first + len(self.batch)].to(self.batch.images.device)
+        part = values[self.first : self.first + len(self.batch)]
+        return part.to(self.batch.images.device, non_blocking=True)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal noise (B, *shape)."""
