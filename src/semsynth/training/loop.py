@@ -40,7 +40,7 @@ from semsynth.training.steps import (
 from semsynth.training.warm_start import start_from
 
 WITHIN = ("checkpoints", "samples")
-"""Folders of a run folder that are written to file by file."""
+"""Folders in a run folder whose files are written one by one."""
 NEEDS = ("sampler", "networks", "averaged", "optimizers")
 """What a checkpoint of a run must hold."""
 
@@ -54,24 +54,24 @@ def train(
     report: Callable[[int, int, dict[str, Any]], None] = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Train, or go on training, until the recipe's pictures have been seen.
+    """Train, or continue a run, until the recipe's number of pictures has been seen.
 
     The folder gets config.json, environment.txt, log.jsonl, curves.png, checkpoints/, samples/ and model/,
     a model folder of the averaged networks. A folder with checkpoints is continued, exactly as if the run had
     never stopped. An interrupt (Ctrl-C, SIGTERM) ends the step, writes a checkpoint and returns.
 
     Args:
-        recipe: the settings.
-        folder: of the run.
+        recipe: The settings.
+        folder: Of the run.
         device: "auto", "cpu", "cuda", "mps".
-        report: told after every step: pictures seen, pictures in all, the latest line of the log.
+        report: Called after every step with the pictures seen, pictures in all, the latest line of the log.
         log: Called with a sentence for each thing that happens.
 
     Returns:
-        the model folder.
+        The model folder.
 
     Raises:
-        SemsynthError: unusable settings or data, a full disk, a loss that is not a number, another process
+        SemsynthError: Unusable settings or data, a full disk, a loss that is not a number, another process
             of the run that has ended.
     """
     rank, world = distributed.start()
@@ -245,7 +245,7 @@ def _due(images_seen: int, batch_size: int) -> Callable[[int], bool]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question; a second Ctrl-C interrupts at once."""
+    """Yield whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
     asked = False
 
     def ask(*_: Any) -> None:

@@ -63,9 +63,9 @@ def is_current(
     One of more pictures is of a later checkpoint that was damaged: it stays until the run comes there again.
 
     Args:
-        folder: of the model; put back first where a process died while it replaced it.
-        model: what the newest checkpoint would write.
-        discriminator: see `kept_discriminator`.
+        folder: Of the model; put back first where a process died while it replaced it.
+        model: What the newest checkpoint would write.
+        discriminator: See `kept_discriminator`.
     """
     seen = hub.images_seen(folder)
     if seen is None or model.images_seen is None or seen < model.images_seen:
