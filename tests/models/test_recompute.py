@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from semsynth.errors import SemsynthError
+from semsynth.models import GENERATORS
 from semsynth.models.ablations import ConcatGenerator, LabelledPix2PixHDGenerator
 from semsynth.models.base import GeneratorModule
 from semsynth.models.ccfpse import CCFPSEGenerator
@@ -49,6 +51,13 @@ def count_convolutions(network: nn.Module) -> list[str]:
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(lambda *_, name=name: calls.append(name))
     return calls
+
+
+def test_a_family_that_cannot_is_refused() -> None:
+    assert {name for name, kind in GENERATORS.items() if kind.can_recompute} == NETWORKS.keys()
+    plain = GeneratorModule(num_classes=4, uses_instances=False, style_dim=None, stride=1, config={})
+    with pytest.raises(SemsynthError, match=r"run\.recompute is true, but GeneratorModule cannot"):
+        plain.enable_recompute()
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -184,6 +184,17 @@ def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path):
     assert newest(tmp_path)["images_seen"] == 8
 
 
+def test_a_loss_that_is_no_number_is_found_before_a_checkpoint(data: Path, tmp_path: Path):
+    """The loss is looked at where something is due, here at a checkpoint, and the step is named."""
+    seen: list[int] = []
+    changes = {"run__log_images": 48, "run__sample_images": 48, "run__checkpoint_images": 16}
+    recipe = tiny_recipe(data, optimizer__lr_generator=1e30, **changes)
+    with pytest.raises(SemsynthError, match=r"not a finite number after \d+ pictures \(.*generator/gan"):
+        train(recipe, tmp_path, device="cpu", report=lambda images, *_: seen.append(images))
+    assert seen == [4, 8, 12]
+    assert not (tmp_path / "checkpoints").exists()
+
+
 def test_changed_settings_are_said_and_the_old_ones_kept(data: Path, tmp_path: Path):
     with pytest.raises(Stop):
         train(tiny_recipe(data), tmp_path, device="cpu", report=stop_at(8))

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.hub import Model, load_model, save_model
+from semsynth.hub import Model, load_discriminator, load_model, save_model
 from semsynth.labels import LabelSpace
 from semsynth.models import GeneratorModule, create_model
-from semsynth.models.discriminators import MultiscaleDiscriminator
+from semsynth.models.discriminators import MultiscaleDiscriminator, OasisDiscriminator
 from semsynth.models.discriminators.projected import FeatureHead
 from semsynth.ops.blocks import fold_spectral_norm
 from semsynth.training.class_weights import ClassMatch, carry_over
@@ -22,6 +22,7 @@ from semsynth.training.objectives.base import Networks
 from semsynth.training.recipe import load_recipe
 from semsynth.training.warm_start import start_from
 from tests.small import SPACE, small_model
+from tests.training.test_objectives import recipe_of
 from tests.training.tiny import paint
 
 LANDSCAPE = Path(__file__).parents[2] / "recipes" / "landscape.toml"
@@ -206,3 +207,28 @@ def test_a_model_folder_without_one_leaves_it_fresh(tmp_path: Path) -> None:
     assert messages.endswith(": generator, style encoder.")
     for name, value in ours.discriminator.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("method", ["spade", "spade-projected", "oasis", "ccfpse"])
+def test_a_run_keeps_its_discriminator_for_the_next(tmp_path: Path, method: str) -> None:
+    data = paint(tmp_path / "data", count=4, size=64)
+    keeping = recipe_of(method, data, keep_discriminator=True)
+    model = train(keeping, tmp_path / "one", device="cpu")
+    kept = load_discriminator(model)
+    ours = build_networks(recipe_of(method, data), 4, has_instances=False)
+    assert ours.discriminator is not None
+    assert type(kept) is type(ours.discriminator)
+    message, _ = start_from(ours, model, load_model(model).label_space)
+    assert message.endswith("discriminator.")
+    for name, value in ours.discriminator.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name]), name
+    # A finished run writes its model folder again where the setting has changed.
+    train(recipe_of(method, data), tmp_path / "one", device="cpu")
+    with pytest.raises(SemsynthError, match="holds no discriminator"):
+        load_discriminator(model)
+
+
+def test_a_discriminator_of_another_class_is_left_fresh(tmp_path: Path) -> None:
+    keywords: dict[str, Any] = {"num_classes": 4, "widths": [2]}
+    save_model(tmp_path / "other", small_model(), discriminator=(keywords, OasisDiscriminator(**keywords)))
+    assert start_from(networks(), tmp_path / "other", SPACE)[0].endswith(": generator, style encoder.")

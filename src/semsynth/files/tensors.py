@@ -86,7 +86,8 @@ def read_safetensors(
             )
         tensors = {}
         for name, like in expected.items():
-            kind = torch.float32 if like.is_floating_point() else torch.int64
+            kind = torch.bool if like.dtype == torch.bool else torch.int64
+            kind = torch.float32 if like.is_floating_point() else kind
             tensors[name] = _finite(path, name, file.get_tensor(held[name]).to(kind, copy=True))
         return tensors
 
@@ -98,7 +99,8 @@ def _check_stored(path: Path, name: str, stored: Any, like: Tensor, described_by
             f"{path}: the tensor {name!r} has shape {shape}; "
             f"the network in {described_by} needs {tuple(like.shape)}."
         )
-    allowed = _FLOATS if like.is_floating_point() else _INTEGERS
+    allowed = {"BOOL"} if like.dtype == torch.bool else _INTEGERS
+    allowed = _FLOATS if like.is_floating_point() else allowed
     if kind not in allowed:
         kinds = ", ".join(sorted(allowed))
         raise SemsynthError(f"{path}: the tensor {name!r} is stored as {kind}; the network needs {kinds}.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from semsynth.hub.folder import (
         MAX_CARD,
         Model,
+        discriminator_config,
         fingerprint,
         generator_name,
         images_seen,
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "Scores",
     "Style",
+    "discriminator_config",
     "find_model",
     "fingerprint",
     "generator_name",

@@ -40,6 +40,7 @@ from semsynth.hub.styles import Style, read_styles, write_styles
 from semsynth.hub.weights import StoredType, load_weights, write_weights
 from semsynth.labels import LabelSpace
 from semsynth.models import GENERATORS, GeneratorModule, create_model
+from semsynth.models.discriminators import DISCRIMINATORS
 from semsynth.models.style_encoder import StyleEncoder
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -92,7 +93,7 @@ def save_model(
     Args:
         folder: Where; folders above it are made.
         model: What to write; its `folder` is not used.
-        discriminator: Keyword arguments of `MultiscaleDiscriminator`, and the network.
+        discriminator: The network to keep for further training, behind its keyword arguments.
         dtype: How matrices and kernels are stored; vectors (biases, norms) are always float32.
         overwrite: Replace a model folder that is already there.
 
@@ -122,7 +123,7 @@ def save_model(
             "format": FORMAT,
             "generator": {"name": generator_name(model.generator), **model.generator.config},
             "style_encoder": encoder.config if encoder else None,
-            "discriminator": discriminator[0] if discriminator else None,
+            "discriminator": discriminator_config(*discriminator) if discriminator else None,
             "image_size": list(model.image_size),
             "loss_networks": None if model.loss_networks is None else list(model.loss_networks),
             "images_seen": model.images_seen,
@@ -234,21 +235,26 @@ def generator_name(generator: nn.Module) -> str:
     raise SemsynthError(f"{type(generator).__name__} is no generator `create_model` can build again.")
 
 
+def discriminator_config(keywords: Mapping[str, Any], network: nn.Module) -> dict[str, Any]:
+    """What config.json says of a discriminator: the name of its class, and its keyword arguments."""
+    (name,) = (name for name, kind in DISCRIMINATORS.items() if type(network) is kind)
+    return {"name": name, **keywords}
+
+
 @isolated()
 def load_discriminator(name: str | Path) -> nn.Module:
-    """The discriminator kept in a model folder, to train on.
+    """The discriminator kept in a model folder, to train on: of whichever class it was saved.
 
     Raises:
-        SemsynthError: The model was saved without one.
+        SemsynthError: The model was saved without one, or with one that this version does not build.
     """
-    from semsynth.models.discriminators import MultiscaleDiscriminator
-
     folder = find_model(name)
     config = read_config(folder)
     settings = config.get("discriminator")
     if not settings:
         raise SemsynthError(f"{folder} holds no discriminator.")
-    network = _built(MultiscaleDiscriminator, settings, folder)
+    kind, keywords = settings.get("name", "multiscale"), {k: v for k, v in settings.items() if k != "name"}
+    network: nn.Module = _built(lambda **given: DISCRIMINATORS[kind](**given), keywords, folder)
     load_weights(network, folder / "discriminator.safetensors", config.get("sha256") or {})
     return network
 

@@ -84,7 +84,8 @@ class CalibratedPerceptualLoss(nn.Module):
         """The weighted sum of all terms per picture and class: (B, k, K); each the share of that class."""
         images = fakes.shape[1]
         taps = [tap.repeat_interleave(images, 0) for tap in self._taps(real)]
-        planes = F.one_hot(labels, num_classes).movedim(3, 1).to(real.dtype)  # (B,K,H,W)
+        planes = real.new_zeros(*labels.shape, num_classes).scatter_(3, labels.unsqueeze(3), 1)  # (B,H,W,K)
+        planes = planes.movedim(3, 1)  # (B,K,H,W)
         total = real.new_zeros(len(fakes), images, num_classes)
         for weight, error in zip(self._weights(), self._errors(fakes.flatten(0, 1), taps), strict=True):
             shares = F.interpolate(planes, size=error.shape[1:], mode="area").to(error.dtype)

@@ -22,7 +22,7 @@ def class_balance(labels: Tensor, num_classes: int, void_id: int | None = None) 
     Returns:
         (K,) float32; 0 for absent classes.
     """
-    counts = torch.bincount(labels.flatten(), minlength=num_classes).float()  # (K,)
+    counts = _count(labels, num_classes).float()  # (K,)
     if void_id is not None:
         counts[void_id] = 0
     present = counts > 0
@@ -56,6 +56,7 @@ def label_mix(
     fake: Tensor,
     labels: Tensor,
     *,
+    num_classes: int | None = None,
     generator: torch.Generator | None = None,
     published_flaw: bool = False,
 ) -> tuple[Tensor, Tensor]:
@@ -69,18 +70,28 @@ def label_mix(
         real: (B,3,H,W).
         fake: (B,3,H,W).
         labels: (B,H,W) int64.
+        num_classes: K; None is the largest id and one, for which the CPU waits.
         generator: a CPU generator for the coins.
         published_flaw: see above.
 
     Returns:
         mixed (B,3,H,W), mask (B,1,H,W) float: 1 where real.
     """
-    present = torch.unique(labels)  # ascending
-    flips = torch.randint(0, 2, (len(present),), generator=generator).to(labels.device)
-    if published_flaw and present[:2].tolist() == [0, 1] and flips[0] == 1:
+    if num_classes is None:
+        num_classes = int(labels.max()) + 1
+    present = _count(labels, num_classes) > 0  # (K,)
+    flips = torch.randint(0, 2, (num_classes,), generator=generator).to(labels.device, non_blocking=True)
+    if published_flaw and present[:2].tolist() == [True, True] and flips[0] == 1:
         flips[0] = flips[1]
-    mask = flips[torch.searchsorted(present, labels)].unsqueeze(1).to(real.dtype)  # (B,1,H,W)
+    # The first coin is that of the first class that is present, and so on.
+    mask = flips[(present.cumsum(0) - 1)[labels]].unsqueeze(1).to(real.dtype)  # (B,1,H,W)
     return mask * real + (1 - mask) * fake, mask
+
+
+def _count(labels: Tensor, num_classes: int) -> Tensor:
+    """Pixels of each class, (K,) int64; unlike `bincount`, it does not wait for the device."""
+    flat = labels.flatten()
+    return flat.new_zeros(num_classes).scatter_add_(0, flat, torch.ones_like(flat))
 
 
 def label_mix_loss(mixed: Tensor, real: Tensor, fake: Tensor, mask: Tensor) -> Tensor:

@@ -30,16 +30,16 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep:
     """Write a checkpoint and delete the oldest beyond `keep`, but never the one just written.
 
     Args:
-        folder: where checkpoints lie; made if missing.
-        images_seen: training pictures so far; also what `state["images_seen"]` says.
-        state: tensors, numbers, text and containers of them.
-        keep: how many checkpoints stay, at least 1.
+        folder: Where checkpoints lie; made if missing.
+        images_seen: Training pictures so far; also what `state["images_seen"]` says.
+        state: Tensors, numbers, text and containers of them.
+        keep: How many checkpoints stay, at least 1.
 
     Returns:
-        the file.
+        The file.
 
     Raises:
-        SemsynthError: the disk is full or not writable; earlier checkpoints stay as they were.
+        SemsynthError: The disk is full or not writable; earlier checkpoints stay as they were.
     """
     temporary = temporary_name(folder / "checkpoint")
     try:
@@ -71,15 +71,15 @@ def load_newest(
     """Read the newest checkpoint whose content matches its name. Nothing is changed on the disk.
 
     Args:
-        folder: where checkpoints lie.
+        folder: Where checkpoints lie.
         warn: Called with a sentence on every file that had to be passed over.
-        needs: entries it must have beside "images_seen".
+        needs: Entries it must have beside "images_seen".
 
     Returns:
-        the saved state, or None where there is no checkpoint.
+        The saved state, or None where there is no checkpoint.
 
     Raises:
-        SemsynthError: there are checkpoints, and none can be read.
+        SemsynthError: There are checkpoints, and none can be read.
     """
     paths = _newest_first(folder)
     for path in paths:
@@ -102,9 +102,9 @@ def clean_up(folder: Path, images_seen: int, keep: int, log: Callable[[str], Non
     kill may have left, go now.
 
     Args:
-        folder: where checkpoints lie.
-        images_seen: of the checkpoint that was loaded.
-        keep: how many checkpoints stay, at least 1.
+        folder: Where checkpoints lie.
+        images_seen: Of the checkpoint that was loaded.
+        keep: How many checkpoints stay, at least 1.
         log: Called with a sentence on what was renamed.
     """
     for path in _newest_first(folder):

@@ -30,8 +30,8 @@ class ClassMatch:
     """Which classes of two label sets are the same.
 
     Attributes:
-        before: names of the classes the weights were trained on, by id.
-        now: names of the classes they are taken over for, by id.
+        before: Names of the classes the weights were trained on, by id.
+        now: Names of the classes they are taken over for, by id.
     """
 
     before: tuple[str, ...]
@@ -70,13 +70,13 @@ def carry_over(
     """Load a state whose classes are those of another label set.
 
     Args:
-        network: fresh; the planes of classes that are new stay as they are.
-        state: of a network of the same shape but for its classes.
-        match: the classes of both.
-        take: how the network loads a state; None is `load_state_dict`.
+        network: Fresh; the planes of classes that are new stay as they are.
+        state: Of a network of the same shape but for its classes.
+        match: The classes of both.
+        take: How the network loads a state; None is `load_state_dict`.
 
     Raises:
-        RuntimeError: the shapes differ in more than the classes.
+        RuntimeError: The shapes differ in more than the classes.
     """
     fresh = network.state_dict()
     moved = dict(state)

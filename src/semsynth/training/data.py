@@ -1,4 +1,4 @@
-"""What a run learns from."""
+"""The data set of a run and its label set."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +24,12 @@ def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str 
     """The recipe's split of the data, or another one; void that has no channel is filled.
 
     Args:
-        data: the settings.
-        label_space: see `choose_label_space`.
+        data: The settings.
+        label_space: See `choose_label_space`.
         split: None is the recipe's.
 
     Raises:
-        SemsynthError: no such data.
+        SemsynthError: No such data.
     """
     options: dict[str, Any] = {"split": split or data.split, "fill_void": True, **data.options}
     if label_space is not None:
@@ -46,12 +46,12 @@ def choose_label_space(data: DataSettings, folder: Path, log: Callable[[str], No
     goes on with the same one.
 
     Args:
-        data: the settings.
-        folder: of the run.
+        data: The settings.
+        folder: Of the run.
         log: Called with a sentence where one was made up.
 
     Raises:
-        SemsynthError: an unknown label set, or maps that fit none.
+        SemsynthError: An unknown label set, or maps that fit none.
     """
     if data.label_set:
         file = data.label_set.endswith(".json")

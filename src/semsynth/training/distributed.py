@@ -1,4 +1,4 @@
-"""The few things a run under `torchrun` does differently; with one process they do nothing."""
+"""What several processes under `torchrun` need; with one process these functions do nothing."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ _LOST = (
     "process group",
     "socket",
 )
-"""What the backends' errors speak of when another process has ended."""
+"""Words in the backends' errors when another process has ended."""
 
 
 def start() -> tuple[int, int]:
@@ -30,10 +30,10 @@ def start() -> tuple[int, int]:
     The backend is nccl where CUDA is present, else gloo.
 
     Returns:
-        rank and world size; (0, 1) without torchrun.
+        Rank and world size; (0, 1) without torchrun.
 
     Raises:
-        SemsynthError: the environment does not describe a group that can be joined.
+        SemsynthError: The environment does not describe a group that can be joined.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return 0, 1
@@ -53,10 +53,10 @@ def start() -> tuple[int, int]:
 
 @contextlib.contextmanager
 def report_lost_process() -> Iterator[None]:
-    """Say in a sentence that another process of the group has ended, which fails whatever waits for it.
+    """Turn the errors of a lost process of the group into a sentence.
 
     Raises:
-        SemsynthError: it has.
+        SemsynthError: It has.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a run leaves to be read and looked at: log.jsonl, curves.png, environment.txt."""
+"""The logs of a run: loss terms, log.jsonl, curves.png, environment.txt."""
 
 import importlib
 import io
@@ -136,7 +136,7 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
     """Add a line to a JSON-lines file, and have it on the disk.
 
     Raises:
-        SemsynthError: the disk is full, or the file cannot be written.
+        SemsynthError: The disk is full, or the file cannot be written.
     """
     try:
         with path.open("ab") as file:
@@ -154,9 +154,9 @@ def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -
     """Drop the lines of a log that are of later than `until`, and those that cannot be read.
 
     Args:
-        path: the file; it need not exist.
-        until: the largest number that stays.
-        count: the entry that has the number.
+        path: The file; it need not exist.
+        until: The largest number that stays.
+        count: The entry that has the number.
         log: Called with a sentence on damaged lines.
     """
     try:
@@ -173,12 +173,12 @@ def read_log(
     """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
 
     Args:
-        path: the file.
-        count: an entry that every line must have, a whole number.
+        path: The file.
+        count: An entry that every line must have, a whole number.
         log: Called with a sentence on how many were left out, but for a last one without its end.
 
     Raises:
-        SemsynthError: the file cannot be read at all.
+        SemsynthError: The file cannot be read at all.
     """
     if not path.exists():
         return []
@@ -226,7 +226,7 @@ def plot_curves(log: Path, path: Path) -> bool:
     """Draw the loss terms over pictures seen as a PNG.
 
     Returns:
-        whether it was drawn: matplotlib is an extra.
+        Whether it was drawn: matplotlib is an extra.
     """
     try:
         import matplotlib

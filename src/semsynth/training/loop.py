@@ -20,7 +20,7 @@ from semsynth.training import distributed
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
-from semsynth.training.model_folder import inference_networks, is_current, model_of
+from semsynth.training.model_folder import inference_networks, is_current, kept_discriminator, model_of
 from semsynth.training.objective import GeneratorResult, Losses, TrainingContext, build_networks
 from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
@@ -40,7 +40,7 @@ from semsynth.training.steps import (
 from semsynth.training.warm_start import start_from
 
 WITHIN = ("checkpoints", "samples")
-"""Folders of a run folder that are written to file by file."""
+"""Folders in a run folder whose files are written one by one."""
 NEEDS = ("sampler", "networks", "averaged", "optimizers")
 """What a checkpoint of a run must hold."""
 
@@ -54,24 +54,24 @@ def train(
     report: Callable[[int, int, dict[str, Any]], None] = lambda *_: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Train, or go on training, until the recipe's pictures have been seen.
+    """Train, or continue a run, until the recipe's number of pictures has been seen.
 
     The folder gets config.json, environment.txt, log.jsonl, curves.png, checkpoints/, samples/ and model/,
     a model folder of the averaged networks. A folder with checkpoints is continued, exactly as if the run had
     never stopped. An interrupt (Ctrl-C, SIGTERM) ends the step, writes a checkpoint and returns.
 
     Args:
-        recipe: the settings.
-        folder: of the run.
+        recipe: The settings.
+        folder: Of the run.
         device: "auto", "cpu", "cuda", "mps".
-        report: told after every step: pictures seen, pictures in all, the latest line of the log.
+        report: Called after every step with the pictures seen, pictures in all, the latest line of the log.
         log: Called with a sentence for each thing that happens.
 
     Returns:
-        the model folder.
+        The model folder.
 
     Raises:
-        SemsynthError: unusable settings or data, a full disk, a loss that is not a number, another process
+        SemsynthError: Unusable settings or data, a full disk, a loss that is not a number, another process
             of the run that has ended.
     """
     rank, world = distributed.start()
@@ -118,6 +118,8 @@ def _train(
     if saved is None and run.start_from:
         sentence, loss_networks = start_from(networks, Path(run.start_from), space)
         log(sentence)
+    if target.type != "cpu":
+        networks.generator.label_mode = "dense"  # the number of distinct patches would have to be waited for
     state = TrainState.fresh(recipe, networks, target, loss_networks)
     for name in state.objective.loss_networks():
         log(f"The losses use the feature network {name}.")
@@ -131,6 +133,7 @@ def _train(
     state.objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
 
     # The files of the run.
+    kept = kept_discriminator(networks, run.keep_discriminator)
     if main:
         record_settings(folder, recipe, state.images_seen, log)
         write_atomically(folder / "config.json", recipe.to_json().encode())
@@ -139,8 +142,8 @@ def _train(
     if main and state.images_seen:  # killed after a checkpoint and before its model
         geometry = _geometry(recipe, recipe.stage_at(state.images_seen))
         model = model_of(state, space, _size(fixed_batch(recipe.data, geometry, dataset, target)))
-        if not is_current(folder / "model", model):
-            hub.save_model(folder / "model", model, overwrite=True)
+        if not is_current(folder / "model", model, kept):
+            hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
 
     line: dict[str, Any] = {}
     with _interruptible() as interrupted:
@@ -209,7 +212,8 @@ def _train(
                 if main and saves:
                     checkpoint = state.state_dict() | content
                     save_checkpoint(folder / "checkpoints", state.images_seen, checkpoint, run.keep)
-                    hub.save_model(folder / "model", model_of(state, space, _size(fixed)), overwrite=True)
+                    model = model_of(state, space, _size(fixed))
+                    hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
                 if saves:
                     distributed.barrier()
                 report(state.images_seen, recipe.total_images(), line)
@@ -242,7 +246,7 @@ def _due(images_seen: int, batch_size: int) -> Callable[[int], bool]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question; a second Ctrl-C interrupts at once."""
+    """Yield whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
     asked = False
 
     def ask(*_: Any) -> None:

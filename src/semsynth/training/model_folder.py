@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from semsynth import hub
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import file_sha256
@@ -46,14 +48,24 @@ def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) 
     )
 
 
-def is_current(folder: Path, model: hub.Model) -> bool:
+def kept_discriminator(networks: Networks, keep: bool) -> tuple[dict[str, Any], nn.Module] | None:
+    """The keyword arguments of the discriminator and the network, where it goes into the model folder."""
+    if not keep or networks.discriminator is None:
+        return None
+    return networks.discriminator_config, networks.discriminator
+
+
+def is_current(
+    folder: Path, model: hub.Model, discriminator: tuple[dict[str, Any], nn.Module] | None = None
+) -> bool:
     """Whether a model folder is whole, of networks of this kind, and of no fewer pictures.
 
     One of more pictures is of a later checkpoint that was damaged: it stays until the run comes there again.
 
     Args:
-        folder: of the model; put back first where a process died while it replaced it.
-        model: what the newest checkpoint would write.
+        folder: Of the model; put back first where a process died while it replaced it.
+        model: What the newest checkpoint would write.
+        discriminator: See `kept_discriminator`.
     """
     seen = hub.images_seen(folder)
     if seen is None or model.images_seen is None or seen < model.images_seen:
@@ -70,6 +82,7 @@ def is_current(folder: Path, model: hub.Model) -> bool:
     wanted: dict[str, Any] = {
         "generator": {"name": hub.generator_name(model.generator), **model.generator.config},
         "style_encoder": model.style_encoder.config if model.style_encoder else None,
+        "discriminator": hub.discriminator_config(*discriminator) if discriminator else None,
         "loss_networks": None if model.loss_networks is None else list(model.loss_networks),
     }
     if seen == model.images_seen:

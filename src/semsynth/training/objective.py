@@ -138,6 +138,7 @@ def build_networks(
         judge = functools.partial(method.discriminator, num_classes=num_classes)
         keywords = _for_instances(method.discriminator, generator.uses_instances) | recipe.discriminator
         networks.discriminator = _build(judge, keywords, where, "discriminator")
+        networks.discriminator_config = {"num_classes": num_classes} | keywords
     rng = torch.Generator().manual_seed(recipe.run.seed)
     for module in networks.modules().values():
         init = recipe.init

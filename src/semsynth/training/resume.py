@@ -1,4 +1,4 @@
-"""Going on with a run whose settings may have changed since."""
+"""Continuing a run: what may have changed since, and what may not."""
 
 import dataclasses
 import hashlib
@@ -33,27 +33,28 @@ INDIFFERENT = {
             "sample_images",
             "checkpoint_images",
             "keep",
+            "keep_discriminator",
             "tensorboard",
             "start_from",
         )
     ),
 }
-"""Settings that a finished run is not asked about: they say how long and how, not what is learned."""
+"""Settings that may differ in a finished run: they change how it was trained, not what was learned."""
 
 _LONGEST = 60  # characters of a value in a sentence
 
 
 def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callable[[str], None]) -> None:
-    """Compare the recipe with the settings that a run had: say what changed, and keep the old ones beside.
+    """Compare the recipe with the settings of the run so far; log what changed, and keep the old ones.
 
     Args:
-        folder: of the run; its config.json has the settings so far.
-        recipe: the settings from now on.
-        images_seen: pictures trained so far; 0 is a run that begins.
+        folder: Of the run; its config.json has the settings so far.
+        recipe: The settings from now on.
+        images_seen: Pictures trained so far; 0 is a run that begins.
         log: Called with a sentence on what changed.
 
     Raises:
-        SemsynthError: the run is finished, and was trained with other settings.
+        SemsynthError: The run is finished, and was trained with other settings.
     """
     path = folder / "config.json"
     if not images_seen or not path.exists():
@@ -85,11 +86,11 @@ def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
     """Refuse to go on with losses on another feature network.
 
     Args:
-        before: the feature networks of the run so far.
-        now: those at hand.
+        before: The feature networks of the run so far.
+        now: Those at hand.
 
     Raises:
-        SemsynthError: they differ, as when "auto" finds a file that was not there.
+        SemsynthError: They differ, as when "auto" finds a file that was not there.
     """
     if before and now and list(before) != list(now):
         raise SemsynthError(
@@ -141,13 +142,13 @@ def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Ca
     """Refuse to go on with other classes or another number of pictures; say where files have changed.
 
     Args:
-        state: of the checkpoint.
-        dataset: what would be trained on.
-        folder: of the run.
+        state: Of the checkpoint.
+        dataset: What would be trained on.
+        folder: Of the run.
         log: Called with a sentence on changes that a run may go on with.
 
     Raises:
-        DataChangedError: the run cannot go on with this data; it names the setting with which another can.
+        DataChangedError: The run cannot go on with this data; it names the setting with which another can.
     """
     anew = (
         "To train on with its weights, start a new run from it: the same command with "
@@ -184,10 +185,10 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def check_ranks_agree(images_seen: int, networks: Networks) -> None:
-    """Refuse to train where processes begin with different weights, each with its own disk's.
+    """Refuse to train where processes begin with different weights, such as those of different disks.
 
     Raises:
-        SemsynthError: they do.
+        SemsynthError: They do.
     """
     if distributed.world() == 1:
         return

@@ -42,11 +42,11 @@ def write_samples(
     """Draw a fixed batch, the same styles each time, and write the grid.
 
     Args:
-        path: see `save_grid`.
-        networks: in evaluation mode.
-        batch: see `fixed_batch`.
-        palette: see `save_grid`.
-        precision: to compute in.
+        path: See `save_grid`.
+        networks: In evaluation mode.
+        batch: See `fixed_batch`.
+        palette: See `save_grid`.
+        precision: To compute in.
     """
     styles = None
     if networks.generator.style_dim is not None:
@@ -65,14 +65,14 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
     """Draw a fixed batch.
 
     Args:
-        networks: in evaluation mode.
+        networks: In evaluation mode.
         batch: B label maps with their photographs.
         styles: (N, B, Z) styles of the prior, or None for a generator without a style.
 
     Returns:
-        rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
-        then one row for each of the N styles; a single row without a style. Each row has
-        a noise offset of its own.
+        Rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
+        then one row for each of the N styles; a single row without a style. Each row has a
+        noise offset of its own.
     """
     generator = networks.generator
     rows: list[Tensor | None] = [None] if styles is None else list(styles)
@@ -92,9 +92,9 @@ def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.
     """Write a PNG: label maps in colour, photographs, then the rows.
 
     Args:
-        path: the file; its folder is made.
+        path: The file; its folder is made.
         batch: B label maps with their photographs.
-        rows: pictures (B, 3, H, W) in [-1, 1].
+        rows: Pictures (B, 3, H, W) in [-1, 1].
         palette: (K, 3) uint8 colours of the classes.
     """
     colours = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)

@@ -120,6 +120,8 @@ class RunSettings:
         sample_images: pictures between sample grids.
         checkpoint_images: pictures between checkpoints.
         keep: how many checkpoints stay, at least 1.
+        keep_discriminator: keep the discriminator in the model folder too, so that a run that starts from it
+            (`start_from`) continues with it.
         tensorboard: write the log and the sample grids as TensorBoard events too.
         start_from: run or model folder whose weights the networks start with.
     """
@@ -138,6 +140,7 @@ class RunSettings:
     sample_images: Positive = 10_000
     checkpoint_images: Positive = 10_000
     keep: Positive = 2
+    keep_discriminator: bool = False
     tensorboard: bool = False
     start_from: str = ""
 

@@ -40,7 +40,7 @@ def stages_left(recipe: Recipe, images_seen: int) -> Iterator[tuple[Stage, int, 
     """The stages that are not finished after `images_seen` pictures.
 
     Yields:
-        the stage, the pictures seen at its end, and whether it begins with another part of the generator
+        The stage, the pictures seen at its end, and whether it begins with another part of the generator
         learning than before.
     """
     begin, outer_only = 0, False

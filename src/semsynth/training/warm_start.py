@@ -1,4 +1,4 @@
-"""Beginning a run with the weights of another."""
+"""Initial weights from another run or a model folder."""
 
 import contextlib
 import json
@@ -22,22 +22,22 @@ _LONGEST = 200
 
 
 def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str, tuple[str, ...] | None]:
-    """Load weights into fresh networks; optimisers and counters begin anew.
+    """Load weights into fresh networks; optimizers and counters start fresh.
 
     Args:
-        networks: changed in place.
-        source: a run folder, whose newest checkpoint gives all networks; or a model folder, whose
+        networks: Changed in place.
+        source: A run folder, whose newest checkpoint gives all networks; or a model folder, whose
             discriminator is taken where one was kept. It may be of pictures half the size, where the
             generator can grow from those; or of another label set, where weights of single classes can be
             told apart: those of classes that are called alike are kept, the others begin fresh.
-        space: the label set of the data.
+        space: The label set of the data.
 
     Returns:
-        a sentence that says what was loaded, and the networks that the weights were trained against; None
+        A sentence that says what was loaded, and the networks that the weights were trained against; None
         where that is not recorded.
 
     Raises:
-        SemsynthError: nothing there, or weights of other shapes.
+        SemsynthError: Nothing there, or weights of other shapes.
     """
     state = None
     if (source / "checkpoints").is_dir():
@@ -71,7 +71,9 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
     if state is not None:
         weights = state["networks"].get("discriminator")
     elif hub.read_config(hub.find_model(source)).get("discriminator"):
-        weights = hub.load_discriminator(source).state_dict()
+        kept = hub.load_discriminator(source)
+        if type(kept) is type(networks.discriminator):
+            weights = kept.state_dict()
     if networks.discriminator is not None and weights is not None:
         with fitting("discriminator", source):
             _start_discriminator(networks.discriminator, weights, match)
@@ -102,7 +104,7 @@ def _start_discriminator(network: nn.Module, weights: Mapping[str, Any], match: 
 
 @contextlib.contextmanager
 def fitting(name: str, source: Path, advice: str = "") -> Iterator[None]:
-    """Say of weights of other shapes whose they are and where they came from, and what to do."""
+    """Turn the error of weights with other shapes into a sentence: whose, from where, and what to do."""
     try:
         yield
     except (RuntimeError, SemsynthError) as error:

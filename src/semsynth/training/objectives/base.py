@@ -1,7 +1,7 @@
 """What every objective works on: the networks, one step's batch, and the data before the first step."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ class Networks:
     generator: GeneratorModule
     discriminator: nn.Module | None = None
     style_encoder: StyleEncoder | None = None
+    discriminator_config: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments that rebuild the discriminator."""
 
     def modules(self) -> dict[str, nn.Module]:
         """Those that are there, by name."""
@@ -58,7 +60,8 @@ class Step:
 
         Drawing for the whole batch and taking a part makes a run over several processes equal to one.
         """
-        return values[self.first : self.first + len(self.batch)].to(self.batch.images.device)
+        part = values[self.first : self.first + len(self.batch)]
+        return part.to(self.batch.images.device, non_blocking=True)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal noise (B, *shape)."""

@@ -50,7 +50,9 @@ class OASISObjective(AdversarialObjective):
         balance = self._balance(step, networks)
         losses = {"real": real_loss(on_real, labels, balance), "fake": fake_loss(on_fake)}
         if self.labelmix:
-            mixed, mask = label_mix(real, fake, labels, generator=step.rng)
+            mixed, mask = label_mix(
+                real, fake, labels, num_classes=networks.generator.num_classes, generator=step.rng
+            )
             term = label_mix_loss(self._segment(networks, mixed), on_real, on_fake, mask)
             losses["labelmix"] = self.labelmix * term
         return losses
