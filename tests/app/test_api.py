@@ -230,3 +230,8 @@ def test_the_description_is_ours_and_complete(client: Any) -> None:
     page = client.get("/api").text
     assert "http://" not in page
     assert "https://" not in page
+
+
+def test_the_server_runs_without_torch() -> None:
+    code = "import sys, semsynth.app.server, semsynth.cli.app; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -74,7 +74,7 @@ def test_an_exported_picture_opened_as_a_map_is_asked_about(page: Any, tmp_path:
     path = _download(page, "#export-picture", tmp_path / "mine.png")
     _open(page, "#open-map", path)
     page.wait_for_selector("#dialog-drop[open]")
-    assert "painted here" in page.inner_text("#drop-note")
+    assert "that semsynth made" in page.inner_text("#drop-note")
     assert page.is_hidden("#drop-map")
     shoot(page, "not-a-map")
     page.click("#dialog-drop button[value=cancel]")

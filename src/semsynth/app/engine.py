@@ -75,7 +75,7 @@ class Failure:
 
 
 class Engine:
-    """A painter with the photographs under edit.
+    """A painter with the photographs that are being edited.
 
     Args:
         painter: The model.

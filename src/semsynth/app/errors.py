@@ -3,7 +3,7 @@
 from semsynth.errors import SemsynthError
 
 PHOTO_LOST = "photo-lost"
-"""The photograph under edit is not kept any more; the client hands it in again."""
+"""The photograph that is edited is not kept any more; the client hands it in again."""
 NAME_TAKEN = "name-taken"
 """A project of this name exists, and the request did not say to replace it."""
 IS_PICTURE = "looks-like-a-picture"

@@ -13,7 +13,7 @@ from semsynth.errors import SemsynthError
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph under edit.
+    """A photograph that is being edited.
 
     Attributes:
         pixels: (H, W, 3) uint8, at the size of its label map.

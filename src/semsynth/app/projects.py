@@ -62,7 +62,7 @@ class Project(BaseModel):
     active: int = Field(default=0, ge=0)
     settings: Settings = Settings()
     own_styles: list[OwnStyle] = Field(default_factory=list, max_length=64)
-    photo: str = Field(default="", description="A photograph under edit: a PNG file in base 64.")
+    photo: str = Field(default="", description="A photograph that is being edited: a PNG file in base 64.")
     photo_labels: str = Field(
         default="", description="What it showed before any change: class ids in base 64."
     )

@@ -52,7 +52,7 @@ class Reason(IntEnum):
 
     OTHER = 0
     PHOTO_LOST = 1
-    """The photograph under edit is not kept any more; hand it in again."""
+    """The photograph that is edited is not kept any more; hand it in again."""
 
 
 class Format(IntEnum):

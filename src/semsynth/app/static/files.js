@@ -157,7 +157,7 @@ export class Files {
       if (vector.length) this.styles.addOwn({ name: "photo", vector, thumbnail });
       this.become(named(file));
     });
-    this.studio.told.emit("Paint over what should change in the photo.");
+    this.studio.told.emit("Paint where the photo should change.");
   }
 
   async exportPicture() {

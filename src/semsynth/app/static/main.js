@@ -89,7 +89,7 @@ async function main() {
     document: files.document,
     kept: pictures.kept,
   }));
-  autosave.failed.on(() => studio.told.emit("The browser could not store the drawing; save it as a project."));
+  autosave.failed.on(() => studio.told.emit("The browser does not keep the drawing; save it as a project."));
   const events = [studio.stepped, styles.changed, photo.changed, pictures.changed, files.renamed];
   for (const signal of events) signal.on(() => autosave.soon());
 

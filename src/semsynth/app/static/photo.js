@@ -15,7 +15,7 @@ import { Signal } from "./signal.js";
 /** Width of the soft rim around a change, in pixels, until another is chosen. */
 const FEATHER = 8;
 
-/** The photograph under edit: the picture is the photograph, but for what was painted differently. */
+/** The photograph that is being edited: the picture is the photograph, but for what was painted differently. */
 export class PhotoEdit {
   /** @param {Studio} studio */
   constructor(studio) {
