@@ -36,8 +36,7 @@ def weight_name(name: str) -> str:
 def checkpoint(state: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint of a training run; its networks are changed in place."""
     for networks in (state.get("networks"), state.get("averaged")):
-        weights = networks.get("generator") if isinstance(networks, dict) else None
-        if isinstance(weights, dict):
+        if isinstance(networks, dict) and isinstance(weights := networks.get("generator"), dict):
             networks["generator"] = {weight_name(name): value for name, value in weights.items()}
     return state
 
