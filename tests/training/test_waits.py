@@ -44,17 +44,7 @@ class Waits(TorchDispatchMode):
         self.places.append(f"{name}: {frames[-1].filename}:{frames[-1].lineno}" if frames else name)
 
 
-MASKED = pytest.mark.xfail(reason="pictures are chosen by masks", strict=False)
-
-
-@pytest.mark.parametrize(
-    "method",
-    [
-        "oasis",
-        "crn",
-        *(pytest.param(name, marks=MASKED) for name in ("spade", "spade-projected", "pix2pixhd", "ccfpse")),
-    ],
-)
+@pytest.mark.parametrize("method", ["spade", "spade-projected", "oasis", "pix2pixhd", "ccfpse", "crn"])
 def test_the_cpu_waits_for_the_device_only_where_a_line_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:

@@ -50,7 +50,7 @@ def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) 
 
 def kept_discriminator(networks: Networks, keep: bool) -> tuple[dict[str, Any], nn.Module] | None:
     """The keyword arguments of the discriminator and the network, where it goes into the model folder."""
-    if not keep or networks.discriminator is None:
+    if not keep or networks.discriminator is None or networks.discriminator_config is None:
         return None
     return networks.discriminator_config, networks.discriminator
 

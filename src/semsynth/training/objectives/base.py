@@ -1,7 +1,7 @@
 """What every objective works on: the networks, one step's batch, and the data before the first step."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ class Networks:
     generator: GeneratorModule
     discriminator: nn.Module | None = None
     style_encoder: StyleEncoder | None = None
-    discriminator_config: dict[str, Any] = field(default_factory=dict)
+    discriminator_config: dict[str, Any] | None = None
     """Keyword arguments that rebuild the discriminator."""
 
     def modules(self) -> dict[str, nn.Module]:
