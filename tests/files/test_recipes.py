@@ -66,7 +66,7 @@ def test_help_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "there", "absent"),
     [
         ([], ["--objective.kl FLOAT", "--generator.stem LABELS|", "--run.images"], "--objective.labelmix"),
-        (["oasis-siftflow"], ["--objective.labelmix FLOAT", "weight of LabelMix"], "--objective.kl"),
+        (["oasis-siftflow"], ["--objective.labelmix FLOAT", "Weight of LabelMix"], "--objective.kl"),
         (["oasis-siftflow", "--method", "crn"], ["--objective.vgg_file TEXT"], "--discriminator."),
         (["--method=pix2pixhdpp"], ['(default: "sync_batch")'], "--objective.labelmix"),
     ],

@@ -60,7 +60,7 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{path}: images_seen is {shown(seen)}; it must be a number of pictures, or null."
         )
     read_scores(path, config.get("scores"))
-    return compat.model_config(config)
+    return config
 
 
 def _is_list(value: object, kind: type) -> bool:

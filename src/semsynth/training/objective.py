@@ -67,10 +67,10 @@ class Method:
     """A published system, as training sees it.
 
     Attributes:
-        generator: key of `GENERATORS`.
-        discriminator: class of the discriminator, or None.
-        objective: class of the losses.
-        defaults: keyword arguments of the generator that make it this method's, unless a recipe gives others.
+        generator: Key of `GENERATORS`.
+        discriminator: Class of the discriminator, or None.
+        objective: Class of the losses.
+        defaults: Keyword arguments of the generator that make it this method's, unless a recipe gives others.
     """
 
     generator: str
@@ -101,7 +101,7 @@ def find_method(name: str) -> Method:
     """A row of `METHODS`.
 
     Raises:
-        SemsynthError: an unknown name.
+        SemsynthError: An unknown name.
     """
     if name not in METHODS:
         raise SemsynthError(f"there is no method {name!r}; the methods are {', '.join(METHODS)}")
@@ -114,13 +114,13 @@ def build_networks(
     """Fresh networks, initialised from the run's seed.
 
     Args:
-        recipe: the settings.
-        num_classes: of the data's label set.
-        has_instances: whether the data has instance maps; they are used unless the recipe says otherwise.
-        where: what to name in errors.
+        recipe: The settings.
+        num_classes: Of the data's label set.
+        has_instances: Whether the data has instance maps; they are used unless the recipe says otherwise.
+        where: What to name in errors.
 
     Raises:
-        SemsynthError: settings that the networks' classes do not take.
+        SemsynthError: Settings that the networks' classes do not take.
     """
     method = find_method(recipe.method)
     generator_class = GENERATORS[method.generator]
@@ -150,7 +150,7 @@ def objective_settings(recipe: Recipe, where: str = "the recipe") -> dict[str, A
     """All keyword arguments of the method's objective: those of the recipe, and the defaults of the others.
 
     Raises:
-        SemsynthError: settings that the method does not use, or values that are not allowed.
+        SemsynthError: Settings that the method does not use, or values that are not allowed.
     """
     kind = find_method(recipe.method).objective
     owner = f" of the method {recipe.method}"
@@ -161,7 +161,7 @@ def build_objective(recipe: Recipe) -> Objective:
     """The losses of the recipe's method.
 
     Raises:
-        SemsynthError: see `objective_settings`; or weights of a feature network that are not there.
+        SemsynthError: See `objective_settings`; or weights of a feature network that are not there.
     """
     return find_method(recipe.method).objective(**objective_settings(recipe))
 
@@ -170,7 +170,7 @@ def describe_settings(method: str) -> dict[str, list[Keyword]]:
     """What a recipe of a method may hold, by section, as `semsynth train --help` shows it.
 
     Raises:
-        SemsynthError: an unknown method.
+        SemsynthError: An unknown method.
     """
     row = find_method(method)
     sections: dict[str, Any] = {

@@ -28,13 +28,13 @@ def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable
     """Read a TOML recipe.
 
     Args:
-        path: the file.
+        path: The file.
         overrides: "section.key=value" settings, in TOML's notation for the value; text may lack quotes.
-        variants: files that give only what they change, later ones over earlier. Stages in one of them take
+        variants: Files that give only what they change, later ones over earlier. Stages in one of them take
             the place of the length and the sizes given before.
 
     Raises:
-        SemsynthError: an unreadable file, an unknown key, a value of the wrong type or of no use.
+        SemsynthError: An unreadable file, an unknown key, a value of the wrong type or of no use.
     """
     files = [recipe_path(file) for file in (path, *variants)]
     table: dict[str, Any] = {}
@@ -56,11 +56,11 @@ def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Rec
     """Build a recipe from nested dicts, refusing what it does not know.
 
     Args:
-        table: sections and values, as TOML or `Recipe.to_json` give them.
-        where: what to name in errors.
+        table: Sections and values, as TOML or `Recipe.to_json` give them.
+        where: What to name in errors.
 
     Raises:
-        SemsynthError: an unknown key, a value of the wrong type or of no use.
+        SemsynthError: An unknown key, a value of the wrong type or of no use.
     """
     recipe: Recipe = fill(Recipe, table, where)
     recipe = replace(recipe, objective=objective_settings(recipe, where))

@@ -20,18 +20,18 @@ class DataSettings:
     """What is trained on, and how pictures become batches.
 
     Attributes:
-        name: data set or layout, as `load_dataset` knows it; "auto" recognises a folder by its layout.
-        root: folder of the data set.
-        split: which part of it.
-        label_set: a label set of the package, or a labels.json; empty is the data set's own.
-        preprocess: geometry: resize_and_crop, crop, scale_width, scale_width_and_crop, scale_shortside,
+        name: Data set or layout, as `load_dataset` knows it; "auto" recognises a folder by its layout.
+        root: Folder of the data set.
+        split: Which part of it.
+        label_set: A label set of the package, or a labels.json; empty is the data set's own.
+        preprocess: Geometry: resize_and_crop, crop, scale_width, scale_width_and_crop, scale_shortside,
             scale_shortside_and_crop, fixed or none.
-        load_size: side in pixels pictures are resized to before cropping; with stages, theirs.
-        crop_size: side in pixels of what the networks see; with stages, theirs.
-        aspect_ratio: width / height, for "fixed".
-        flip: mirror half of the pictures.
-        cache: decode once into a memory-mapped file.
-        options: further keyword arguments of the data set, such as ADE20K's numbering = "raw" or "shifted".
+        load_size: Side in pixels pictures are resized to before cropping; with stages, theirs.
+        crop_size: Side in pixels of what the networks see; with stages, theirs.
+        aspect_ratio: Width / height, for "fixed".
+        flip: Mirror half of the pictures.
+        cache: Decode once into a memory-mapped file.
+        options: Further keyword arguments of the data set, such as ADE20K's numbering = "raw" or "shifted".
     """
 
     name: str = "auto"
@@ -52,10 +52,10 @@ class OptimizerSettings:
     """Adam for both sides.
 
     Attributes:
-        lr_generator: learning rate of the generator and the style encoder.
-        lr_discriminator: learning rate of the discriminator.
-        beta1: decay of the first moment.
-        beta2: decay of the second moment.
+        lr_generator: Learning rate of the generator and the style encoder.
+        lr_discriminator: Learning rate of the discriminator.
+        beta1: Decay of the first moment.
+        beta2: Decay of the second moment.
     """
 
     lr_generator: NonNegative = 1e-4
@@ -69,8 +69,8 @@ class InitSettings:
     """How fresh weights are drawn, see `semsynth.ops.init.initialize`.
 
     Attributes:
-        scheme: xavier, xavier_uniform, normal, kaiming, orthogonal or none.
-        gain: its gain.
+        scheme: Xavier, xavier_uniform, normal, kaiming, orthogonal or none.
+        gain: Its gain.
         spectral: "default" as the published training on GPUs, "scheme" as on a CPU.
     """
 
@@ -84,11 +84,11 @@ class Stage:
     """A stretch of training at one picture size; all weights are carried on.
 
     Attributes:
-        images: how many training pictures it sees; a multiple of `batch_size` where another stage follows.
-        load_size: side in pixels pictures are resized to before cropping.
-        crop_size: side in pixels of what the networks see.
-        batch_size: pictures a step.
-        outer_only: train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
+        images: How many training pictures it sees; a multiple of `batch_size` where another stage follows.
+        load_size: Side in pixels pictures are resized to before cropping.
+        crop_size: Side in pixels of what the networks see.
+        batch_size: Pictures a step.
+        outer_only: Train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
             Where this changes, the generator's optimiser begins anew.
     """
 
@@ -104,26 +104,26 @@ class RunSettings:
     """How long, how fast and what is kept. Everything is counted in training pictures, not steps.
 
     Attributes:
-        images: length of the run; with stages, their sum.
-        constant_images: learning rates fall linearly from here to zero at the end; 0 never.
-        batch_size: pictures a step, over all processes; with stages, theirs.
-        accumulate: parts a batch is cut into, for small memories.
-        recompute: keep only the inputs of the generator's blocks and compute them again in the backward pass,
+        images: Length of the run; with stages, their sum.
+        constant_images: Learning rates fall linearly from here to zero at the end; 0 never.
+        batch_size: Pictures a step, over all processes; with stages, theirs.
+        accumulate: Parts a batch is cut into, for small memories.
+        recompute: Keep only the inputs of the generator's blocks and compute them again in the backward pass,
             for small memories.
-        precision: auto, float32 or bfloat16.
+        precision: Auto, float32 or bfloat16.
         ema_images: half-life of the averaged generator; 0 keeps none.
-        ema_rampup: the half-life is at most this share of the pictures seen, so that an early average
+        ema_rampup: The half-life is at most this share of the pictures seen, so that an early average
             forgets the first noise; 0 is none.
-        seed: of everything random.
-        workers: threads that read pictures.
-        log_images: pictures between lines of the log.
-        sample_images: pictures between sample grids.
-        checkpoint_images: pictures between checkpoints.
-        keep: how many checkpoints stay, at least 1.
-        keep_discriminator: keep the discriminator in the model folder too, so that a run that starts from it
+        seed: Of everything random.
+        workers: Threads that read pictures.
+        log_images: Pictures between lines of the log.
+        sample_images: Pictures between sample grids.
+        checkpoint_images: Pictures between checkpoints.
+        keep: How many checkpoints stay, at least 1.
+        keep_discriminator: Keep the discriminator in the model folder too, so that a run that starts from it
             (`start_from`) continues with it.
-        tensorboard: write the log and the sample grids as TensorBoard events too.
-        start_from: run or model folder whose weights the networks start with.
+        tensorboard: Write the log and the sample grids as TensorBoard events too.
+        start_from: Run or model folder whose weights the networks start with.
     """
 
     images: Positive = 1_000_000
@@ -150,16 +150,16 @@ class Recipe:
     """Everything about a run.
 
     Attributes:
-        method: row of `semsynth.training.objective.METHODS`.
-        data: see `DataSettings`.
-        generator: keyword arguments of the method's generator, without the classes.
-        style_encoder: keyword arguments of `StyleEncoder`, or None for none.
-        discriminator: keyword arguments of the method's discriminator, without the classes.
-        objective: keyword arguments of the method's objective; `recipe_from_dict` puts in the defaults.
-        optimizer: see `OptimizerSettings`.
-        init: see `InitSettings`.
-        run: see `RunSettings`.
-        stages: see `Stage`; none is one stage of the settings in `data` and `run`.
+        method: Row of `semsynth.training.objective.METHODS`.
+        data: See `DataSettings`.
+        generator: Keyword arguments of the method's generator, without the classes.
+        style_encoder: Keyword arguments of `StyleEncoder`, or None for none.
+        discriminator: Keyword arguments of the method's discriminator, without the classes.
+        objective: Keyword arguments of the method's objective; `recipe_from_dict` puts in the defaults.
+        optimizer: See `OptimizerSettings`.
+        init: See `InitSettings`.
+        run: See `RunSettings`.
+        stages: See `Stage`; none is one stage of the settings in `data` and `run`.
     """
 
     method: str = "spade"

@@ -23,10 +23,10 @@ class Drawn(NamedTuple):
 
     Attributes:
         pictures: (B, 3, H, W) float.
-        paired: rows in their own photograph's style, or all but a share of the batch where there is no
+        paired: Rows in their own photograph's style, or all but a share of the batch where there is no
             encoder; they are compared with that photograph.
-        unpaired: the other rows, in a style of the prior.
-        style_source: row of the photograph that each row's style comes from; -1 is none.
+        unpaired: The other rows, in a style of the prior.
+        style_source: Row of the photograph that each row's style comes from; -1 is none.
         mean: (E, Z) of the encoded styles, or None.
         log_variance: likewise.
     """
@@ -44,13 +44,13 @@ class AdversarialObjective(FeatureObjective):
     """An objective with a discriminator.
 
     Args:
-        adversarial: weight of the generator's adversarial term. With weight 0 it is computed and logged as 0.
-        perceptual: weight of the perceptual loss; 0 leaves it out.
-        perceptual_weights: one a stage of the feature network; empty is the network's default.
-        prior_share: share of each batch drawn in styles from the prior instead of the photographs' own, at
+        adversarial: Weight of the generator's adversarial term. With weight 0 it is computed and logged as 0.
+        perceptual: Weight of the perceptual loss; 0 leaves it out.
+        perceptual_weights: One a stage of the feature network; empty is the network's default.
+        prior_share: Share of each batch drawn in styles from the prior instead of the photographs' own, at
             least one picture where it is not 0. Those pictures are not compared with their photographs.
-        prior: what that prior is: "normal", or "photographs", the styles of the batch's other photographs.
-        reuse_fake: show the discriminator the pictures of the generator's step instead of pictures drawn
+        prior: What that prior is: "normal", or "photographs", the styles of the batch's other photographs.
+        reuse_fake: Show the discriminator the pictures of the generator's step instead of pictures drawn
             again by the stepped generator, as published; saves a forward pass.
     """
 
@@ -78,7 +78,7 @@ class AdversarialObjective(FeatureObjective):
         """Draw the batch, in the photographs' own styles where there is a style encoder.
 
         Raises:
-            SemsynthError: a style is to be transferred, and no picture of the part has an encoded one.
+            SemsynthError: A style is to be transferred, and no picture of the part has an encoded one.
         """
         generator, batch = networks.generator, step.batch
         unpaired = unpaired_rows(step, self.prior_share)

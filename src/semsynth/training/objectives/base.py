@@ -44,10 +44,10 @@ class Step:
     """A batch on its way through one training step.
 
     Attributes:
-        batch: this process's part of the step's pictures (or a part of that, with accumulation).
+        batch: This process's part of the step's pictures (or a part of that, with accumulation).
         rng: CPU generator of this step, in the same state in all processes.
-        first: number of this part's first picture within the whole batch.
-        total: pictures in the whole batch.
+        first: Number of this part's first picture within the whole batch.
+        total: Pictures in the whole batch.
     """
 
     batch: Batch
@@ -76,9 +76,9 @@ class HeadInputs(NamedTuple):
     """What the projected heads see, a tensor a stage.
 
     Attributes:
-        fake: features of the generated pictures, (B, C, h, w), without a gradient.
-        real: features of the photographs, likewise.
-        shares: how much of each class lies under each feature, (B, K, h, w).
+        fake: Features of the generated pictures, (B, C, h, w), without a gradient.
+        real: Features of the photographs, likewise.
+        shares: How much of each class lies under each feature, (B, K, h, w).
     """
 
     fake: Sequence[Tensor]
@@ -95,10 +95,10 @@ class GeneratorResult:
     """The generator's losses, and what the discriminator's loss of the same step takes over.
 
     Attributes:
-        losses: the terms that the generator and the style encoder minimise.
-        fake: the pictures (B, 3, H, W), without a gradient; None in methods without a discriminator.
-        labels: the labels as the discriminator took them, where its input is kept.
-        head_inputs: what the projected heads saw, where there are heads.
+        losses: The terms that the generator and the style encoder minimise.
+        fake: The pictures (B, 3, H, W), without a gradient; None in methods without a discriminator.
+        labels: The labels as the discriminator took them, where its input is kept.
+        head_inputs: What the projected heads saw, where there are heads.
     """
 
     losses: Losses
@@ -112,10 +112,10 @@ class TrainingContext:
     """What a method may look at before its first step.
 
     Attributes:
-        dataset: the training pictures, as stored.
-        geometry: how the first stage brings them to size.
-        folder: of the run; a method may keep files of its own there.
-        device: of the networks.
+        dataset: The training pictures, as stored.
+        geometry: How the first stage brings them to size.
+        folder: Of the run; a method may keep files of its own there.
+        device: Of the networks.
         log: Called with a sentence for each thing that happens.
     """
 
@@ -152,9 +152,9 @@ class Objective:
         """The terms of the discriminator, where the method has one.
 
         Args:
-            step: the step that `generator_loss` had.
-            networks: the generator has been stepped since.
-            result: of `generator_loss`.
+            step: The step that `generator_loss` had.
+            networks: The generator has been stepped since.
+            result: Of `generator_loss`.
         """
         raise NotImplementedError
 

@@ -40,7 +40,7 @@ class ReconstructionObjective(FeatureObjective):
         """Measure the divisors, unless a checkpoint gave them.
 
         Raises:
-            SemsynthError: there are no two photographs that differ.
+            SemsynthError: There are no two photographs that differ.
         """
         self.loss.to(context.device)
         if self.calibrated:

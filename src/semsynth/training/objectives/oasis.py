@@ -20,7 +20,7 @@ class OASISObjective(AdversarialObjective):
     """Losses of OASIS.
 
     Args:
-        labelmix: weight of LabelMix; 0 leaves it out.
+        labelmix: Weight of LabelMix; 0 leaves it out.
     """
 
     labelmix: float = 0.0

@@ -44,10 +44,10 @@ class FeatureObjective(Objective):
         """That network, frozen: image (B, 3, H, W) in [-1, 1] → five tensors.
 
         Args:
-            **vgg: further keyword arguments of `Vgg19.pretrained`, where it is that.
+            **vgg: Further keyword arguments of `Vgg19.pretrained`, where it is that.
 
         Raises:
-            SemsynthError: its weights are not there.
+            SemsynthError: Its weights are not there.
         """
         network: nn.Module
         if self.network_name() == "vgg19":
@@ -62,8 +62,8 @@ class Perceptual(nn.Module):
 
     Args:
         network: "vgg19" or "efficientnet-lite0".
-        features: the network: image (B, 3, H, W) in [-1, 1] → a tensor a stage.
-        weights: one a stage; empty is the network's default.
+        features: The network: image (B, 3, H, W) in [-1, 1] → a tensor a stage.
+        weights: One a stage; empty is the network's default.
     """
 
     def __init__(self, network: str, features: nn.Module, weights: Sequence[float] = ()) -> None:

@@ -64,19 +64,19 @@ class ProjectedObjective(SpadeObjective):
     """Losses of SPADE and of the heads, which always score the fake of the generator's step.
 
     Args:
-        projected: weight of the adversarial term in the frozen network's features. With weight 0 it is
+        projected: Weight of the adversarial term in the frozen network's features. With weight 0 it is
             computed and logged as 0.
-        color: weight of the distance between colours averaged over large squares.
-        texture: weight of the distance between statistics of features over squares.
-        style: weight of the distance between statistics of a whole picture and those of the photograph that
+        color: Weight of the distance between colours averaged over large squares.
+        texture: Weight of the distance between statistics of features over squares.
+        style: Weight of the distance between statistics of a whole picture and those of the photograph that
             its style comes from, see `prior`.
-        class_style: weight of the same distance taken class by class, of what both pictures show, and of the
+        class_style: Weight of the same distance taken class by class, of what both pictures show, and of the
             colours of a class's group where the photograph lacks the class.
-        content: weight of the distance between deep features of such a picture and those of the photograph of
+        content: Weight of the distance between deep features of such a picture and those of the photograph of
             its own label map.
 
     Raises:
-        SemsynthError: another feature network than EfficientNet-Lite0.
+        SemsynthError: Another feature network than EfficientNet-Lite0.
     """
 
     projected: float = 1.0

@@ -42,7 +42,7 @@ class SIMSObjective(ReconstructionObjective):
         """Build the bank of the training set, unless the run's folder has it; calibrate the loss.
 
         Raises:
-            SemsynthError: a recipe that wants the ordering network trained.
+            SemsynthError: A recipe that wants the ordering network trained.
         """
         generator = cast(SIMSGenerator, networks.generator)
         if generator.order is not None:

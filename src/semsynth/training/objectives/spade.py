@@ -43,10 +43,10 @@ class SpadeObjective(AdversarialObjective):
     """Losses of SPADE.
 
     Args:
-        gan: the adversarial loss: hinge, ls (least squares), original (cross-entropy) or w (Wasserstein).
-        feature_matching: weight of feature matching; 0 leaves it out.
-        kl: weight of the style's divergence, summed over the latent and over the whole batch, as published.
-        augment: what the discriminator's pictures go through: any of color, translation, cutout.
+        gan: The adversarial loss: hinge, ls (least squares), original (cross-entropy) or w (Wasserstein).
+        feature_matching: Weight of feature matching; 0 leaves it out.
+        kl: Weight of the style's divergence, summed over the latent and over the whole batch, as published.
+        augment: What the discriminator's pictures go through: any of color, translation, cutout.
     """
 
     gan: Mode = "hinge"
@@ -100,13 +100,13 @@ class SpadeObjective(AdversarialObjective):
         """The discriminator's answers to fakes and photographs, augmented alike; scores in float32.
 
         Args:
-            step: with the photographs.
-            networks: with the discriminator.
+            step: With the photographs.
+            networks: With the discriminator.
             fake: (B, 3, H, W).
-            labels: what an earlier call returned; it is used again unless the augmentation moves the labels.
+            labels: What an earlier call returned; it is used again unless the augmentation moves the labels.
 
         Returns:
-            the two answers, and the labels as the discriminator took them.
+            The two answers, and the labels as the discriminator took them.
         """
         discriminator = cast(nn.Module, networks.discriminator)
         augmentation = self._augmentation(step)
