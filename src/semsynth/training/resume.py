@@ -64,7 +64,8 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
         log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
-    now = dict(_flat(json.loads(json.dumps(dataclasses.asdict(recipe)))))
+    now, default = (dict(_flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
+    before = {name: value for name, value in default.items() if name in now} | before  # newer settings
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
     if not changed:
         return
