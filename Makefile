@@ -12,13 +12,14 @@ BIN := .venv/bin
 SOURCES := pyproject.toml hatch_build.py $(wildcard src/semsynth/_native/*.cpp src/semsynth/_native/*.h)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
 
-.PHONY: help demo examples sheet test lint format clean
+.PHONY: help demo examples sheet test lint format docs clean
 
 help:
 	@echo "make demo     paint the example label maps; the sheet is demo/output/sheet.png"
 	@echo "make test     run all tests; with CPU=portable, avx2, ... as on such a processor"
 	@echo "make lint     style, types and import rules"
 	@echo "make format   mend the style"
+	@echo "make docs     build the documentation; its first page is build/site/index.html"
 	@echo "make examples draw the example label maps again"
 	@echo "make sheet    paint the picture at the head of the README again"
 	@echo "make clean    remove .venv and what the tools leave behind"
@@ -49,6 +50,9 @@ lint: .venv/.installed-dev
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf .venv demo/output build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

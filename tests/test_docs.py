@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 GUIDE = ROOT / "docs" / "guide.md"
 REPRODUCING = ROOT / "docs" / "reproducing.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SPACE = LabelSpace.named("siftflow")
 
 # What makes a command of the README cheap enough to run here; every command must be listed.
@@ -147,7 +149,8 @@ def test_python(page: Path, places: dict[Path, Path], monkeypatch: pytest.Monkey
 
 
 def link_targets(page: Path) -> list[str]:
-    targets = re.findall(r"\]\(([^)\s#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    targets = re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose)
     return [target for target in targets if "://" not in target]
 
 
@@ -157,6 +160,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     if "landscape" not in pretrained_names():
         missing = [target for target in missing if not re.search(r"sheet\.jpg|landscape/README\.md", target)]
     assert not missing
+
+
+def test_site(tmp_path: Path) -> None:
+    """Every link and every name of the API reference exists, and no page loads anything from elsewhere."""
+    for module in ("mkdocs", "material", "mkdocstrings"):
+        pytest.importorskip(module)
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    pages = "".join(page.read_text(encoding="utf-8") for page in tmp_path.rglob("*.html"))
+    assert "semsynth.pipeline.Synthesizer" in pages
+    assert not re.search(r"""<(?:script|link|img)[^>]*(?:src|href)=["'](?:https?:)?//""", pages)
 
 
 ABLATIONS = re.findall(

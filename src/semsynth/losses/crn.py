@@ -1,6 +1,6 @@
-"""CRN's feature reconstruction loss: calibrated per tap, weighted by class, and its diverse form.
+"""CRN's feature reconstruction loss: calibrated per tap, weighted by class, and the diversity loss.
 
-Chen, Koltun, ICCV 2017: equations 1 and 2 (the loss), equation 3 (per class, the best of k pictures).
+Chen, Koltun, ICCV 2017: equations 1 and 2 (the loss), equation 3 (per class, the best of k images).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -24,16 +24,16 @@ PUBLISHED_DIVISORS: dict[str, tuple[float, ...]] = {
 
 
 class CalibratedPerceptualLoss(nn.Module):
-    """Weighted L1 distances of pixels and of feature taps, each divided by its usual size.
+    """Weighted L1 distances of pixels and of feature layers, each divided by its typical size.
 
-    How large a tap's error is depends on the feature network, so the divisors belong to it: call `calibrate`
-    on some pairs of pictures before training. They are saved with the loss.
+    The typical sizes depend on the feature network. `calibrate` measures them on pairs of images before
+    training. They are part of the state of the loss.
 
     Args:
-        features: the frozen feature network.
-        num_taps: how many taps it gives.
-        divisors: usual size of each term in units of the pixel term, pixels first: num_taps + 1 numbers.
-        deepest: how much more the deepest tap counts than the others.
+        features: The frozen feature network.
+        num_taps: Number of feature layers it returns.
+        divisors: Typical size of each term in units of the pixel term, pixels first: num_taps + 1 numbers.
+        deepest: Weight of the deepest layer; the others have weight 1.
     """
 
     divisors: Tensor
@@ -64,9 +64,9 @@ class CalibratedPerceptualLoss(nn.Module):
         return (terms * self._weights()).sum()
 
     def diverse(self, fakes: Tensor, real: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-        """0.999 of the best picture per class and 0.001 of the mean, which keeps every head alive.
+        """0.999 times the minimum over the images plus 0.001 times the mean.
 
-        The minimum is taken class by class: one picture may win the sky, another the cars.
+        The minimum is taken for each class separately. The mean gives each image a gradient.
 
         Args:
             fakes: (B, k, 3, H, W).
@@ -75,13 +75,13 @@ class CalibratedPerceptualLoss(nn.Module):
             num_classes: K.
 
         Returns:
-            a scalar, the mean over the batch.
+            A scalar, the mean over the batch.
         """
         errors = self.per_class(fakes, real, labels, num_classes)  # (B,k,K)
         return (0.999 * errors.amin(1) + 0.001 * errors.mean(1)).sum(1).mean()
 
     def per_class(self, fakes: Tensor, real: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-        """The weighted sum of all terms per picture and class: (B, k, K); each the share of that class."""
+        """The weighted sum of all terms per image and class, (B, k, K), over the pixels of the class."""
         images = fakes.shape[1]
         taps = [tap.repeat_interleave(images, 0) for tap in self._taps(real)]
         planes = real.new_zeros(*labels.shape, num_classes).scatter_(3, labels.unsqueeze(3), 1)  # (B,H,W,K)
@@ -96,17 +96,17 @@ class CalibratedPerceptualLoss(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, ...]:
-        """Set the divisors so that every term begins as large as the pixel term.
+        """Set the divisors such that each term has the size of the pixel term.
 
         Args:
-            pairs: (fake, real) batches, each (B, 3, H, W): a network's first tries, or, before there is any,
-                photographs paired with others.
+            pairs: (fake, real) batches, each (B, 3, H, W): early outputs of a network, or pairs of different
+                photographs.
 
         Returns:
-            the divisors, pixels (1) first.
+            The divisors, pixels (1) first.
 
         Raises:
-            ValueError: no pairs, or pairs that do not differ.
+            ValueError: No pairs, or equal images.
         """
         sums = torch.zeros_like(self.divisors)
         for fake, real in pairs:

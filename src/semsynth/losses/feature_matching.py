@@ -1,4 +1,4 @@
-"""Feature matching: the discriminator's features of the fake should be those of the photograph."""
+"""Feature matching: distance between the discriminator's features of generated images and photographs."""
 
 import torch
 import torch.nn.functional as F
@@ -11,15 +11,15 @@ def feature_matching_loss(fake: Prediction, real: Prediction, *, with_last: bool
     """Mean absolute difference per feature map, summed over the layers, averaged over the scales.
 
     Published weight: 10 (SPADE; and pix2pixHD with its default depth). CC-FPSE averages over its four maps
-    with weight 20: give each map as a scale of one layer, `with_last=True`.
+    with weight 20: pass each map as a scale of one layer, `with_last=True`.
 
     Args:
         fake: [scale][layer] features of generated images.
-        real: the same of photographs; gradients do not pass.
-        with_last: also match the last tensor of each scale, which in a `Prediction` is the score.
+        real: The same of photographs; no gradient.
+        with_last: Also match the last tensor of each scale, which is the score in a `Prediction`.
 
     Returns:
-        a scalar.
+        A scalar.
     """
     terms = [
         F.l1_loss(ours, theirs.detach())

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Prediction = Sequence[Sequence[Tensor]]
-"""[scale][layer]: a discriminator's answer; each scale ends with its map of scores, (B,1,h,w)."""
+"""[scale][layer]: a discriminator's output; each scale ends with its map of scores, (B,1,h,w)."""
 
 Mode = Literal["hinge", "ls", "original", "w"]
 OverScales = Literal["mean", "sum"]
@@ -18,7 +18,7 @@ def _bce(score: Tensor, target: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(score, torch.full_like(score, target))
 
 
-# What the discriminator pays for a fake and for a real score, and what the generator pays for a fake one.
+# The discriminator's loss of a fake and of a real score, and the generator's loss of a fake score.
 _ON_FAKE: dict[str, Callable[[Tensor], Tensor]] = {
     "hinge": lambda score: F.relu(1 + score).mean(),
     "ls": lambda score: score.square().mean(),
@@ -37,16 +37,16 @@ MODES = tuple(_ON_FAKE)
 
 
 def generator_loss(fake: Prediction, mode: Mode = "hinge", *, over_scales: OverScales = "mean") -> Tensor:
-    """What the generator pays for the discriminator's opinion of its pictures.
+    """Adversarial loss of the generator.
 
     Args:
-        fake: the discriminator's answer to generated images.
+        fake: The discriminator's output for generated images.
         mode: "hinge" (SPADE), "ls": least squares (pix2pixHD), "original": binary cross-entropy (Goodfellow
             et al. 2014), "w": Wasserstein, without gradient penalty or clipping.
         over_scales: "mean" as SPADE, "sum" as pix2pixHD.
 
     Returns:
-        a scalar.
+        A scalar.
     """
     return _over(fake, _pick(_GENERATOR, mode), over_scales)
 
@@ -54,9 +54,18 @@ def generator_loss(fake: Prediction, mode: Mode = "hinge", *, over_scales: OverS
 def discriminator_loss(
     fake: Prediction, real: Prediction, mode: Mode = "hinge", *, over_scales: OverScales = "mean"
 ) -> tuple[Tensor, Tensor]:
-    """What the discriminator pays, for fakes and for photographs; it minimises the sum of the two.
+    """Adversarial losses of the discriminator on generated images and on photographs; it minimises their sum.
 
-    pix2pixHD takes half of that sum. Arguments as in `generator_loss`.
+    pix2pixHD minimises half of that sum.
+
+    Args:
+        fake: The discriminator's output for generated images.
+        real: The discriminator's output for photographs.
+        mode: See `generator_loss`.
+        over_scales: See `generator_loss`.
+
+    Returns:
+        Two scalars, for `fake` and `real`.
     """
     return _over(fake, _pick(_ON_FAKE, mode), over_scales), _over(real, _pick(_ON_REAL, mode), over_scales)
 

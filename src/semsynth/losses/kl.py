@@ -12,10 +12,10 @@ def kl_loss(mean: Tensor, log_variance: Tensor, *, over_batch: Literal["sum", "m
         mean: (B,Z).
         log_variance: (B,Z).
         over_batch: "sum" as SPADE published it, so that the term grows with the batch on each device (weight
-            0.05); "mean" is free of the batch size.
+            0.05); "mean" does not depend on the batch size.
 
     Returns:
-        a scalar, at least 0.
+        A scalar, at least 0.
     """
     total = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum()
     return total if over_batch == "sum" else total / mean.shape[0]

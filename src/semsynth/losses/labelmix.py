@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 def class_balance(labels: Tensor, num_classes: int, void_id: int | None = None) -> Tensor:
-    """Weight of each class, so that every class of the batch weighs the same in all.
+    """Class weights that give each class of the batch the same total weight.
 
-    Weight of class c: pixels of the batch / (classes present, void apart, x pixels of c). Without void pixels
-    the mean weight of a pixel is 1.
+    The weight of class c is pixels of the batch / (number of present classes without void x pixels of c).
+    Without void pixels, the mean weight of a pixel is 1.
 
     Args:
         labels: (B,H,W) int64.
         num_classes: K.
-        void_id: the class that weighs nothing (0 in the published data), or None.
+        void_id: The class with weight 0 (class 0 in the published data), or None.
 
     Returns:
         (K,) float32; 0 for absent classes.
@@ -31,14 +31,14 @@ def class_balance(labels: Tensor, num_classes: int, void_id: int | None = None) 
 
 
 def real_loss(logits: Tensor, labels: Tensor, balance: Tensor | None = None) -> Tensor:
-    """Cross-entropy of a picture's logits to its label map, mean over all pixels.
+    """Cross-entropy of the logits of an image to its label map, mean over all pixels.
 
-    What the discriminator pays on photographs, and what the generator pays on its own pictures.
+    This is the discriminator's loss on photographs, and the generator's loss on generated images.
 
     Args:
         logits: (B,K+1,H,W).
         labels: (B,H,W) int64 in 0..K-1.
-        balance: (K,) weights by `class_balance`, or None for equal ones.
+        balance: (K,) weights from `class_balance`, or None for equal weights.
     """
     losses = F.cross_entropy(logits, labels + 1, reduction="none")  # (B,H,W)
     if balance is not None:
@@ -47,7 +47,7 @@ def real_loss(logits: Tensor, labels: Tensor, balance: Tensor | None = None) -> 
 
 
 def fake_loss(logits: Tensor) -> Tensor:
-    """Cross-entropy of logits (B,K+1,H,W) to "fake" everywhere: what the discriminator pays on fakes."""
+    """Cross-entropy of logits (B,K+1,H,W) to "fake" at each pixel: the discriminator's loss on fakes."""
     return -F.log_softmax(logits, dim=1)[:, 0].mean()
 
 
@@ -60,22 +60,22 @@ def label_mix(
     generator: torch.Generator | None = None,
     published_flaw: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """A picture that is real in about half of the batch's classes and fake in the others.
+    """Mix images: real in about half of the batch's classes, and fake in the others.
 
-    One coin is flipped for each class of the batch, shared by its images. The published code flips in place
-    while it visits the classes, so that a class 0 found real is flipped again with class 1: class 0 is real
-    once in four times, and tied to class 1. `published_flaw` repeats that, for parity alone.
+    Each class of the batch is real with probability 1/2, in all images alike. The published code overwrites
+    the mask while it visits the classes, so a class 0 that is real is decided again with class 1: class 0 is
+    real with probability 1/4, and depends on class 1. `published_flaw` repeats this, for parity tests only.
 
     Args:
         real: (B,3,H,W).
         fake: (B,3,H,W).
         labels: (B,H,W) int64.
-        num_classes: K; None is the largest id and one, for which the CPU waits.
-        generator: a CPU generator for the coins.
-        published_flaw: see above.
+        num_classes: K; None is the largest id plus one, for which the CPU waits.
+        generator: A CPU generator.
+        published_flaw: See above.
 
     Returns:
-        mixed (B,3,H,W), mask (B,1,H,W) float: 1 where real.
+        Mixed images (B,3,H,W), and the mask (B,1,H,W) float: 1 where real.
     """
     if num_classes is None:
         num_classes = int(labels.max()) + 1
@@ -100,9 +100,9 @@ def label_mix_loss(mixed: Tensor, real: Tensor, fake: Tensor, mask: Tensor) -> T
     Published weight: 10 (ADE20K, COCO-Stuff), 5 (Cityscapes). Gradients pass through all three.
 
     Args:
-        mixed: (B,K+1,H,W) logits of the mixed picture; `real` and `fake` likewise.
-        real: logits of the photograph.
-        fake: logits of the generated picture.
-        mask: (B,1,H,W) by `label_mix`.
+        mixed: (B,K+1,H,W) logits of the mixed image; `real` and `fake` likewise.
+        real: Logits of the photograph.
+        fake: Logits of the generated image.
+        mask: (B,1,H,W) from `label_mix`.
     """
     return F.mse_loss(mixed, mask * real + (1 - mask) * fake)

@@ -1,4 +1,4 @@
-"""Perceptual loss: distance between the features a frozen network sees in two pictures."""
+"""Perceptual loss: distance between the features of two images in a frozen network."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,22 +26,22 @@ def perceptual_loss(
 ) -> Tensor:
     """Weighted sum over stages of mean |features(fake) - features(real)|.
 
-    With VGG-19 and `VGG19_WEIGHTS` this is the published loss, whose weight is 10. Other networks have
-    features of quite other sizes from stage to stage; `relative` divides each stage's distance by the mean
+    With VGG-19 and `VGG19_WEIGHTS` this is the published loss, with a weight of 10. In other networks the
+    sizes of features differ between stages. `relative` divides the distance of each stage by the mean
     |features(real)|.
 
     Args:
-        features: a frozen network: image (B,3,H,W) in [-1,1] → one tensor a stage.
+        features: A frozen network: image (B,3,H,W) in [-1,1] → one tensor per stage.
         fake: (B,3,H,W) in [-1,1].
-        real: (B,3,H,W) in [-1,1]; gradients do not pass.
-        weights: one a stage; 0 leaves a stage out.
-        relative: see above.
+        real: (B,3,H,W) in [-1,1]; no gradient.
+        weights: One per stage; 0 leaves a stage out.
+        relative: See above.
 
     Returns:
-        a scalar.
+        A scalar.
 
     Raises:
-        ValueError: another number of weights than stages.
+        ValueError: The numbers of weights and stages differ.
     """
     with torch.no_grad():
         targets = features(real.detach())
@@ -51,7 +51,7 @@ def perceptual_loss(
 def feature_distance(
     fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence[float], *, relative: bool = False
 ) -> Tensor:
-    """`perceptual_loss` of features that are at hand: a tensor a stage of fakes, and of photographs."""
+    """`perceptual_loss` of given features: one tensor per stage, of generated images and of photographs."""
     if len(fake) != len(weights):
         raise ValueError(f"{len(weights)} weights for a network of {len(fake)} stages")
     total = fake[0].new_zeros(())
