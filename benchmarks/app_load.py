@@ -107,7 +107,7 @@ def abuse(served: Served, count: int) -> Counter[str]:
 
 
 def main() -> int:
-    """Run all and judge."""
+    """Run all and report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--model", default="stand-in", help="model folder or name (default: one without a network)"
@@ -124,9 +124,9 @@ def main() -> int:
         served.start()
         try:
             httpx.get(f"{served.url}/api/model", headers=KEY, timeout=300, trust_env=False).raise_for_status()
-            bad += judge_load(args, served)
-            bad += judge_abuse(args, served)
-            bad += judge_siege(args, served)
+            bad += report_load(args, served)
+            bad += report_abuse(args, served)
+            bad += report_siege(args, served)
         finally:
             served.stop()
         log = served.log.read_text()
@@ -137,7 +137,7 @@ def main() -> int:
     return int(bool(bad))
 
 
-def judge_load(args: argparse.Namespace, served: Served) -> list[str]:
+def report_load(args: argparse.Namespace, served: Served) -> list[str]:
     """Let clients paint; gives what was wrong."""
     print(f"processor: {processor.level()}; {args.clients} clients, {args.seconds:.0f} s", flush=True)
     painted, sizes = asyncio.run(load(served, args.clients, args.seconds, args.side))
@@ -150,7 +150,7 @@ def judge_load(args: argparse.Namespace, served: Served) -> list[str]:
     return wrong
 
 
-def judge_siege(args: argparse.Namespace, served: Served) -> list[str]:
+def report_siege(args: argparse.Namespace, served: Served) -> list[str]:
     """Hold half-open connections and slow uploads open, and send large maps, beside an honest client."""
     assert served.process is not None
     before, took = siege.resident(served.process.pid), list[float]()
@@ -172,7 +172,7 @@ def judge_siege(args: argparse.Namespace, served: Served) -> list[str]:
     return wrong + (["large maps leave memory taken"] if after - before > 50 else [])
 
 
-def judge_abuse(args: argparse.Namespace, served: Served) -> list[str]:
+def report_abuse(args: argparse.Namespace, served: Served) -> list[str]:
     """Send what is malformed; gives what was wrong."""
     assert served.process is not None
     before, start = memory(served.process), time.monotonic()

@@ -58,7 +58,7 @@ def _spade(layer: Spade, x: Tensor, planes: Tensor) -> Tensor:
     return normalized * (1 + gamma) + beta
 
 
-def judge(network: MultiscaleDiscriminator, planes: Tensor, fake: Tensor, real: Tensor) -> Prediction:
+def discriminate(network: MultiscaleDiscriminator, planes: Tensor, fake: Tensor, real: Tensor) -> Prediction:
     """[scale][layer] features of the fakes and photographs, stacked along the batch: (2B,...) each."""
     x = torch.cat([torch.cat([planes, fake], 1), torch.cat([planes, real], 1)])
     prediction: Prediction = []

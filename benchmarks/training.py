@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from published import draw, judge, label_planes
+from published import discriminate, draw, label_planes
 from semsynth.data.sample import Batch
 from semsynth.device import keep_heap, training_dtype
 from semsynth.ops import native, processor
@@ -85,7 +85,7 @@ def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], N
 
     def step() -> None:
         planes = label_planes(batch.labels, classes, batch.instances)
-        prediction = judge(discriminator, planes, draw(generator, planes), batch.images)  # type: ignore[arg-type]
+        prediction = discriminate(discriminator, planes, draw(generator, planes), batch.images)  # type: ignore[arg-type]
         halves = [[layer.chunk(2) for layer in scale] for scale in prediction]
         loss = torch.stack([-scale[-1][0].mean() for scale in halves]).mean()
         for scale in halves:
@@ -98,7 +98,7 @@ def plain_step(networks: Networks, batch: Batch, classes: int) -> Callable[[], N
         planes = label_planes(batch.labels, classes, batch.instances)
         with torch.no_grad():
             fake = draw(generator, planes)  # type: ignore[arg-type]
-        prediction = judge(discriminator, planes, fake, batch.images)  # type: ignore[arg-type]
+        prediction = discriminate(discriminator, planes, fake, batch.images)  # type: ignore[arg-type]
         scores = [scale[-1].chunk(2) for scale in prediction]
         losses = [F.relu(1 + fake).mean() + F.relu(1 - real).mean() for fake, real in scores]
         adam_d.zero_grad()

@@ -24,7 +24,7 @@ from torch import Tensor
 from semsynth import Synthesizer
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.features import lite2_extractor
-from semsynth.evaluation.judges import load_judge
+from semsynth.evaluation.segmenters import load_segmenter
 from semsynth.explain import explain_normalization
 from semsynth.export import export_program
 from semsynth.hub import Model, load_model, save_model
@@ -274,22 +274,22 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 PICTURE = torch.from_numpy(PHOTO).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
-def judge() -> tuple[Any, Tensor]:
-    return lite2_extractor()([PHOTO]), load_judge("pretrained:judge-siftflow")(PICTURE)
+def segmented() -> tuple[Any, Tensor]:
+    return lite2_extractor()([PHOTO]), load_segmenter("pretrained:segmenter-siftflow")(PICTURE)
 
 
 @pytest.fixture(scope="module")
-def judged() -> tuple[Any, Tensor]:
-    return judge()
+def expected() -> tuple[Any, Tensor]:
+    return segmented()
 
 
 @hosts
-def test_judging_is_the_same_whatever_the_program_has_set(
-    host: Callable[[], Any], judged: tuple[Any, Tensor]
+def test_segmenting_is_the_same_whatever_the_program_has_set(
+    host: Callable[[], Any], expected: tuple[Any, Tensor]
 ) -> None:
-    features, classes = judged
+    features, classes = expected
     with host():
-        found_features, found_classes = judge()
+        found_features, found_classes = segmented()
     assert np.array_equal(found_features, features)
     assert np.array_equal(found_classes.numpy(), classes.numpy())
 

@@ -23,10 +23,10 @@ from semsynth.app.projects import read_project
 from semsynth.data.transforms import Geometry
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
-from semsynth.evaluation.judges import load_judge
 from semsynth.evaluation.protocol import load_protocol
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
+from semsynth.evaluation.segmenters import load_segmenter
 from semsynth.files.tensors import read_checkpoint, read_safetensors
 from semsynth.hub import fingerprint, load_discriminator, load_model, save_model
 from semsynth.hub.packing import read_style_list
@@ -89,9 +89,9 @@ def _discriminator(folder: Path) -> Case:
 
 def _segmenter(part: str) -> Callable[[Path], Case]:
     def make(folder: Path) -> Case:
-        judge = folder / "judge"
-        PyramidSegmenter(SegmenterConfig(("a", "b"), "scratch", width=4)).save(judge)
-        return Case(judge / part, lambda: load_judge(judge))
+        segmenter = folder / "segmenter"
+        PyramidSegmenter(SegmenterConfig(("a", "b"), "scratch", width=4)).save(segmenter)
+        return Case(segmenter / part, lambda: load_segmenter(segmenter))
 
     return make
 
@@ -128,11 +128,11 @@ def _checkpoint(zipped: bool) -> Callable[[Path], Case]:
     return make
 
 
-def _file_judge(part: str, kind: str = ".pt") -> Callable[[Path], Case]:
+def file_segmenter(part: str, kind: str = ".pt") -> Callable[[Path], Case]:
     def make(folder: Path) -> Case:
-        path = folder / f"judge{kind}"
+        path = folder / f"segmenter{kind}"
         _save_program(path)
-        return Case(path.with_suffix(part), lambda: load_judge(path, trust=True))
+        return Case(path.with_suffix(part), lambda: load_segmenter(path, trust=True))
 
     return make
 
@@ -149,7 +149,7 @@ def _save_program(path: Path) -> None:
 
 def _transformers(part: str) -> Callable[[Path], Case]:
     def make(folder: Path) -> Case:
-        return Case(_save_transformers(folder / "seg") / part, lambda: load_judge(folder / "seg"))
+        return Case(_save_transformers(folder / "seg") / part, lambda: load_segmenter(folder / "seg"))
 
     return make
 
@@ -219,9 +219,9 @@ READERS: dict[str, Callable[[Path], Case]] = {
     )},
     "checkpoint": _checkpoint(zipped=True),
     "old checkpoint": _checkpoint(zipped=False),
-    "TorchScript judge": _file_judge(".pt"),
-    "torch.export judge": _file_judge(".pt2", ".pt2"),
-    "card of a judge": _file_judge(".json"),
+    "TorchScript segmenter": file_segmenter(".pt"),
+    "torch.export segmenter": file_segmenter(".pt2", ".pt2"),
+    "card of a segmenter": file_segmenter(".json"),
     **{f"transformers, {part}": _transformers(part) for part in ("config.json", "model.safetensors")},
     "label set": _text("labels.json", json.dumps(SPACE.to_dict()), LabelSpace.from_file),
     "recipe": _text("r.toml", RECIPE, load_recipe),
@@ -236,7 +236,7 @@ READERS: dict[str, Callable[[Path], Case]] = {
     "project": _project,
 }  # fmt: skip
 
-TABLES = [name for name in READERS if name.endswith(".json") or name in ("card of a judge", "label set")]
+TABLES = [name for name in READERS if name.endswith(".json") or name in ("card of a segmenter", "label set")]
 """Readers of JSON whose every value is replaced in turn."""
 
 

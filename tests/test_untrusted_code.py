@@ -19,7 +19,7 @@ from semsynth.app.limits import Limits
 from semsynth.app.projects import read_project
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Statistics
-from semsynth.evaluation.judges import load_judge
+from semsynth.evaluation.segmenters import load_segmenter
 from semsynth.files.reading import read_arrays
 from semsynth.hub import load_model
 from semsynth.hub.importing import FAMILIES, import_model
@@ -160,37 +160,37 @@ def test_projects(tmp_path: Path, marker: Path) -> None:
 
 
 @pytest.mark.parametrize("trust", [False, True])
-def test_exported_judges(trust: bool, tmp_path: Path, marker: Path) -> None:
-    good = tmp_path / "judge.pt2"
+def test_exported_segmenters(trust: bool, tmp_path: Path, marker: Path) -> None:
+    good = tmp_path / "segmenter.pt2"
     _save_program(good)
     for path in _each_member(good, marker):
         shutil.copy(good.with_suffix(".json"), path.with_suffix(".json"))
-        _never(lambda path=path: load_judge(path, trust=trust), marker)  # type: ignore[misc]
+        _never(lambda path=path: load_segmenter(path, trust=trust), marker)  # type: ignore[misc]
 
 
-def test_torchscript_judges_with_pickles(tmp_path: Path, marker: Path) -> None:
-    good = tmp_path / "judge.pt"
+def test_torchscript_segmenters_with_pickles(tmp_path: Path, marker: Path) -> None:
+    good = tmp_path / "segmenter.pt"
     _save_program(good)
     for path in _each_member(good, marker):
         shutil.copy(good.with_suffix(".json"), path.with_suffix(".json"))
-        _never(lambda path=path: load_judge(path, trust=True), marker)  # type: ignore[misc]
+        _never(lambda path=path: load_segmenter(path, trust=True), marker)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".ts", ".pt2"])
 def test_programs_are_run_where_they_are_trusted_alone(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"judge{suffix}"
+    path = tmp_path / f"segmenter{suffix}"
     _save_program(path)
     with pytest.raises(SemsynthError, match=r"file, and that is a program: .* add --trust"):
-        load_judge(path)
-    ids = load_judge(path, trust=True)(torch.zeros(1, 3, 8, 8))
+        load_segmenter(path)
+    ids = load_segmenter(path, trust=True)(torch.zeros(1, 3, 8, 8))
     assert ids.shape == (1, 8, 8)
 
 
-def test_a_judge_that_fails_is_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "judge.pt2"
+def test_a_segmenter_that_fails_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "segmenter.pt2"
     _save_program(path)  # of pictures of 8 x 8 alone
-    with pytest.raises(SemsynthError, match=r"judge\.pt2 failed on pictures of shape \(1, 3, 16, 16\)"):
-        load_judge(path, trust=True)(torch.zeros(1, 3, 16, 16))
+    with pytest.raises(SemsynthError, match=r"segmenter\.pt2 failed on pictures of shape \(1, 3, 16, 16\)"):
+        load_segmenter(path, trust=True)(torch.zeros(1, 3, 16, 16))
 
 
 def test_transformers_folders(tmp_path: Path, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,13 +208,13 @@ def test_transformers_folders(tmp_path: Path, marker: Path, monkeypatch: pytest.
     for kind in ("segformer", "unheard-of"):
         config.write_text(json.dumps(json.loads(plain) | {"auto_map": classes, "model_type": kind}))
         (folder / "preprocessor_config.json").write_text(json.dumps({"auto_map": classes}))
-        _never(lambda: load_judge(folder, trust=True), marker)
+        _never(lambda: load_segmenter(folder, trust=True), marker)
     config.write_text(plain)
     (folder / "model.safetensors").unlink()
     for path in _checkpoints(tmp_path, marker):
         shutil.copy(path, folder / "pytorch_model.bin")
         with pytest.raises(SemsynthError, match="seg"):
-            load_judge(folder)
+            load_segmenter(folder)
         assert not marker.exists()
 
 

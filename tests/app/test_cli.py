@@ -102,7 +102,7 @@ def test_what_cannot_be_served_is_said_at_once(
     ("files", "said"),
     [
         (["damaged"], "damaged/config.json cannot be read as a JSON file"),
-        (["good", "pipe.pt"], "pipe.pt is no judge"),
+        (["good", "pipe.pt"], "pipe.pt is no segmenter"),
         (["nowhere"], "There is no model 'nowhere'"),
         (["good", "file"], "file"),
     ],

@@ -85,7 +85,7 @@ FITTING = {
     "labels": ["labels.json", "names.txt", "classes.csv"], "style": ["noon", "photo.jpg"],
     "output": ["out", "out/new"], "recipes": ["recipe.toml", "variant.toml"], "reports": ["report"],
     "size": ["16x24"], "device": ["cpu"], "before": ["map.png"], "split": ["train"],
-    "val_split": ["train"], "generator": ["G.pth"], "judge": ["segmenter"], "segmenter": ["segmenter"],
+    "val_split": ["train"], "generator": ["G.pth"], "evaluator": ["segmenter"], "segmenter": ["segmenter"],
     "start": ["segmenter"], "protocol": ["protocol.toml"], "styles": ["styles.toml"],
     "photos": ["photos"], "thumbnail": ["map.png"], "prior": ["photos"], "card": ["card.md"],
     "instances": ["maps"], "num": ["1", "2"], "seed": ["3"], "tile": ["32"], "feather": ["4"],

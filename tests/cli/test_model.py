@@ -95,19 +95,19 @@ def test_encoder_and_discriminator(tmp_path: Path, capsys: pytest.CaptureFixture
     encoder = StyleEncoder(style_dim=6, width=2)
     torch.save(published_generator(styled), tmp_path / "G.pth")
     torch.save(published_encoder(encoder), tmp_path / "E.pth")
-    judge = {}
+    discriminator = {}
     for scale in range(2):
         widths = [2, 4, 8]
         name = f"discriminator_{scale}.model"
-        judge |= {f"{name}0.0.weight": torch.randn(2, 9, 4, 4), f"{name}0.0.bias": torch.randn(2)}
+        discriminator |= {f"{name}0.0.weight": torch.randn(2, 9, 4, 4), f"{name}0.0.bias": torch.randn(2)}
         for layer, (before, after) in enumerate(pairwise(widths), start=1):
-            judge |= {
+            discriminator |= {
                 f"{name}{layer}.0.0.weight_orig": torch.randn(after, before, 4, 4),
                 f"{name}{layer}.0.0.weight_u": torch.randn(after),
                 f"{name}{layer}.0.0.weight_v": torch.randn(before * 16),
             }
-        judge |= {f"{name}3.0.weight": torch.randn(1, 8, 4, 4), f"{name}3.0.bias": torch.randn(1)}
-    torch.save(judge, tmp_path / "D.pth")
+        discriminator |= {f"{name}3.0.weight": torch.randn(1, 8, 4, 4), f"{name}3.0.bias": torch.randn(1)}
+    torch.save(discriminator, tmp_path / "D.pth")
     files = ("--encoder", tmp_path / "E.pth", "--discriminator", tmp_path / "D.pth")
     own = (tmp_path / "G.pth", "--instances", "--aspect-ratio", 2)
     assert run(*own, *files, "-o", tmp_path / "park") == 0
@@ -115,7 +115,7 @@ def test_encoder_and_discriminator(tmp_path: Path, capsys: pytest.CaptureFixture
     assert model.image_size == (32, 64)
     assert model.style_encoder is not None
     first = load_discriminator(tmp_path / "park").state_dict()["scales.0.first.weight"]
-    assert torch.equal(first, judge["discriminator_0.model0.0.weight"])
+    assert torch.equal(first, discriminator["discriminator_0.model0.0.weight"])
     capsys.readouterr()
     assert run(*own, "--encoder", tmp_path / "D.pth", "-o", tmp_path / "bad") == 2
     assert "D.pth: this is not a published SPADE style encoder" in capsys.readouterr().err

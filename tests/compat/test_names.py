@@ -7,6 +7,8 @@ import safetensors.torch
 import torch
 
 from semsynth import hub
+from semsynth.evaluation.protocol import load_protocol
+from semsynth.evaluation.segmenters import segmenter_path
 from semsynth.hub import compat
 from tests.small import small_model
 
@@ -41,3 +43,39 @@ def test_settings_and_checkpoints_with_old_names_are_read() -> None:
     weights = {"block_positions.0.weight": 1, "blocks.0.conv_0.weight": 2}
     state = compat.checkpoint({"networks": {"generator": weights, "discriminator": {}}, "averaged": {}})
     assert state["networks"]["generator"] == {"noise.to_blocks.0.weight": 1, "blocks.0.conv_0.weight": 2}
+
+
+def test_evaluations_with_old_names_are_read(tmp_path: Path) -> None:
+    old = {
+        "name": "park",
+        "judge": "pretrained:judge-siftflow",
+        "judged_ids": [2, 1],
+        "judge_source": "Paper.",
+    }
+    new = {
+        "name": "park",
+        "evaluator": "pretrained:segmenter-siftflow",
+        "evaluated_ids": [2, 1],
+        "evaluator_source": "Paper.",
+    }
+    assert compat.protocol(old) == new
+    row = {"name": "a", "optimised_with": None}
+    report = {"methods": [row], "real": row, "networks": {"judge": {}}, "protocol": old, "sheet": []}
+    assert compat.report(report) == {
+        "methods": [{"name": "a", "loss_networks": None}],
+        "real": {"name": "a", "loss_networks": None},
+        "networks": {"evaluator": {}},
+        "protocol": new,
+        "sheet": [],
+    }
+    run = compat.evaluation_run({"method": "m", "judge": {}, "protocol": old | {"note": "A note."}})
+    assert run == {
+        "method": "m",
+        "evaluator": {},
+        "protocol": {k: v for k, v in new.items() if "source" not in k},
+    }
+    assert compat.evaluation_run({"protocol": 3}) == {"protocol": 3}
+    assert segmenter_path(old["judge"]) == segmenter_path(new["evaluator"])  # type: ignore[arg-type]
+    path = tmp_path / "park.toml"
+    path.write_text('name = "park"\nlabel_set = "park"\njudge = "pretrained:judge-siftflow"')
+    assert load_protocol(path).evaluator == new["evaluator"]

@@ -133,12 +133,12 @@ def test_a_segmenter_and_its_run(old: Path) -> None:
 
 
 def test_an_evaluation(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It opens in a comparison, and goes on with what it has kept: nothing is drawn or judged again."""
+    """It opens in a comparison, and goes on with what it has kept: nothing is drawn or evaluated again."""
     before = json.loads((old / "evaluation" / "report.json").read_text(encoding="utf-8"))
     semsynth("compare", "evaluation", "-o", "compared")
     kept = {path: path.stat().st_mtime_ns for path in old.glob("evaluation/[cp]*/*.[np]*")}
-    judge = ("--protocol", "protocol.toml", "--judge", "runs/segmenter")
-    semsynth("evaluate", "model", "data", *judge, "-o", "evaluation")
+    evaluation = ("--protocol", "protocol.toml", "--judge", "runs/segmenter")
+    semsynth("evaluate", "model", "data", *evaluation, "-o", "evaluation")
     assert not re.search(r"\bagain\b", "".join(capsys.readouterr()))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     after = json.loads((old / "evaluation" / "report.json").read_text(encoding="utf-8"))

@@ -212,7 +212,7 @@ def spoilt(document: dict, *path: object, value: object) -> dict:
         (("protocol",), {}),
         (("protocol", "note"), None),
         (("networks",), {}),
-        (("networks", "judge"), "x"),
+        (("networks", "evaluator"), "x"),
         (("sheet",), [1]),
         (("warnings",), {}),
         (("times",), {"a": "b"}),
@@ -289,7 +289,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from tests.evaluation.test_run import evaluation, painter
-from semsynth.evaluation.subjects import Method
+from semsynth.evaluation.evaluation_set import Method
 base = painter(10.0)
 drawn = 0
 def draw(*args):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.protocol import JudgedClasses, fit, load_protocol, protocol_names
+from semsynth.evaluation.protocol import EvaluatedClasses, fit, load_protocol, protocol_names
 from semsynth.evaluation.published import published
 from semsynth.labels import LabelSpace
 from tests.evaluation.scenes import write_protocol
@@ -17,19 +17,19 @@ def test_every_shipped_protocol_fits_its_label_set(name: str) -> None:
     protocol = load_protocol(name)
     assert protocol.name == name
     space = LabelSpace.named(protocol.label_set)
-    classes = JudgedClasses.of(protocol, space)
+    classes = EvaluatedClasses.of(protocol, space)
     k = len(classes.names)
     assert sorted(set(classes.table[classes.table < k])) == list(range(k))
     if space.void_id is not None:
         assert classes.table[space.void_id] == k
-    assert protocol.judge or protocol.judge_source
+    assert protocol.evaluator or protocol.evaluator_source
     if protocol.published:
         assert published(protocol.published)
 
 
-def test_cityscapes_judges_the_nineteen_in_the_order_of_their_train_ids() -> None:
+def test_cityscapes_evaluates_the_nineteen_in_the_order_of_their_train_ids() -> None:
     protocol = load_protocol("cityscapes")
-    classes = JudgedClasses.of(protocol, LabelSpace.named("cityscapes"))
+    classes = EvaluatedClasses.of(protocol, LabelSpace.named("cityscapes"))
     assert classes.names == LabelSpace.named("cityscapes-19").names
     assert classes.truth(np.array([[7, 0], [33, 34]])).tolist() == [[0, 19], [18, 19]]
 
@@ -57,8 +57,8 @@ def test_what_is_no_protocol_says_so(tmp_path: Path) -> None:
     with pytest.raises(SemsynthError, match=r"cannot be read as a protocol: .* missing"):
         load_protocol(tmp_path / "d.toml")
     with pytest.raises(SemsynthError, match="for the label set 'siftflow', but the data has 'facades'"):
-        JudgedClasses.of(load_protocol("siftflow"), LabelSpace.named("facades"))
-    odd = load_protocol(write_protocol(tmp_path / "e.toml", "judged_ids = [1, 99]"))
+        EvaluatedClasses.of(load_protocol("siftflow"), LabelSpace.named("facades"))
+    odd = load_protocol(write_protocol(tmp_path / "e.toml", "evaluated_ids = [1, 99]"))
     space = LabelSpace.from_dict({"name": "scenes", "classes": ["a", "b"]})
-    with pytest.raises(SemsynthError, match="judges the label id 99"):
-        JudgedClasses.of(odd, space)
+    with pytest.raises(SemsynthError, match="evaluates the label id 99"):
+        EvaluatedClasses.of(odd, space)

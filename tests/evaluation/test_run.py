@@ -1,4 +1,4 @@
-"""A whole evaluation on a tiny data set, with a judge and a painter that need no training."""
+"""A whole evaluation on a tiny data set, with an evaluator and a painter that need no training."""
 
 import json
 import shutil
@@ -11,18 +11,18 @@ from PIL import Image
 
 from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.evaluation_set import EvaluationSet, Method
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
 from semsynth.evaluation.protocol import load_protocol
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.run import Evaluation
-from semsynth.evaluation.subjects import Method, Subjects
 from tests.evaluation.scenes import COLOURS, NAMES, write_protocol, write_scenes
 
 COUNT = 34
 
 
-class ColourJudge:
+class ColorSegmenter:
     """Knows the four colours of the scenes, and needs no training."""
 
     names = NAMES[1:]
@@ -67,12 +67,12 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluation(scenes: Path, folder: Path, method: Method | None = None, **more) -> Evaluation:
-    subjects = Subjects(load_dataset(scenes, split="val"), load_protocol(scenes / "scenes.toml"))
+    evaluation_set = EvaluationSet(load_dataset(scenes, split="val"), load_protocol(scenes / "scenes.toml"))
     return Evaluation(
         method or painter(10.0),
-        subjects,
+        evaluation_set,
         folder,
-        ColourJudge(),
+        ColorSegmenter(),
         lite2=grid_extractor(),
         stages=stages,
         **more,
@@ -112,7 +112,7 @@ def test_the_report_says_everything_and_the_photographs_are_the_ceiling(scenes: 
     assert real.diversity is not None
     assert real.diversity > 0
     assert made.loss_networks == ["vgg19"]
-    assert report.networks["judge"]["network"] == "colours"
+    assert report.networks["evaluator"]["network"] == "colours"
     document = without_times(tmp_path)
     assert {"methods", "real", "protocol", "networks"} <= document.keys()
     assert document["protocol"]["absent"] == "truth"
@@ -145,7 +145,7 @@ def test_twice_gives_the_same_bytes_and_a_stopped_run_goes_on(scenes: Path, tmp_
 
 def test_the_order_of_files_changes_nothing(scenes: Path, tmp_path: Path) -> None:
     first = evaluation(scenes, tmp_path / "a")
-    data = first.subjects.data
+    data = first.evaluation_set.data
 
     class Shuffled:
         keys = tuple(reversed(data.keys))
@@ -161,7 +161,7 @@ def test_the_order_of_files_changes_nothing(scenes: Path, tmp_path: Path) -> Non
             return data.sources(len(data) - 1 - index)
 
     second = Evaluation(
-        painter(10.0), Subjects(Shuffled(), first.protocol), tmp_path / "b", ColourJudge(),
+        painter(10.0), EvaluationSet(Shuffled(), first.protocol), tmp_path / "b", ColorSegmenter(),
         lite2=grid_extractor(), stages=stages,
     )  # fmt: skip
     first.run()
@@ -185,7 +185,7 @@ def test_nor_is_it_of_other_photographs_of_the_same_names(scenes: Path, tmp_path
         evaluation(copy, tmp_path / "report").run()
 
 
-def test_a_network_of_the_loss_may_not_judge(scenes: Path, tmp_path: Path) -> None:
+def test_a_network_of_the_loss_may_not_be_the_evaluator(scenes: Path, tmp_path: Path) -> None:
     guilty = Method("m", "0", painter(1.0).draw, loss_networks=("grid",))
     with pytest.raises(SemsynthError, match="grid was part of this model's training loss"):
         evaluation(scenes, tmp_path, guilty)
@@ -203,6 +203,6 @@ def test_statistics_of_a_network_that_is_not_at_hand_are_refused(scenes: Path, t
 def test_pictures_of_another_size_are_refused(scenes: Path, tmp_path: Path) -> None:
     small = Method("small", "0", lambda *_: np.zeros((32, 48, 3), np.uint8), loss_networks=())
     with pytest.raises(
-        SemsynthError, match=r"a picture of 32 x 48 for scene_000, but the protocol judges 64 x 64"
+        SemsynthError, match=r"a picture of 32 x 48 for scene_000, but the protocol evaluates 64 x 64"
     ):
         evaluation(scenes, tmp_path, small).run()

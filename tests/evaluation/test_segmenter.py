@@ -1,4 +1,4 @@
-"""Our own judge: the network, its files, and its training."""
+"""Our own segmenter: the network, its files, and its training."""
 
 import json
 from dataclasses import replace

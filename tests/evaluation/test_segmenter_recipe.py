@@ -1,4 +1,4 @@
-"""Settings of a judge's training that mean nothing are refused before anything is read."""
+"""Settings of a segmenter's training that mean nothing are refused before anything is read."""
 
 import pytest
 

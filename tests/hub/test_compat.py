@@ -33,10 +33,6 @@ def test_a_checkpoint_may_name_its_loss_networks_as_before(tmp_path: Path) -> No
     assert state == {"images_seen": 4, "loss_networks": ["vgg19"]}
 
 
-def test_a_report_may_name_them_as_before() -> None:
-    assert compat.report_row({"name": "a", "optimised_with": None}) == {"name": "a", "loss_networks": None}
-
-
 def test_settings_that_a_method_never_used_are_dropped_from_a_runs() -> None:
     saved = {
         "method": "crn",

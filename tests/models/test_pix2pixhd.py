@@ -94,13 +94,13 @@ def test_published_training_iteration(shared: Path) -> None:
 
 
 AFTER_A_STEP: dict[str, Callable[[Any], Tensor]] = {
-    "discriminator_0.model0.0.weight": lambda judge: judge.scales[0].first.weight.grad,
-    "discriminator_0.model0.0.bias": lambda judge: judge.scales[0].first.bias.grad,
-    "discriminator_0.model1.0.0.weight_orig": lambda judge: (
-        stored_weight(judge.scales[0].hidden[0].conv).grad
+    "discriminator_0.model0.0.weight": lambda discriminator: discriminator.scales[0].first.weight.grad,
+    "discriminator_0.model0.0.bias": lambda discriminator: discriminator.scales[0].first.bias.grad,
+    "discriminator_0.model1.0.0.weight_orig": lambda discriminator: (
+        stored_weight(discriminator.scales[0].hidden[0].conv).grad
     ),
-    "discriminator_1.model4.0.weight": lambda judge: judge.scales[1].score.weight.grad,
-    "discriminator_1.model4.0.bias": lambda judge: judge.scales[1].score.bias.grad,
+    "discriminator_1.model4.0.weight": lambda discriminator: discriminator.scales[1].score.weight.grad,
+    "discriminator_1.model4.0.bias": lambda discriminator: discriminator.scales[1].score.bias.grad,
 }
 """Published name of what is computed behind the generator's step → where its gradient is here."""
 
@@ -122,17 +122,17 @@ def _published_iteration(golden: dict[str, Any], dtype: torch.dtype) -> dict[str
     """Pictures, losses, gradients and spectral norm's vector of one iteration."""
     step = golden["train_step"]
     config, state = patchgan.import_published(golden["state_dict"]["D"], instances=True)
-    judge = MultiscaleDiscriminator(**config)
-    judge.load_state_dict(state)
-    judge.to(dtype)
+    discriminator = MultiscaleDiscriminator(**config)
+    discriminator.load_state_dict(state)
+    discriminator.to(dtype)
     model = _generator(golden["state_dict"]["G"], instances=True).train().to(dtype)
     labels, instances = golden["label"][:, 0].long(), golden["instance"][:, 0]
     real = golden["real_image"].to(dtype)
-    seen = judge.see(labels, instances)
+    seen = discriminator.see(labels, instances)
 
     fake = model(labels, instances=instances)
-    judged_fake, judged_real = judge.requires_grad_(False).compare(seen, fake, real)
-    adversarial, matching = generator_loss(judged_fake), 10 * feature_matching_loss(judged_fake, judged_real)
+    scored_fake, scored_real = discriminator.requires_grad_(False).compare(seen, fake, real)
+    adversarial, matching = generator_loss(scored_fake), 10 * feature_matching_loss(scored_fake, scored_real)
     optimizer = torch.optim.Adam(model.parameters(), lr=step["lr_G"], betas=tuple(step["betas"]))
     (adversarial + matching).backward()
     values = {"generated": fake, "GAN": adversarial, "GAN_Feat": matching}
@@ -141,14 +141,14 @@ def _published_iteration(golden: dict[str, Any], dtype: torch.dtype) -> dict[str
 
     with torch.no_grad():
         fake = model(labels, instances=instances)
-    judged_fake, judged_real = judge.requires_grad_(True).compare(seen, fake, real)
-    on_fake, on_real = discriminator_loss(judged_fake, judged_real)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=step["lr_D"], betas=tuple(step["betas"]))
+    scored_fake, scored_real = discriminator.requires_grad_(True).compare(seen, fake, real)
+    on_fake, on_real = discriminator_loss(scored_fake, scored_real)
+    optimizer = torch.optim.Adam(discriminator.parameters(), lr=step["lr_D"], betas=tuple(step["betas"]))
     (on_fake + on_real).backward()
     values |= {"D_Fake": on_fake, "D_real": on_real}
-    values |= {name: of(judge).clone() for name, of in AFTER_A_STEP.items()}
+    values |= {name: of(discriminator).clone() for name, of in AFTER_A_STEP.items()}
     optimizer.step()
-    values["u"] = judge.scales[0].hidden[0].conv.parametrizations.weight[0].u
+    values["u"] = discriminator.scales[0].hidden[0].conv.parametrizations.weight[0].u
     return {name: value.detach().squeeze() for name, value in values.items()}
 
 

@@ -27,14 +27,14 @@ def labels(height: int, width: int) -> torch.Tensor:
 def test_every_stage_is_scored(discriminator: ProjectedDiscriminator, size: tuple[int, int]) -> None:
     network = EfficientNetLite("lite0").eval()
     features = network(torch.rand(4, 3, *size) * 2 - 1)[1:]
-    scores = discriminator.judge_features(features, halved_shares(labels(*size), K, 5)[1:])
+    scores = discriminator.score_features(features, halved_shares(labels(*size), K, 5)[1:])
     assert [tuple(scale[0].shape) for scale in scores] == [(4, 1, *x.shape[2:]) for x in features]
 
 
 def test_scores_depend_on_the_labels(discriminator: ProjectedDiscriminator) -> None:
     features = EfficientNetLite("lite0").eval()(torch.rand(2, 3, 64, 64) * 2 - 1)[1:]
     first, second = (
-        discriminator.judge_features(features, halved_shares(torch.full((2, 64, 64), id), K, 5)[1:])
+        discriminator.score_features(features, halved_shares(torch.full((2, 64, 64), id), K, 5)[1:])
         for id in (0, 1)
     )
     assert all(not torch.equal(a[0], b[0]) for a, b in zip(first, second, strict=True))

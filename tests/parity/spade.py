@@ -139,7 +139,9 @@ def check_train_step(golden: Mapping[str, Any]) -> list[Row]:
     """One iteration in train mode: the generator's step, then the discriminator's."""
     recorded = golden["train_step"]
     runs = [train_step(Recorded(golden, dtype), recorded) for dtype in (torch.float64, torch.float32)]
-    own = judge_pictures(Recorded(golden, torch.float64), recorded, *(runs[1][key].double() for key in FAKES))
+    own = discriminate_pictures(
+        Recorded(golden, torch.float64), recorded, *(runs[1][key].double() for key in FAKES)
+    )
     rows = []
     for group, relative in GROUPS.items():
         wanted = flatten({group: recorded.get(group, {})})
@@ -191,10 +193,10 @@ def train_step(run: Recorded, recorded: Mapping[str, Any]) -> Values:
     with torch.no_grad():
         values[FAKES[1]], _ = _draw_with_kl(run)
     values |= _published(run, "G", "G_after", recorded)
-    return values | _judge_step(run, recorded, values[FAKES[1]])
+    return values | _discriminator_step(run, recorded, values[FAKES[1]])
 
 
-def _judge_step(run: Recorded, recorded: Mapping[str, Any], fake: Tensor) -> Values:
+def _discriminator_step(run: Recorded, recorded: Mapping[str, Any], fake: Tensor) -> Values:
     """The discriminator's step on the second fake."""
     assert run.discriminator is not None
     step = torch.optim.Adam(run.discriminator.parameters(), recorded["lr_D"], tuple(recorded["betas"]))
@@ -207,13 +209,15 @@ def _judge_step(run: Recorded, recorded: Mapping[str, Any], fake: Tensor) -> Val
     return values | _published(run, "D", "D_after", recorded)
 
 
-def judge_pictures(run: Recorded, recorded: Mapping[str, Any], first: Tensor, second: Tensor) -> Values:
+def discriminate_pictures(
+    run: Recorded, recorded: Mapping[str, Any], first: Tensor, second: Tensor
+) -> Values:
     """What the discriminator makes of pictures that another run drew: of both steps of an iteration."""
     run.train(True)
     assert run.discriminator is not None
     with torch.no_grad():  # the generator's step moves spectral norm's vectors
         run.discriminator.compare(run.labels, first, run.real, run.instances)
-    return _judge_step(run, recorded, second)
+    return _discriminator_step(run, recorded, second)
 
 
 class _GivenNoise(Step):

@@ -88,9 +88,9 @@ def test_another_label_set_keeps_the_classes_that_are_called_alike(tmp_path: Pat
     assert ours.discriminator is not None
     pictures = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     # In float64: the order of the planes is another, and so is the rounding of their sum.
-    judged = kept.double().eval()(old, pictures.double())
-    judged_now = ours.discriminator.double().eval()(new, pictures.double())
-    for one, other in zip(judged, judged_now, strict=True):
+    scored = kept.double().eval()(old, pictures.double())
+    scored_now = ours.discriminator.double().eval()(new, pictures.double())
+    for one, other in zip(scored, scored_now, strict=True):
         assert all(torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in zip(one, other, strict=True))
 
 

@@ -30,10 +30,10 @@ def load_painter(
 
     Args:
         model: A model folder, or the name of a bundled model; None takes the default one.
-        segmenter: A judge's folder or file, to edit photographs with; None takes the bundled one for the
+        segmenter: A segmenter's folder or file, to edit photographs with; None takes the bundled one for the
             model's label set, where there is one.
         precision: See :class:`~semsynth.pipeline.Synthesizer`.
-        trust: Whether a segmenter that is a program may be run, see `evaluation.judges.load_judge`.
+        trust: Whether a segmenter that is a program may be run, see `evaluation.segmenters.load_segmenter`.
 
     Raises:
         SemsynthError: There is no such model or segmenter, or it is damaged.

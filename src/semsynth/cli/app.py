@@ -25,7 +25,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb ``app``."""
     parser = subparsers.add_parser("app", help="paint label maps in the browser and see the image follow")
     parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
-    parser.add_argument("--segmenter", default=None, help="judge's folder or file, to edit photographs with")
+    parser.add_argument(
+        "--segmenter", default=None, help="segmenter's folder or file, to edit photographs with"
+    )
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--port", type=int, default=7860, help="port to listen on; 0 takes a free one")

@@ -26,7 +26,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
-    parser.add_argument("--segmenter", default=None, help="judge's folder or file (default: the bundled one)")
+    parser.add_argument(
+        "--segmenter", default=None, help="segmenter's folder or file (default: the bundled one)"
+    )
     parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")

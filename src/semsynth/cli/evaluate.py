@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
+from semsynth.hub import compat
 
 if TYPE_CHECKING:
     from semsynth.data import Dataset
+    from semsynth.evaluation.evaluation_set import Method
     from semsynth.evaluation.protocol import Protocol
     from semsynth.evaluation.run import Evaluation
-    from semsynth.evaluation.subjects import Method
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,9 +38,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--name", help="what tables call the method (default: MODEL)")
     parser.add_argument(
-        "--judge", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
+        "--evaluator", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
     )
-    parser.add_argument("--trust", action="store_true", help="run a judge that is a program (.pt, .ts, .pt2)")
+    parser.add_argument(
+        compat.EVALUATOR_OPTION, dest="evaluator", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="run an evaluator that is a program (.pt, .ts, .pt2)"
+    )
     parser.add_argument(
         "--inception", type=Path, metavar="FILE", help="Inception weights for FID (default: torch's cache)"
     )
@@ -85,9 +91,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def build(args: argparse.Namespace) -> "Evaluation":
-    """Load the data, the judge, the networks and the method."""
+    """Load the data, the evaluator, the networks and the method."""
     from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
+    from semsynth.evaluation.evaluation_set import EvaluationSet
     from semsynth.evaluation.features import (
         find_inception,
         inception_extractor,
@@ -95,10 +102,9 @@ def build(args: argparse.Namespace) -> "Evaluation":
         lite2_stages,
     )
     from semsynth.evaluation.frechet import FEWEST, Statistics, refuse_few
-    from semsynth.evaluation.judges import load_judge
     from semsynth.evaluation.protocol import load_protocol
     from semsynth.evaluation.run import Evaluation
-    from semsynth.evaluation.subjects import Subjects
+    from semsynth.evaluation.segmenters import load_segmenter
 
     space = label_space_of(args.labels)
     if args.protocol:
@@ -110,21 +116,21 @@ def build(args: argparse.Namespace) -> "Evaluation":
     else:
         data = load_dataset(args.data, split="val", label_space=space)
         protocol = load_protocol(data.label_space.name)
-    judge = args.judge or protocol.judge
-    if not judge:
-        source = " ".join(protocol.judge_source.split())
+    evaluator = args.evaluator or protocol.evaluator
+    if not evaluator:
+        source = " ".join(protocol.evaluator_source.split())
         raise SemsynthError(
-            f"Protocol {protocol.name!r} has no judge of its own: give one with --judge. {source}"
+            f"Protocol {protocol.name!r} has no evaluator of its own: give one with --evaluator. {source}"
         )
     inception = args.inception or find_inception()
-    subjects = Subjects(data, protocol, args.limit)
+    evaluation_set = EvaluationSet(data, protocol, args.limit)
     if args.inception or args.reference or args.save_reference:
-        refuse_few(len(subjects), 2 * FEWEST)  # distances are also taken at half of the count
+        refuse_few(len(evaluation_set), 2 * FEWEST)  # distances are also taken at half of the count
     return Evaluation(
         method=method_of(args, protocol, data),
-        subjects=subjects,
+        evaluation_set=evaluation_set,
         folder=args.output,
-        judge=load_judge(judge, trust=args.trust),
+        evaluator=load_segmenter(evaluator, trust=args.trust),
         inception=inception_extractor(inception, protocol.fid_resize) if inception else None,
         lite2=lite2_extractor(),
         stages=lite2_stages(),
@@ -140,7 +146,7 @@ def _need_labels(root: Path, protocol: "Protocol") -> None:
     if own_labels is not None and own_labels(root)[0] is None:
         raise SemsynthError(
             f"{root} does not say what its label maps hold: give the label set with --labels, such as "
-            f"--labels {protocol.label_set}, which protocol {protocol.name!r} judges."
+            f"--labels {protocol.label_set}, which protocol {protocol.name!r} evaluates."
         )
 
 
@@ -159,7 +165,7 @@ def model_method(
     import numpy as np
     from PIL import Image
 
-    from semsynth.evaluation.subjects import Method
+    from semsynth.evaluation.evaluation_set import Method
     from semsynth.hub import find_model, fingerprint
     from semsynth.pipeline import Synthesizer
 
@@ -196,7 +202,7 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
 
     from semsynth.data.finding import list_images
     from semsynth.data.matching import match, reason_of
-    from semsynth.evaluation.subjects import Method
+    from semsynth.evaluation.evaluation_set import Method
     from semsynth.files.walking import contents
     from semsynth.images import IMAGE_SUFFIXES, read_photo
 

@@ -1,4 +1,4 @@
-"""``semsynth segmenter``: train the judge that reads pictures back into classes, and score it."""
+"""``semsynth segmenter``: train a network that reads pictures back into classes, and score it."""
 
 import argparse
 import dataclasses
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb ``segmenter``."""
-    parser = subparsers.add_parser("segmenter", help="train and test the judge of mIoU")
+    parser = subparsers.add_parser("segmenter", help="train and score a segmentation network")
     verbs = parser.add_subparsers(dest="segmenter_verb", metavar="VERB", required=True)
 
-    train = verbs.add_parser("train", help="train a judge on a data set; a stopped run goes on")
+    train = verbs.add_parser("train", help="train a segmenter on a data set; a stopped run goes on")
     train.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
     train.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="where it is written"
@@ -32,8 +32,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=kind.__name__.upper())
     train.set_defaults(func=run_train)
 
-    score = verbs.add_parser("score", help="score a judge on the photographs of a data set")
-    score.add_argument("judge", metavar="JUDGE", help="segmenter folder, or pretrained:NAME")
+    score = verbs.add_parser("score", help="score a segmenter on the photographs of a data set")
+    score.add_argument("segmenter", metavar="SEGMENTER", help="segmenter folder, or pretrained:NAME")
     score.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
     score.add_argument("--split", default="val", help="which part of it (default: val)")
     _add_labels(score)
@@ -77,16 +77,16 @@ def run_score(args: argparse.Namespace) -> int:
 
     from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
-    from semsynth.evaluation.judges import judge_path
     from semsynth.evaluation.segmenter import PyramidSegmenter
     from semsynth.evaluation.segmenter_data import decode
     from semsynth.evaluation.segmenter_training import validate
+    from semsynth.evaluation.segmenters import segmenter_path
 
-    model = PyramidSegmenter.load(judge_path(args.judge))
+    model = PyramidSegmenter.load(segmenter_path(args.segmenter))
     data = load_dataset(args.data, split=args.split, label_space=label_space_of(args.labels))
     if data.label_space.name != model.config.label_set:
         raise SemsynthError(
-            f"{args.judge} knows the classes of {model.config.label_set}, but {args.data} holds "
+            f"{args.segmenter} knows the classes of {model.config.label_set}, but {args.data} holds "
             f"{data.label_space.name}."
         )
     with tempfile.TemporaryDirectory() as folder:

@@ -1,38 +1,38 @@
-"""Scores, distances, judges and protocols: what a picture is worth, by rules that are written down."""
+"""Scores, distances, segmenters and protocols: the evaluation of a method, by rules that are written down."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from semsynth.evaluation.evaluation_set import EvaluationSet as EvaluationSet
+    from semsynth.evaluation.evaluation_set import Method as Method
     from semsynth.evaluation.frechet import Features as Features
     from semsynth.evaluation.frechet import FeatureSpace as FeatureSpace
     from semsynth.evaluation.frechet import Statistics as Statistics
     from semsynth.evaluation.frechet import frechet_distance as frechet_distance
     from semsynth.evaluation.frechet import kernel_distance as kernel_distance
-    from semsynth.evaluation.judges import Segmenter as Segmenter
-    from semsynth.evaluation.judges import load_judge as load_judge
     from semsynth.evaluation.protocol import Protocol as Protocol
     from semsynth.evaluation.protocol import load_protocol as load_protocol
     from semsynth.evaluation.report import Report as Report
     from semsynth.evaluation.run import Evaluation as Evaluation
     from semsynth.evaluation.segmentation import ConfusionMatrix as ConfusionMatrix
-    from semsynth.evaluation.subjects import Method as Method
-    from semsynth.evaluation.subjects import Subjects as Subjects
+    from semsynth.evaluation.segmenters import Segmenter as Segmenter
+    from semsynth.evaluation.segmenters import load_segmenter as load_segmenter
 
 _HOMES = {
     "ConfusionMatrix": "segmentation",
     "Evaluation": "run",
     "FeatureSpace": "frechet",
     "Features": "frechet",
-    "Method": "subjects",
+    "Method": "evaluation_set",
     "Protocol": "protocol",
     "Report": "report",
-    "Segmenter": "judges",
+    "Segmenter": "segmenters",
     "Statistics": "frechet",
-    "Subjects": "subjects",
+    "EvaluationSet": "evaluation_set",
     "frechet_distance": "frechet",
     "kernel_distance": "frechet",
-    "load_judge": "judges",
+    "load_segmenter": "segmenters",
     "load_protocol": "protocol",
 }
 """Public name → the module it lives in, imported at first use: ``--help`` must not wait for torch."""

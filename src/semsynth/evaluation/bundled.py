@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.judges import load_judge
+from semsynth.evaluation.segmenters import load_segmenter
 from semsynth.labels import LabelSpace
 
 Segment = Callable[[np.ndarray], np.ndarray]
@@ -24,32 +24,32 @@ def find_segmenter(
 
     Args:
         space: The label set.
-        where: A judge's folder or file; None looks for a bundled one of this label set.
-        trust: Whether a judge that is a program may be run, see `load_judge`.
+        where: A segmenter's folder or file; None looks for a bundled one of this label set.
+        trust: Whether a segmenter that is a program may be run, see `load_segmenter`.
 
     Returns:
         The segmenter; None where none was named and none is bundled.
 
     Raises:
-        SemsynthError: The one that was named is no judge, or has classes the label set does not have.
+        SemsynthError: The one that was named is no segmenter, or has classes the label set does not have.
     """
     folder = Path(where) if where is not None else _bundled(space)
     if folder is None:
         return None
-    judge = load_judge(folder, trust=trust)
+    segmenter = load_segmenter(folder, trust=trust)
     known = {name: i for i, name in enumerate(space.names)}
-    strange = [name for name in judge.names if name not in known]
+    strange = [name for name in segmenter.names if name not in known]
     if strange:
         raise SemsynthError(
             f"The segmenter {folder} has classes the model does not have: {', '.join(strange[:5])}. "
             "Give one that was trained on the model's label set."
         )
     void = 0 if space.void_id is None or space.void_id >= space.num_classes else space.void_id
-    table = np.array([known[name] for name in judge.names] + [void])  # past the last one is void
+    table = np.array([known[name] for name in segmenter.names] + [void])  # past the last one is void
 
     def segment(photo: np.ndarray) -> np.ndarray:
         image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
-        found = judge(image)[0].numpy()  # (H,W)
+        found = segmenter(image)[0].numpy()  # (H,W)
         ids: np.ndarray = table[np.minimum(found, len(table) - 1)]
         return ids
 

@@ -1,4 +1,4 @@
-"""What a method drew, by its content: so that a picture that was replaced since is not judged in its name."""
+"""What a method drew, by its content: a picture that was replaced since is not evaluated in its name."""
 
 import hashlib
 from pathlib import Path

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Features, FeatureSpace
-from semsynth.evaluation.judges import sha256
+from semsynth.evaluation.segmenters import sha256
 from semsynth.models.features import EfficientNetLite, FidInception
 from semsynth.models.features.frozen import checkpoints_folder
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
 from semsynth.evaluation.frechet import (
     Features,
     Statistics,
@@ -15,34 +16,33 @@ from semsynth.evaluation.frechet import (
     kernel_distance,
     kernel_floor,
 )
-from semsynth.evaluation.judges import Segmenter
-from semsynth.evaluation.protocol import JudgedClasses, Protocol
+from semsynth.evaluation.protocol import EvaluatedClasses, Protocol
 from semsynth.evaluation.report import Row, score_entries
 from semsynth.evaluation.segmentation import ConfusionMatrix
+from semsynth.evaluation.segmenters import Segmenter
 from semsynth.evaluation.style import Stages, diversity, faithfulness, nearness
-from semsynth.evaluation.subjects import Method, Pixels, Subjects
 
 Track = Callable[[Iterable[Any]], Iterator[Any]]
 """Passes things through and moves a progress bar."""
 
 BATCH = 2
-"""Pictures judged at once: the tensors of more are handed back to the system and fetched anew every time."""
+"""Pictures read at once: the tensors of more are handed back to the system and fetched anew every time."""
 
 
 def confusion(
-    judge: Segmenter, classes: JudgedClasses, subjects: Subjects, pictures: Iterable[Pixels]
+    evaluator: Segmenter, classes: EvaluatedClasses, evaluation_set: EvaluationSet, pictures: Iterable[Pixels]
 ) -> ConfusionMatrix:
-    """Judge one picture for each subject, in their order."""
+    """Read one picture for each label map with the evaluator, in their order."""
     matrix = ConfusionMatrix(len(classes.names))
     batch: list[Pixels] = []
     done = 0
     for picture in pictures:
         batch.append(picture)
-        if len(batch) < BATCH and done + len(batch) < len(subjects):
+        if len(batch) < BATCH and done + len(batch) < len(evaluation_set):
             continue
         images = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        for predicted in judge(images).cpu().numpy():
-            matrix.add(classes.truth(subjects.read(done)[1]), predicted)
+        for predicted in evaluator(images).cpu().numpy():
+            matrix.add(classes.truth(evaluation_set.read(done)[1]), predicted)
             done += 1
         batch = []
     return matrix
@@ -74,55 +74,57 @@ def distances(
     return row, {half: floor, kernel: {"mean": mean, "std": deviation}}
 
 
-def style_worth(method: Method, subjects: Subjects, stages: Stages, track: Track) -> dict[str, float]:
+def style_metrics(
+    method: Method, evaluation_set: EvaluationSet, stages: Stages, track: Track
+) -> dict[str, float]:
     """Diversity, and where a photograph guides the method, what it follows, on a few maps of the protocol."""
-    protocol = subjects.protocol
-    step = max(1, len(subjects) // max(1, protocol.style_maps))
-    chosen = range(0, len(subjects), step)[: protocol.style_maps]
+    protocol = evaluation_set.protocol
+    step = max(1, len(evaluation_set) // max(1, protocol.style_maps))
+    chosen = range(0, len(evaluation_set), step)[: protocol.style_maps]
     groups, guided, unguided, photos, own = [], [], [], [], []
     for place, number in enumerate(track(chosen)):
-        _, labels, instances = subjects.read(number)
-        seeds = [subjects.seed(number, style) for style in range(protocol.styles_per_map)]
-        key = subjects.keys[number]
+        _, labels, instances = evaluation_set.read(number)
+        seeds = [evaluation_set.seed(number, style) for style in range(protocol.styles_per_map)]
+        key = evaluation_set.keys[number]
         groups.append([method.draw(key, labels, instances, None, seed) for seed in seeds])
         if method.takes_photos:
             own.append(chosen[(place + 1) % len(chosen)])  # of another map
-            photos.append(subjects.read(own[-1])[0])
+            photos.append(evaluation_set.read(own[-1])[0])
             guided.append(method.draw(key, labels, instances, photos[-1], seeds[0]))
             unguided.append(groups[-1][0])
     entries = {"diversity": diversity(groups, stages)}
     if photos:
         faithful = faithfulness(guided, unguided, photos, stages)
         entries |= {"style_colour": faithful.colour, "style_texture": faithful.texture}
-        entries["style_nearness"] = nearness(guided, own, subjects.photos())
-    scenes = scene_diversity(subjects, stages)
+        entries["style_nearness"] = nearness(guided, own, evaluation_set.photos())
+    scenes = scene_diversity(evaluation_set, stages)
     return entries if scenes is None else entries | {"of_scenes": scenes}
 
 
-def scene_diversity(subjects: Subjects, stages: Stages) -> float | None:
+def scene_diversity(evaluation_set: EvaluationSet, stages: Stages) -> float | None:
     """The same distance as diversity between photographs of one scene; None where the protocol has no scenes.
 
     As many of each scene as there are styles of a label map, evenly spread; scenes of fewer are left out.
     """
-    if not subjects.protocol.scenes:
+    if not evaluation_set.protocol.scenes:
         return None
     scenes: dict[str, list[int]] = {}
-    for number, key in enumerate(subjects.keys):
+    for number, key in enumerate(evaluation_set.keys):
         scenes.setdefault(Path(key).name.partition("_")[0], []).append(number)
-    count = subjects.protocol.styles_per_map
+    count = evaluation_set.protocol.styles_per_map
     chosen = [
         [found[i * len(found) // count] for i in range(count)]
         for found in scenes.values()
         if len(found) >= count > 1
     ]
-    groups = [[subjects.read(number)[0] for number in found] for found in chosen]
+    groups = [[evaluation_set.read(number)[0] for number in found] for found in chosen]
     return diversity(groups, stages) if groups else None
 
 
 def row(
     name: str,
     matrix: ConfusionMatrix,
-    classes: JudgedClasses,
+    classes: EvaluatedClasses,
     protocol: Protocol,
     count: int,
     **measured: Any,

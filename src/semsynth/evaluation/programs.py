@@ -1,4 +1,4 @@
-"""Judges that are programs: TorchScript and torch.export files, each with a small JSON beside it."""
+"""Segmenters that are programs: TorchScript and torch.export files, each with a small JSON beside it."""
 
 import io
 import zipfile
@@ -19,7 +19,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Card:
-    """What the JSON beside a judge's file says.
+    """What the JSON beside a segmenter's file says.
 
     Attributes:
         network: The network's name.
@@ -35,14 +35,14 @@ class Card:
 
 
 def read_card(path: Path) -> Card:
-    """Read the JSON beside a judge's file.
+    """Read the JSON beside a segmenter's file.
 
     Raises:
         SemsynthError: It is missing, or something in it is.
     """
     card_path = path.with_suffix(".json")
     needs = (
-        f"The judge {path} needs {card_path.name} beside it with its network's name and the class names "
+        f"The segmenter {path} needs {card_path.name} beside it with its network's name and the class names "
         'in order: {"network": "...", "names": ["...", ...], "mean": [...], "std": [...]}'
     )
     if not card_path.exists():
@@ -107,7 +107,7 @@ def load_program(path: Path, *, trust: bool) -> Callable[[Tensor], Any]:
 
 def _kind(path: Path) -> str:
     """Which kind of program a file is, by the names in its archive alone."""
-    with open_regular(path) as file, parsing(path, "a judge's file"):
+    with open_regular(path) as file, parsing(path, "a segmenter's file"):
         if not zipfile.is_zipfile(file):
             raise _neither(path, "it is no archive")
         with zipfile.ZipFile(file) as archive:

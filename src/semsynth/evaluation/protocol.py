@@ -15,11 +15,12 @@ from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import AbsentRule, VoidRule
 from semsynth.files.reading import parsing, read_toml, shown
+from semsynth.hub import compat
 from semsynth.labels import LabelSpace
 from semsynth.labels.resize import resize_map
 
 MAX_SIDE = 8192
-"""Longest side of the pictures that are judged, in pixels."""
+"""Longest side of the pictures that are evaluated, in pixels."""
 FOLDER = Path(__file__).parent / "protocols"
 
 
@@ -32,14 +33,15 @@ class Protocol:
         label_set: The label set the data must have, as ``LabelSpace.named`` knows it.
         dataset: The layout the data is read as, where the folder alone does not tell (ADE20K's outdoor part).
         split: Which part of the data set.
-        height: Of the pictures that are judged, in pixels. Photographs come to it by antialiased bicubic
+        height: Of the pictures that are evaluated, in pixels. Photographs come to it by antialiased bicubic
             resizing, label maps by nearest.
         width: Likewise.
-        judged_ids: The label ids the judge knows, in the order of its classes. Empty: every class but void,
-            in order. Ids that are not listed are void to the judge.
-        judge: Where the judge is found: a model folder, a file, or ``pretrained:NAME``; empty where it must
-            be given.
-        judge_source: Which judge the papers used, where its files come from and which adapter takes them.
+        evaluated_ids: The label ids the evaluator knows, in the order of its classes. Empty: every class but
+            void, in order. Ids that are not listed are void to the evaluator.
+        evaluator: Where the evaluator is found: a model folder, a file, or ``pretrained:NAME``; empty where
+            it must be given.
+        evaluator_source: Which evaluator the papers used, where its files come from and which adapter takes
+            them.
         absent: The rule for classes without a true pixel (see ``segmentation``).
         void: The convention of the headline columns; the other is printed beside it.
         fid_resize: How pictures come to Inception's 299 x 299: "pytorch-fid", "tf1" or "clean".
@@ -59,9 +61,9 @@ class Protocol:
     split: str = "val"
     height: int = 256
     width: int = 256
-    judged_ids: tuple[int, ...] = ()
-    judge: str = ""
-    judge_source: str = ""
+    evaluated_ids: tuple[int, ...] = ()
+    evaluator: str = ""
+    evaluator_source: str = ""
     absent: AbsentRule = "truth"
     void: VoidRule = "ignored"
     fid_resize: str = "pytorch-fid"
@@ -101,6 +103,11 @@ class Protocol:
         }
 
 
+def choices(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of a protocol that decide a score: all but its texts."""
+    return {key: value for key, value in protocol.items() if key not in ("evaluator_source", "note")}
+
+
 def protocol_names() -> list[str]:
     """The protocols that come with the package."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -120,7 +127,7 @@ def load_protocol(name_or_file: str | Path) -> Protocol:
             f"There is no protocol {str(name_or_file)!r}; there are {', '.join(protocol_names())}, or give "
             "a .toml file."
         )
-    table: Mapping[str, Any] = read_toml(path)
+    table = compat.protocol(read_toml(path))
     allowed = {field.name for field in fields(Protocol)}
     if unknown := sorted(table.keys() - allowed):
         raise SemsynthError(
@@ -132,11 +139,11 @@ def load_protocol(name_or_file: str | Path) -> Protocol:
 
 
 @dataclass(frozen=True)
-class JudgedClasses:
-    """The classes of a protocol, as a judge numbers them.
+class EvaluatedClasses:
+    """The classes of a protocol, as an evaluator numbers them.
 
     Attributes:
-        names: K class names, in the judge's order.
+        names: K class names, in the evaluator's order.
         table: Label id → class index 0..K; K is void.
     """
 
@@ -144,21 +151,21 @@ class JudgedClasses:
     table: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, protocol: Protocol, space: LabelSpace) -> "JudgedClasses":
+    def of(cls, protocol: Protocol, space: LabelSpace) -> "EvaluatedClasses":
         """Number the classes of a label set by a protocol.
 
         Raises:
-            SemsynthError: The data has another label set, or a judged id does not exist.
+            SemsynthError: The data has another label set, or an evaluated id does not exist.
         """
         if space.name != protocol.label_set:
             raise SemsynthError(
                 f"Protocol {protocol.name!r} is for the label set {protocol.label_set!r}, but the data has "
                 f"{space.name!r}. Choose another protocol ({', '.join(protocol_names())}) or write one."
             )
-        ids = protocol.judged_ids or tuple(c.id for c in space.classes if c.id != space.void_id)
+        ids = protocol.evaluated_ids or tuple(c.id for c in space.classes if c.id != space.void_id)
         if strange := [i for i in ids if not 0 <= i < space.num_classes]:
             raise SemsynthError(
-                f"Protocol {protocol.name!r} judges the label id {strange[0]}, which {space.name!r} does "
+                f"Protocol {protocol.name!r} evaluates the label id {strange[0]}, which {space.name!r} does "
                 f"not have (it has {space.allowed()})."
             )
         table = np.full(max(space.num_classes, (space.void_id or 0) + 1), len(ids), np.int64)

@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.protocol import choices
 from semsynth.evaluation.segmentation import SegmentationScores
 from semsynth.files.reading import parsing, read_json
 from semsynth.files.writing import write_atomically
@@ -77,9 +78,9 @@ class Report:
 
     Attributes:
         methods: One row each.
-        real: The row of the real photographs: the ceiling of the judge and the floor of the distances.
+        real: The row of the real photographs: the ceiling of the evaluator and the floor of the distances.
         protocol: Every choice, see ``protocol.Protocol``.
-        networks: The judge and the networks of the distances: names and weights.
+        networks: The evaluator and the networks of the distances: names and weights.
         sheet: Keys of the pictures a sheet shows.
         warnings: What a reader must know.
         times: Seconds; the only entries that differ between two runs.
@@ -106,7 +107,7 @@ class Report:
             protocol=self.protocol["name"],
             data=f"{self.protocol['label_set']}, {self.protocol['split']}",
             pictures=self.methods[0].pictures,
-            evaluator=self.networks["judge"]["network"],
+            evaluator=self.networks["evaluator"]["network"],
             values=rounded(_numbers(self.methods[0])),
             real=rounded(_numbers(self.real)),
         )
@@ -125,8 +126,9 @@ class Report:
         with parsing(path, "a report", "Evaluate again."):
             if document.pop("format") != FORMAT:
                 raise SemsynthError(f"{path} was written by another version; evaluate again.")
-            document["methods"] = [_checked(Row(**compat.report_row(row))) for row in document["methods"]]
-            document["real"] = _checked(Row(**compat.report_row(document["real"])))
+            document = compat.report(document)
+            document["methods"] = [_checked(Row(**row)) for row in document["methods"]]
+            document["real"] = _checked(Row(**document["real"]))
             report = _checked(cls(**document))
             if not report.methods:
                 raise ValueError("it has no method")
@@ -141,8 +143,8 @@ class Report:
                 raise ValueError(f"its protocol lacks {', '.join(sorted(absent))}")
             if not isinstance(report.protocol["name"], str) or not isinstance(report.protocol["note"], str):
                 raise ValueError("its protocol has no name or no note")
-            if not {"network", "weights"} <= report.networks["judge"].keys():
-                raise ValueError("it does not say which judge it is of")
+            if not {"network", "weights"} <= report.networks["evaluator"].keys():
+                raise ValueError("it does not say which evaluator it is of")
         return report
 
 
@@ -201,7 +203,7 @@ def refuse_unlike_reports(first: Report, second: Report) -> None:
     if first.protocol["name"] != second.protocol["name"]:
         return
     for what, a, b in (
-        ("protocols", first.protocol, second.protocol),
+        ("protocols", choices(first.protocol), choices(second.protocol)),
         ("networks", first.networks, second.networks),
         ("photographs", {"count": first.real.pictures}, {"count": second.real.pictures}),
     ):

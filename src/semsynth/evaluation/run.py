@@ -1,4 +1,4 @@
-"""One evaluation from end to end: draw, judge, compare, report; a stopped one goes on, as each step is kept.
+"""One evaluation from end to end: draw, segment, compare, report; a stopped one goes on: each step is kept.
 
 A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps and photographs of the sheet),
 ``cache/`` (counts and features by step), ``run.json`` (what is being evaluated), and at the end
@@ -23,20 +23,21 @@ from rich.progress import Progress
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.drawn import PictureRecord
+from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import picture_path, sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
-from semsynth.evaluation.judges import Segmenter, check_classes, refuse_optimised
-from semsynth.evaluation.measures import confusion, distances, row, style_worth
-from semsynth.evaluation.protocol import JudgedClasses
+from semsynth.evaluation.measures import confusion, distances, row, style_metrics
+from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
+from semsynth.evaluation.segmenters import Segmenter, check_classes, check_evaluator
 from semsynth.evaluation.style import Stages
-from semsynth.evaluation.subjects import Method, Pixels, Subjects
 from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
 from semsynth.files.reading import parsing, read_arrays, read_bytes, read_json
 from semsynth.files.writing import whole_file, write_atomically
+from semsynth.hub import compat
 from semsynth.images import open_image, png_bytes
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -56,9 +57,9 @@ class Evaluation:
 
     Attributes:
         method: What is evaluated.
-        subjects: Photographs and label maps, and the protocol.
+        evaluation_set: Photographs and label maps, and the protocol.
         folder: Where everything is kept.
-        judge: Reads classes back out of pictures.
+        evaluator: Reads classes back out of pictures.
         inception: The space of FID and KID, or None without the file.
         lite2: The space of the distances that need no file, or None.
         stages: The network of the style measures, or None.
@@ -68,9 +69,9 @@ class Evaluation:
     """
 
     method: Method
-    subjects: Subjects
+    evaluation_set: EvaluationSet
     folder: Path
-    judge: Segmenter
+    evaluator: Segmenter
     inception: FeatureExtractor | None = None
     lite2: FeatureExtractor | None = None
     stages: Stages | None = None
@@ -81,15 +82,15 @@ class Evaluation:
     times: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.protocol = self.subjects.protocol
-        self.classes = JudgedClasses.of(self.protocol, self.subjects.data.label_space)
-        self.warnings += check_classes(self.judge, self.classes.names)
+        self.protocol = self.evaluation_set.protocol
+        self.classes = EvaluatedClasses.of(self.protocol, self.evaluation_set.data.label_space)
+        self.warnings += check_classes(self.evaluator, self.classes.names)
         spaces = [extractor.space for extractor in (self.inception, self.lite2) if extractor]
         self.spaces = [{"network": s.network, "weights": s.weights, "resize": s.resize} for s in spaces]
         loss_networks = self.method.loss_networks
         if loss_networks is None:
             self.warnings.append(f"{self.method.name} does not record which networks its training loss used.")
-        refuse_optimised(loss_networks or (), [self.judge.about["network"], *(s.network for s in spaces)])
+        check_evaluator(loss_networks or (), [self.evaluator.about["network"], *(s.network for s in spaces)])
         if self.reference is not None and self.reference.space.network not in [s.network for s in spaces]:
             raise SemsynthError(
                 f"The reference statistics are of {self.reference.space.network}, but the networks at hand "
@@ -107,8 +108,11 @@ class Evaluation:
         self._check_folder()
         with self._timed("drawing"):
             self._draw()
-        with self._timed("judging"):
-            real, made = self._counts("real", self.subjects.photos), self._counts("made", self._pictures)
+        with self._timed("segmenting"):
+            real, made = (
+                self._counts("real", self.evaluation_set.photos),
+                self._counts("made", self._pictures),
+            )
         with self._timed("distances"):
             made_entries, real_entries = self._distances()
         with self._timed("styles"):
@@ -117,12 +121,16 @@ class Evaluation:
             real_entries |= of_scenes
         loss_networks = self.method.loss_networks
         made_entries["loss_networks"] = None if loss_networks is None else list(loss_networks)
-        count, keys = len(self.subjects), self.subjects.keys
+        count, keys = len(self.evaluation_set), self.evaluation_set.keys
         report = Report(
             methods=[row(self.method.name, made, self.classes, self.protocol, count, **made_entries)],
             real=row("real photographs", real, self.classes, self.protocol, count, **real_entries),
             protocol=self.protocol.to_dict(),
-            networks={"judge": self.judge.about, "distances": self.spaces, "reference": self._reference()},
+            networks={
+                "evaluator": self.evaluator.about,
+                "distances": self.spaces,
+                "reference": self._reference(),
+            },
             sheet=keys[:: -(-count // SHEET_ROWS)],
             warnings=self.warnings,
             times=self.times,
@@ -135,9 +143,9 @@ class Evaluation:
         mine = {
             "method": self.method.name,
             "fingerprint": self.method.fingerprint,
-            "judge": self.judge.about,
-            "protocol": self.protocol.to_dict(),
-            "data set": f"{len(self.subjects)} pictures, {self.subjects.fingerprint}",
+            "evaluator": self.evaluator.about,
+            "protocol": choices(self.protocol.to_dict()),
+            "data set": f"{len(self.evaluation_set)} pictures, {self.evaluation_set.fingerprint}",
         }
         path = self.folder / "run.json"
         if path.exists():
@@ -147,6 +155,7 @@ class Evaluation:
                     f"{path} does not say which evaluation {self.folder} holds. Give another folder, or "
                     "delete this one."
                 )
+            theirs = compat.evaluation_run(theirs)
             if unlike := [key for key in mine if theirs.get(key) != mine[key]]:
                 what = unlike[0]
                 raise SemsynthError(
@@ -159,22 +168,22 @@ class Evaluation:
     def _draw(self) -> None:
         """Draw what is not drawn yet, or was replaced since, one map at a time."""
         record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), []
-        for number in self._track(range(len(self.subjects)), "drawing"):
-            key = self.subjects.keys[number]
+        for number in self._track(range(len(self.evaluation_set)), "drawing"):
+            key = self.evaluation_set.keys[number]
             path = picture_path(self.folder, key)
             if self._is_drawn(path):
                 if not record.was_replaced(key, path):
                     continue
                 replaced.append(key)
-            _, labels, instances = self.subjects.read(number)
-            self._save(path, self.method.draw(key, labels, instances, None, self.subjects.seed(number)))
+            _, labels, instances = self.evaluation_set.read(number)
+            self._save(path, self.method.draw(key, labels, instances, None, self.evaluation_set.seed(number)))
             record.add(key, path)
         if replaced:
-            for judged in (self.folder / "cache").glob("*-made*.npz"):
-                judged.unlink()
+            for stale in (self.folder / "cache").glob("*-made*.npz"):
+                stale.unlink()
             self.warnings.append(
                 f"{len(replaced)} pictures had been changed since they were drawn, such as {replaced[0]}: "
-                "they were drawn and judged again."
+                "they were drawn and evaluated again."
             )
 
     def _is_drawn(self, path: Path) -> bool:
@@ -196,28 +205,28 @@ class Evaluation:
         if picture.shape[:2] != size:
             raise SemsynthError(
                 f"{self.method.name} gave a picture of {picture.shape[0]} x {picture.shape[1]} for "
-                f"{path.stem}, but the protocol judges {size[0]} x {size[1]} (height x width). Draw at that "
-                "size, or write a protocol for the other."
+                f"{path.stem}, but the protocol evaluates {size[0]} x {size[1]} (height x width). Draw at "
+                "that size, or write a protocol for the other."
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, png_bytes(Image.fromarray(picture)))
 
     def _pictures(self) -> Iterator[Pixels]:
-        for key in self.subjects.keys:
+        for key in self.evaluation_set.keys:
             yield np.asarray(open_image(picture_path(self.folder, key)).convert("RGB"))
 
     @cached_property
     def _drawn(self) -> str:
         """16 hex digits that change with the pictures that were drawn."""
         digest = hashlib.sha256()
-        for key in self.subjects.keys:
+        for key in self.evaluation_set.keys:
             digest.update(hashlib.sha256(read_bytes(picture_path(self.folder, key))).digest())
         return digest.hexdigest()[:16]
 
     def _counts(self, name: str, pictures: Callable[[], Iterator[Pixels]]) -> ConfusionMatrix:
         def compute() -> Arrays:
-            tracked = self._track(pictures(), f"judging {name}")
-            return {"counts": confusion(self.judge, self.classes, self.subjects, tracked).counts}
+            tracked = self._track(pictures(), f"segmenting {name}")
+            return {"counts": confusion(self.evaluator, self.classes, self.evaluation_set, tracked).counts}
 
         classes = len(self.classes.names)
 
@@ -235,14 +244,14 @@ class Evaluation:
         for extractor, names in ((self.inception, INCEPTION_ENTRIES), (self.lite2, LITE2_ENTRIES)):
             if extractor is None:
                 continue
-            count, network = len(self.subjects), extractor.space.network
+            count, network = len(self.evaluation_set), extractor.space.network
             if count < 2 * FEWEST:
                 self.warnings.append(
                     f"{count} pictures are too few for a distance between distributions: none was computed "
                     f"with {network}; at least {2 * FEWEST} are needed."
                 )
                 continue
-            real = self._features("real", extractor, self.subjects.photos)
+            real = self._features("real", extractor, self.evaluation_set.photos)
             made = self._features("made", extractor, self._pictures)
             self.warnings += filter(None, [warn_few(count, extractor.space)])
             reference = self.reference
@@ -264,7 +273,7 @@ class Evaluation:
         extractor = self.inception or self.lite2
         if extractor is None:
             raise SemsynthError("There is no network to compute statistics with.")
-        return Statistics.of(self._features("real", extractor, self.subjects.photos))
+        return Statistics.of(self._features("real", extractor, self.evaluation_set.photos))
 
     def _features(
         self, name: str, extractor: FeatureExtractor, pictures: Callable[[], Iterator[Pixels]]
@@ -273,13 +282,15 @@ class Evaluation:
 
         def compute() -> Arrays:
             tracked = self._track(pictures(), f"{space.network}, {name}")
-            return {"values": extractor.all(tracked, name, names=self.subjects.keys).values}
+            return {"values": extractor.all(tracked, name, names=self.evaluation_set.keys).values}
 
         def features(kept: Arrays) -> Features:
-            return Features(kept["values"], space, f"{self.protocol.name}, {name}", tuple(self.subjects.keys))
+            return Features(
+                kept["values"], space, f"{self.protocol.name}, {name}", tuple(self.evaluation_set.keys)
+            )
 
         def fits(kept: Arrays) -> bool:
-            return kept["values"].dtype == np.float64 and len(features(kept)) == len(self.subjects)
+            return kept["values"].dtype == np.float64 and len(features(kept)) == len(self.evaluation_set)
 
         file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
         return features(self._kept(file, compute, fits, self._drawn if name == "made" else ""))
@@ -291,9 +302,9 @@ class Evaluation:
             return {}, {}
 
         def compute() -> Arrays:
-            maps = min(self.protocol.style_maps, len(self.subjects))
-            found = style_worth(
-                self.method, self.subjects, stages, lambda steps: self._track(steps, "styles", maps)
+            maps = min(self.protocol.style_maps, len(self.evaluation_set))
+            found = style_metrics(
+                self.method, self.evaluation_set, stages, lambda steps: self._track(steps, "styles", maps)
             )
             return {name: np.array(value) for name, value in found.items()}
 
@@ -337,11 +348,13 @@ class Evaluation:
         return arrays
 
     def _write(self, report: Report) -> None:
-        for number, key in enumerate(self.subjects.keys):
+        for number, key in enumerate(self.evaluation_set.keys):
             if key in report.sheet:
-                photo, labels, _ = self.subjects.read(number)
+                photo, labels, _ = self.evaluation_set.read(number)
                 self._save(tile(self.folder, key, "photo"), photo)
-                self._save(tile(self.folder, key, "labels"), self.subjects.data.label_space.colorize(labels))
+                self._save(
+                    tile(self.folder, key, "labels"), self.evaluation_set.data.label_space.colorize(labels)
+                )
         report.save(self.folder)
         text = table([report])
         write_atomically(self.folder / "table.md", text.encode())
@@ -351,7 +364,7 @@ class Evaluation:
         """Pass steps through and move the progress bar."""
         task = None
         if self.progress:
-            task = self.progress.add_task(description, total=total or len(self.subjects))
+            task = self.progress.add_task(description, total=total or len(self.evaluation_set))
         for step in steps:
             yield step
             if self.progress and task is not None:

@@ -1,6 +1,6 @@
 """Segmentation scores: one matrix of integer counts, and every number that is read off it.
 
-Class indices here are the judge's: 0..K-1, and K stands for void, in the truth and in a prediction alike.
+Class indices here are the evaluator's: 0..K-1, and K stands for void, in the truth and in a prediction alike.
 Two conventions for void are printed side by side, because papers differ and the gap is wide (the same weights
 have been published with 81.9 % and measured with 93.5 % pixel accuracy on Cityscapes):
 
@@ -107,7 +107,7 @@ class ConfusionMatrix:
         pixels = float(self.counts[:rows].sum())
         if not true.any():
             raise SemsynthError(
-                "Not one pixel of the truth belongs to a judged class: there is nothing to score."
+                "Not one pixel of the truth belongs to an evaluated class: there is nothing to score."
             )
         chosen = {"truth": true > 0, "union": union > 0, "zero": np.ones(k, bool)}[absent]
         iou = hits / np.maximum(union, 1)

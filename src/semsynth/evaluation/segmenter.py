@@ -1,4 +1,4 @@
-"""Our own judge: an encoder pretrained on ImageNet, or none, under a light pyramid decoder.
+"""Our own segmenter: an encoder pretrained on ImageNet, or none, under a light pyramid decoder.
 
 The decoder is that of SegFormer (Xie et al. 2021), lightened: the features of strides 4 to 32 and the mean of
 the last (it says which scene this is) are projected to one width, brought to a quarter of the picture's size
@@ -144,7 +144,7 @@ class PyramidSegmenter(nn.Module):
         return logits[..., : -(-height // 4), : -(-width // 4)]
 
     def read(self, images: Tensor) -> Tensor:
-        """Logits (B, K, H/3.2, W/3.2) as a judge gives them.
+        """Logits (B, K, H/3.2, W/3.2) as the evaluator gives them.
 
         Pictures are enlarged by a quarter, as the crops it learnt from are on average, and read together with
         their mirror images: worth two points of mIoU.

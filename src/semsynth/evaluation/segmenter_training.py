@@ -1,4 +1,4 @@
-"""Training our own judge: `semsynth segmenter train`.
+"""Training our own segmenter: `semsynth segmenter train`.
 
 Made for two processor cores: the early steps of a pretrained encoder stay frozen; of the late steps the
 pointwise convolutions learn (the depthwise filters cost more time than they give); the loss is taken at a
@@ -85,7 +85,7 @@ def validate(
 ) -> SegmentationScores:
     """Scores on whole photographs, void ignored, over the classes that occur.
 
-    ``fast`` reads every picture once and as training does, for a look meanwhile; else as a judge does.
+    ``fast`` reads every picture once and as training does, for a look meanwhile; else as an evaluator does.
     """
     model.eval()
     matrix = ConfusionMatrix(photographs.num_classes)
@@ -111,7 +111,7 @@ def train_segmenter(
     progress: Progress | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> PyramidSegmenter:
-    """Train a judge and write it to a folder; a run that was stopped goes on where it last validated.
+    """Train a segmenter and write it to a folder; a run that was stopped goes on where it last validated.
 
     Args:
         train: What it learns from.

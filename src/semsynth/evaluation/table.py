@@ -102,16 +102,16 @@ def _cells(row: Row | None, real: Row, columns: Sequence[str]) -> list[str]:
 
 
 def _remarks(groups: dict[str, list[Report]]) -> str:
-    """What has to stand beside the numbers: protocol, judge, warnings."""
+    """What has to stand beside the numbers: protocol, evaluator, warnings."""
     lines = []
     for name, group in groups.items():
-        protocol, judge = group[0].protocol, group[0].networks["judge"]
+        protocol, evaluator = group[0].protocol, group[0].networks["evaluator"]
         lines.append(
             f"{name}: {group[0].real.pictures} pictures of {protocol['split']} at {protocol['height']} x "
-            f"{protocol['width']}; judge {judge['network']} ({judge['weights']}); mean over classes by the "
-            f'rule "{protocol["absent"]}"; void {protocol["void"]} where nothing else is said. Real '
-            'photographs are the judge\'s ceiling. "Over floor" compares at half of the count with '
-            "photographs against photographs."
+            f"{protocol['width']}; evaluator {evaluator['network']} ({evaluator['weights']}); "
+            f'mean over classes by the rule "{protocol["absent"]}"; void {protocol["void"]} where nothing '
+            "else is said. Real photographs are the evaluator's ceiling. "
+            '"Over floor" compares at half of the count with photographs against photographs.'
         )
         lines += [
             f"{row.name} was trained against {', '.join(row.loss_networks) or 'no network'}."

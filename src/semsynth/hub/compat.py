@@ -13,6 +13,12 @@ _WEIGHTS = {
 
 
 _LOSS_NETWORKS = {"optimised_with": "loss_networks", "looks_through": "loss_networks"}
+_PROTOCOL = {"judge": "evaluator", "judged_ids": "evaluated_ids", "judge_source": "evaluator_source"}
+_PROTOCOL_TEXTS = ("evaluator_source", "note")
+_PRETRAINED = {"pretrained:judge-siftflow": "pretrained:segmenter-siftflow"}
+
+EVALUATOR_OPTION = "--judge"
+"""`--evaluator` of the command line."""
 
 
 def model_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,9 +82,36 @@ def png_record(texts: Mapping[Any, Any]) -> Any:
     return {"noise_offset" if name == "shift" else name: value for name, value in made.items()}
 
 
-def report_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of an evaluation's report.json."""
-    return _renamed(row, _LOSS_NETWORKS)
+def pretrained(name: str) -> str:
+    """The name of a bundled network."""
+    return _PRETRAINED.get(name, name)
+
+
+def protocol(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A protocol: a TOML file, or a part of a report or of run.json."""
+    renamed = _renamed(table, _PROTOCOL)
+    evaluator = renamed.get("evaluator")
+    return renamed | {"evaluator": pretrained(evaluator)} if isinstance(evaluator, str) else renamed
+
+
+def report(document: Mapping[str, Any]) -> dict[str, Any]:
+    """report.json of an evaluation."""
+    return {
+        **document,
+        "methods": [_renamed(row, _LOSS_NETWORKS) for row in document["methods"]],
+        "real": _renamed(document["real"], _LOSS_NETWORKS),
+        "networks": _renamed(document["networks"], _PROTOCOL),
+        "protocol": protocol(document["protocol"]),
+    }
+
+
+def evaluation_run(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """run.json of an evaluation. Its protocol had texts, too, which decide no score."""
+    renamed = _renamed(settings, _PROTOCOL)
+    if isinstance(held := renamed.get("protocol"), dict):
+        kept = protocol(held)
+        renamed["protocol"] = {key: value for key, value in kept.items() if key not in _PROTOCOL_TEXTS}
+    return renamed
 
 
 def _style(settings: Any) -> dict[str, Any]:

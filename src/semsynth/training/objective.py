@@ -135,9 +135,9 @@ def build_networks(
         networks.style_encoder = _build(StyleEncoder, keywords, where, "style_encoder")
     if method.discriminator is not None:
         check_keywords(method.discriminator, recipe.discriminator, where, "discriminator")
-        judge = functools.partial(method.discriminator, num_classes=num_classes)
+        builder = functools.partial(method.discriminator, num_classes=num_classes)
         keywords = _for_instances(method.discriminator, generator.uses_instances) | recipe.discriminator
-        networks.discriminator = _build(judge, keywords, where, "discriminator")
+        networks.discriminator = _build(builder, keywords, where, "discriminator")
         networks.discriminator_config = {"num_classes": num_classes} | keywords
     rng = torch.Generator().manual_seed(recipe.run.seed)
     for module in networks.modules().values():

@@ -56,7 +56,7 @@ class FpseDiscriminator(nn.Module):
         self.embedding = nn.Conv2d(num_classes + instances, 2 * width, 1)
 
     def forward(self, labels: Tensor, images: Tensor, instances: Tensor | None = None) -> FpseOutput:
-        """Judge pictures.
+        """Score pictures.
 
         Args:
             labels: (B,H,W) int64 ids, or (B,S,H,W) floating dense planes, edges last.

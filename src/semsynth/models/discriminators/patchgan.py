@@ -186,7 +186,7 @@ class MultiscaleDiscriminator(nn.Module):
     def forward(
         self, labels: Tensor | Sequence[LabelInput], images: Tensor, instances: Tensor | None = None
     ) -> Prediction:
-        """Judge pictures.
+        """Score pictures.
 
         Args:
             labels: (B,H,W) ids, or what `see` made of them.
@@ -197,7 +197,7 @@ class MultiscaleDiscriminator(nn.Module):
             [scale][layer] tensors of batch n*B.
         """
         seen = self.see(labels, instances) if isinstance(labels, Tensor) else labels
-        return self._judge(self._label_parts(seen), images)
+        return self._score(self._label_parts(seen), images)
 
     def compare(
         self,
@@ -206,7 +206,7 @@ class MultiscaleDiscriminator(nn.Module):
         real: Tensor,
         instances: Tensor | None = None,
     ) -> tuple[Prediction, Prediction]:
-        """Judge fakes and photographs of the same label maps together, as published: [fake, real] stacked.
+        """Score fakes and photographs of the same label maps together, as published: [fake, real] stacked.
 
         Where no gradient reaches the photographs' side, it is computed without one. That holds when neither
         `real` nor any parameter here wants a gradient, as in a generator's step with this network frozen; the
@@ -217,10 +217,10 @@ class MultiscaleDiscriminator(nn.Module):
             parts = self._label_parts(seen)
             frozen = not real.requires_grad and not any(p.requires_grad for p in self.parameters())
             if frozen and not (self.batch_statistics and self.training):
-                judged_fake = self._judge(parts, fake)
+                scored_fake = self._score(parts, fake)
                 with torch.no_grad():
-                    return judged_fake, self._judge(parts, real)
-            both = self._judge(parts, torch.cat([fake, real]))
+                    return scored_fake, self._score(parts, real)
+            both = self._score(parts, torch.cat([fake, real]))
         half = len(fake)
         return [[x[:half] for x in scale] for scale in both], [[x[half:] for x in scale] for scale in both]
 
@@ -230,7 +230,7 @@ class MultiscaleDiscriminator(nn.Module):
             for scale, level in zip(self.scales, seen, strict=True)
         ]
 
-    def _judge(self, parts: Sequence[Tensor], images: Tensor) -> Prediction:
+    def _score(self, parts: Sequence[Tensor], images: Tensor) -> Prediction:
         prediction: Prediction = []
         for scale, part in zip(self.scales, parts, strict=True):
             if prediction:

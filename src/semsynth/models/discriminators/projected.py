@@ -1,9 +1,9 @@
-"""A patch discriminator, and beside it small heads that judge what a frozen network sees in the pictures.
+"""A patch discriminator, and beside it projected heads that score what a frozen network sees in the pictures.
 
 A network that has seen a million photographs knows what real things look like; discriminating in its
 features makes the most of few photographs (Sauer et al. 2021, "Projected GANs converge faster", section 3;
 Kumari et al. 2022, "Ensembling off-the-shelf models for GAN training"). Heads see the labels too, so what is
-judged is whether a picture looks like a photograph *of this label map*. The patch discriminator keeps the
+scored is whether a picture looks like a photograph *of this label map*. The patch discriminator keeps the
 pixels honest, which no feature of a classifier does.
 """
 
@@ -127,7 +127,7 @@ class ProjectedDiscriminator(nn.Module):
         self.mixing = FeatureMixing(feature_channels, head_width)
         self.heads = nn.ModuleList(FeatureHead(head_width, num_classes, head_width) for _ in feature_channels)
 
-    def judge_features(self, features: Sequence[Tensor], shares: Sequence[Tensor]) -> list[list[Tensor]]:
+    def score_features(self, features: Sequence[Tensor], shares: Sequence[Tensor]) -> list[list[Tensor]]:
         """Features (n*B,C,h,w) of n pictures a label map, shares (B,K,h,w) → [stage][one map of scores]."""
         scores = []
         for head, seen, share in zip(self.heads, self.mixing(features), shares, strict=True):

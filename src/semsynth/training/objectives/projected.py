@@ -116,7 +116,7 @@ class ProjectedObjective(SpadeObjective):
         of_fake = self.network.features(augmentation.image(drawn.pictures))
         labels, classes = augmentation.labels(step.batch.labels), networks.generator.num_classes
         shares = halved_shares(labels, classes, len(of_fake))
-        scores = _float(discriminator.judge_features(_head_stages(of_fake), _head_stages(shares)))
+        scores = _float(discriminator.score_features(_head_stages(of_fake), _head_stages(shares)))
         losses = {"projected": self.projected * generator_loss(scores, self.gan)}
         losses |= self._reconstruction(step, drawn, of_fake, of_real)
         losses |= self._style_transfer(step, drawn, of_fake, of_real, shares)
@@ -191,7 +191,7 @@ class ProjectedObjective(SpadeObjective):
         discriminator = cast(ProjectedDiscriminator, networks.discriminator)
         seen = cast(HeadInputs, result.head_inputs)
         both = [torch.cat([fake, real]) for fake, real in zip(seen.fake, seen.real)]
-        scores = _float(discriminator.judge_features(both, seen.shares))
+        scores = _float(discriminator.score_features(both, seen.shares))
         half = len(seen.fake[0])
         on_fake = [[score[:half] for score in scale] for scale in scores]
         on_real = [[score[half:] for score in scale] for scale in scores]

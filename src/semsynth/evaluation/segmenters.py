@@ -1,14 +1,14 @@
-"""Judges: networks that read a picture back into classes, behind one call.
+"""Segmenters: networks that read a picture back into classes, behind one call.
 
 Three kinds are taken: our own model folder (``segmenter.json`` inside), a transformers folder
 (``config.json`` inside), and a TorchScript or torch.export file with a small JSON beside it that says what it
 wants. The first two hold numbers alone, and code in them is never run. The last are programs, which can read
 and write whatever their user can, and are loaded only where the caller trusts them, see `programs`. All of
-them give class indices 0..K-1 in the protocol's order; K stands for void where a judge has such a class.
+them give class indices 0..K-1 in the protocol's order; K stands for void where a segmenter has such a class.
 
-What is optimised never judges: a network that a model was trained against finds its own traces in the
-pictures. So every judge names its network, and ``refuse_optimised`` stops an evaluation in which the two
-sides share one.
+The segmenter whose scores are reported is the *evaluator*. A network used in a loss is never the evaluator:
+it finds its own traces in the pictures. So every segmenter names its network, and ``check_evaluator`` stops
+an evaluation whose evaluator or distances use a network of the model's loss.
 """
 
 import pickle
@@ -29,17 +29,18 @@ from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 from semsynth.files.networks import size_limit
 from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.files.tensors import check_archive, file_sha256, tensor_names
+from semsynth.hub import compat
 
 MAX_COUNT = 1_000_000
 """Largest whole number in the settings of a transformers model."""
 LEAST_SIDE = 256
-"""Our own judges learn at this size: a picture with a shorter side is enlarged to it before it is read."""
+"""Our own segmenters learn at this size: a picture with a shorter side is enlarged to it first."""
 MOST_ENLARGED = 2048
 """Longest side a picture is enlarged to for that: a strip of 16 x 1024 pixels is not made 256 x 16384."""
 
 
 class Segmenter(Protocol):
-    """Evaluation's judge."""
+    """A segmentation network, whatever kind of file it came from."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True)
-class LogitJudge:
+class LogitSegmenter:
     """A network that gives logits, and what has to happen to a picture before it.
 
     Attributes:
@@ -77,11 +78,13 @@ class LogitJudge:
         logits = self.logits(images)
         if logits.ndim != 4 or (self.names and logits.shape[1] != len(self.names)):
             raise SemsynthError(
-                f"The judge {self.about['network']} gave a tensor of shape {tuple(logits.shape)}; "
+                f"The segmenter {self.about['network']} gave a tensor of shape {tuple(logits.shape)}; "
                 f"logits (batch, {len(self.names) or 'classes'}, height, width) are needed."
             )
         if bool(logits.isnan().any()):
-            raise SemsynthError(f"The judge {self.about['network']} gave logits that are no numbers (NaN).")
+            raise SemsynthError(
+                f"The segmenter {self.about['network']} gave logits that are no numbers (NaN)."
+            )
         if logits.shape[-2:] != images.shape[-2:]:
             logits = F.interpolate(
                 logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False
@@ -90,8 +93,8 @@ class LogitJudge:
 
 
 @isolated()
-def load_judge(where: str | Path, *, trust: bool = False) -> Segmenter:
-    """Load a judge.
+def load_segmenter(where: str | Path, *, trust: bool = False) -> Segmenter:
+    """Load a segmenter.
 
     Args:
         where: ``pretrained:NAME``, one of our segmenter folders, a transformers folder, or a TorchScript
@@ -101,35 +104,35 @@ def load_judge(where: str | Path, *, trust: bool = False) -> Segmenter:
     Raises:
         SemsynthError: Nothing of the kind is there, it is damaged, or it is a program and not trusted.
     """
-    path = judge_path(where)
+    path = segmenter_path(where)
     if (path / SEGMENTER_FILE).is_file():
-        return own_judge(path)
+        return own_segmenter(path)
     if (path / "config.json").is_file():
-        return transformers_judge(path)
+        return transformers_segmenter(path)
     if path.is_file():
-        return file_judge(path, trust=trust)
+        return file_segmenter(path, trust=trust)
     raise SemsynthError(
-        f"{path} is no judge: a folder with {SEGMENTER_FILE} (semsynth segmenter train), a transformers "
+        f"{path} is no segmenter: a folder with {SEGMENTER_FILE} (semsynth segmenter train), a transformers "
         "folder with config.json, or a TorchScript (.pt) or torch.export (.pt2) file is needed."
     )
 
 
-def judge_path(where: str | Path) -> Path:
+def segmenter_path(where: str | Path) -> Path:
     """The folder of ``pretrained:NAME``, or the path itself."""
-    name = str(where)
+    name = compat.pretrained(str(where))
     if not name.startswith("pretrained:"):
         return Path(where)
     folder = Path(str(resources.files("semsynth").joinpath("pretrained"))) / name.removeprefix("pretrained:")
     if not (folder / SEGMENTER_FILE).is_file():
         held = sorted(path.parent.name for path in folder.parent.glob(f"*/{SEGMENTER_FILE}"))
         raise SemsynthError(
-            f"There is no bundled judge {name!r}; bundled are: {', '.join(held) or 'none'}. "
-            "Train one with semsynth segmenter train, or give one with --judge."
+            f"There is no bundled segmenter {name!r}; bundled are: {', '.join(held) or 'none'}. "
+            "Train one with semsynth segmenter train, or give one with --evaluator."
         )
     return folder
 
 
-def own_judge(folder: Path) -> Segmenter:
+def own_segmenter(folder: Path) -> Segmenter:
     """A segmenter that ``semsynth segmenter train`` wrote."""
     model = PyramidSegmenter.load(folder)
     model.eval()
@@ -146,16 +149,16 @@ def own_judge(folder: Path) -> Segmenter:
             images = F.interpolate(images, scale_factor=factor, mode="bicubic").clamp(-1, 1)
         return model.read(images)
 
-    return LogitJudge(model.names, about, read)
+    return LogitSegmenter(model.names, about, read)
 
 
-def transformers_judge(folder: Path) -> Segmenter:
+def transformers_segmenter(folder: Path) -> Segmenter:
     """A semantic segmentation model of the transformers library, from a local folder."""
     try:
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForSemanticSegmentation
     except ImportError as error:
         raise SemsynthError(
-            f"{folder} is a transformers model; install transformers to use it as a judge."
+            f"{folder} is a transformers model; install transformers to use it as a segmenter."
         ) from error
     weights = _check_files(folder)
     size = sum(path.stat().st_size for path in weights)
@@ -182,7 +185,9 @@ def transformers_judge(folder: Path) -> Segmenter:
         "network": str(model.config.model_type),
         "weights": sha256(weights[0]),
     }
-    return LogitJudge(names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits)
+    return LogitSegmenter(
+        names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits
+    )
 
 
 def _check_files(folder: Path) -> list[Path]:
@@ -211,10 +216,10 @@ def _check_numbers(value: Any, path: Path) -> None:
         raise SemsynthError(f"{path} holds {shown(value)}; no setting of a network is above {MAX_COUNT:,}.")
 
 
-def file_judge(path: Path, *, trust: bool = False) -> Segmenter:
+def file_segmenter(path: Path, *, trust: bool = False) -> Segmenter:
     """A TorchScript (.pt, .ts) or torch.export (.pt2) file.
 
-    Beside ``judge.pt`` lies ``judge.json``: ``{"network": "DRN-D-105", "names": ["road", ...], "mean": [...],
+    Beside ``drn.pt`` lies ``drn.json``: ``{"network": "DRN-D-105", "names": ["road", ...], "mean": [...],
     "std": [...]}``. Mean and deviation (of values 0..1) default to ImageNet's. The network takes (B, 3, H, W)
     and gives logits (B, K, h, w), or a dict or tuple whose first entry they are.
 
@@ -234,11 +239,11 @@ def file_judge(path: Path, *, trust: bool = False) -> Segmenter:
         except Exception as error:  # a program raises anything
             reason = str(error).strip().rpartition("\n")[2].rstrip(".") or type(error).__name__
             raise SemsynthError(
-                f"The judge {path} failed on pictures of shape {tuple(images.shape)}: {reason}."
+                f"The segmenter {path} failed on pictures of shape {tuple(images.shape)}: {reason}."
             ) from None
 
     about = {"kind": "file", "network": card.network, "weights": sha256(path)}
-    return LogitJudge(card.names, about, logits)
+    return LogitSegmenter(card.names, about, logits)
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -248,34 +253,34 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     return (unit - unit.new_tensor(mean).view(shape)) / unit.new_tensor(std).view(shape)
 
 
-def check_classes(judge: Segmenter, names: Sequence[str]) -> list[str]:
-    """Compare a judge's classes with the protocol's.
+def check_classes(evaluator: Segmenter, names: Sequence[str]) -> list[str]:
+    """Compare an evaluator's classes with the protocol's.
 
     Spelling differs between releases ("windowpane" and "window"), so single differences are warnings; another
-    number of classes, or mostly other names, is another judge.
+    number of classes, or mostly other names, is another evaluator.
 
     Returns:
         Warnings.
 
     Raises:
-        SemsynthError: The judge knows other classes.
+        SemsynthError: The evaluator knows other classes.
     """
-    if len(judge.names) != len(names):
+    if len(evaluator.names) != len(names):
         raise SemsynthError(
-            f"The judge {judge.about['network']} knows {len(judge.names)} classes "
-            f"({', '.join(judge.names[:4])}, ...), but "
-            f"the protocol judges {len(names)} ({', '.join(names[:4])}, ...). Give a judge for this label "
-            "set."
+            f"The evaluator {evaluator.about['network']} knows {len(evaluator.names)} classes "
+            f"({', '.join(evaluator.names[:4])}, ...), but "
+            f"the protocol evaluates {len(names)} ({', '.join(names[:4])}, ...). Give an evaluator for this "
+            "label set."
         )
-    unlike = [(a, b) for a, b in zip(judge.names, names) if not _same_name(a, b)]
+    unlike = [(a, b) for a, b in zip(evaluator.names, names) if not _same_name(a, b)]
     if len(unlike) * 2 > len(names):
         theirs, ours = unlike[0]
         raise SemsynthError(
-            f"The judge {judge.about['network']} knows other classes or another order: {len(unlike)} of "
-            f"{len(names)} names differ, the first is {theirs!r} where the protocol has {ours!r}. Give a "
-            "judge for this label set."
+            f"The evaluator {evaluator.about['network']} knows other classes or another order: "
+            f"{len(unlike)} of {len(names)} names differ, the first is {theirs!r} where the protocol has "
+            f"{ours!r}. Give an evaluator for this label set."
         )
-    return [f"The judge calls {b!r} {a!r}; taken for the same class." for a, b in unlike]
+    return [f"The evaluator calls {b!r} {a!r}; taken for the same class." for a, b in unlike]
 
 
 def _same_name(a: str, b: str) -> bool:
@@ -288,12 +293,12 @@ def _same_name(a: str, b: str) -> bool:
     return bool(words(a) & words(b))
 
 
-def refuse_optimised(optimised: Sequence[str], judging: Sequence[str]) -> None:
-    """Raise a SemsynthError if a network the model was trained against is among those that judge it."""
-    if shared := sorted(set(optimised) & set(judging)):
+def check_evaluator(loss_networks: Sequence[str], used: Sequence[str]) -> None:
+    """Raise a SemsynthError if a network of the model's training loss is among those that evaluate it."""
+    if shared := sorted(set(loss_networks) & set(used)):
         raise SemsynthError(
-            f"{shared[0]} was part of this model's training loss, so it cannot judge it: pictures that "
-            "please it are what was optimised. Give another judge (--judge), or leave that distance out."
+            f"{shared[0]} was part of this model's training loss, so it cannot evaluate it: the pictures "
+            "were optimised for it. Give another evaluator (--evaluator), or leave that distance out."
         )
 
 

@@ -1,4 +1,4 @@
-"""The judge that comes with the package: what its files promise, and that everything finds it."""
+"""The segmenter that comes with the package: what its files promise, and that everything finds it."""
 
 import json
 from pathlib import Path
@@ -8,21 +8,21 @@ import pytest
 
 from semsynth.data import load_dataset
 from semsynth.evaluation.bundled import find_segmenter
-from semsynth.evaluation.judges import judge_path, load_judge
-from semsynth.evaluation.protocol import JudgedClasses, load_protocol
+from semsynth.evaluation.protocol import EvaluatedClasses, load_protocol
 from semsynth.evaluation.segmenter import PyramidSegmenter
 from semsynth.evaluation.segmenter_data import decode
 from semsynth.evaluation.segmenter_training import validate
+from semsynth.evaluation.segmenters import load_segmenter, segmenter_path
 from semsynth.labels import LabelSpace
 
-NAME = "pretrained:judge-siftflow"
+NAME = "pretrained:segmenter-siftflow"
 SPACE = LabelSpace.named("siftflow")
 
 
 def test_the_protocol_and_the_application_find_it() -> None:
     protocol = load_protocol("siftflow")
-    assert protocol.judge == NAME
-    assert load_judge(NAME).names == JudgedClasses.of(protocol, SPACE).names
+    assert protocol.evaluator == NAME
+    assert load_segmenter(NAME).names == EvaluatedClasses.of(protocol, SPACE).names
     segment = find_segmenter(SPACE)
     assert segment is not None
     found = segment(np.full((40, 56, 3), 200, np.uint8))
@@ -32,7 +32,7 @@ def test_the_protocol_and_the_application_find_it() -> None:
 
 
 def test_it_is_small_and_its_card_says_what_its_configuration_says() -> None:
-    folder = judge_path(NAME)
+    folder = segmenter_path(NAME)
     assert sum(path.stat().st_size for path in folder.iterdir()) < 15e6
     scores = json.loads((folder / "segmenter.json").read_text(encoding="utf-8"))["scores"]
     card = (folder / "README.md").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_it_is_small_and_its_card_says_what_its_configuration_says() -> None:
 
 @pytest.mark.slow
 def test_it_reads_photographs_as_well_as_it_says(shared: Path, tmp_path: Path) -> None:
-    model = PyramidSegmenter.load(judge_path(NAME))
+    model = PyramidSegmenter.load(segmenter_path(NAME))
     data = load_dataset(shared / "data" / "siftflow", split="val")
     photographs = decode(data, model.config.ids, 256, tmp_path, "val")
     scores = validate(model, photographs)

@@ -42,7 +42,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Subjects:
+class EvaluationSet:
     """The pictures of a data set that take part, in the order of their keys: the order of files changes
     nothing.
 

@@ -1,4 +1,4 @@
-"""The three kinds of judge, and what is refused."""
+"""The three kinds of segmenter, and what is refused."""
 
 import json
 from pathlib import Path
@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.judges import (
-    LogitJudge,
-    check_classes,
-    load_judge,
-    normalise,
-    refuse_optimised,
-)
 from semsynth.evaluation.programs import IMAGENET_MEAN, IMAGENET_STD
 from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
+from semsynth.evaluation.segmenters import (
+    LogitSegmenter,
+    check_classes,
+    check_evaluator,
+    load_segmenter,
+    normalise,
+)
 
 NAMES = ("sky", "grass", "sand")
 
@@ -53,29 +53,29 @@ def test_a_torchscript_file(tmp_path: Path, picture: Tensor) -> None:
     path = tmp_path / "channels.pt"
     torch.jit.script(Channels()).save(str(path))
     write_card(path)
-    judge = load_judge(path, trust=True)
-    assert judge.names == NAMES
-    assert judge.about["network"] == "channels"
-    expect_halves(judge(picture))
+    segmenter = load_segmenter(path, trust=True)
+    assert segmenter.names == NAMES
+    assert segmenter.about["network"] == "channels"
+    expect_halves(segmenter(picture))
 
 
 def test_an_exported_file(tmp_path: Path, picture: Tensor) -> None:
     path = tmp_path / "channels.pt2"
     torch.export.save(torch.export.export(Channels(), (picture,)), str(path))
     write_card(path)
-    expect_halves(load_judge(path, trust=True)(picture))
+    expect_halves(load_segmenter(path, trust=True)(picture))
 
 
 def test_our_own_sees_small_pictures_at_the_size_it_learned_at(tmp_path: Path) -> None:
     torch.manual_seed(0)
     PyramidSegmenter(SegmenterConfig(NAMES, encoder="scratch", width=8)).save(tmp_path)
-    judge, model = load_judge(tmp_path), PyramidSegmenter.load(tmp_path).eval()
+    segmenter, model = load_segmenter(tmp_path), PyramidSegmenter.load(tmp_path).eval()
     small = torch.rand(1, 3, 64, 96) * 2 - 1
     large = nn.functional.interpolate(small, scale_factor=4.0, mode="bicubic").clamp(-1, 1)
     with torch.inference_mode():
         for given, seen in ((small, large), (large, large)):
             logits = nn.functional.interpolate(model.read(seen), size=given.shape[-2:], mode="bilinear")
-            assert torch.equal(judge(given), logits.argmax(1))
+            assert torch.equal(segmenter(given), logits.argmax(1))
 
 
 def test_a_transformers_folder(tmp_path: Path, picture: Tensor) -> None:
@@ -88,25 +88,25 @@ def test_a_transformers_folder(tmp_path: Path, picture: Tensor) -> None:
     torch.manual_seed(0)
     model = transformers.SegformerForSemanticSegmentation(config).eval()
     model.save_pretrained(tmp_path)
-    judge = load_judge(tmp_path)
-    assert judge.names == NAMES
-    assert judge.about["network"] == "segformer"
+    segmenter = load_segmenter(tmp_path)
+    assert segmenter.names == NAMES
+    assert segmenter.about["network"] == "segformer"
     with torch.no_grad():
         logits = model(pixel_values=normalise(picture, IMAGENET_MEAN, IMAGENET_STD)).logits
     expected = nn.functional.interpolate(logits, size=(32, 48), mode="bilinear", align_corners=False).argmax(
         1
     )
-    assert torch.equal(judge(picture), expected)
+    assert torch.equal(segmenter(picture), expected)
 
 
 def test_our_own_folder(tmp_path: Path, picture: Tensor) -> None:
     torch.manual_seed(0)
     model = PyramidSegmenter(SegmenterConfig(NAMES, "scratch", width=16)).eval()
     model.save(tmp_path)
-    judge = load_judge(tmp_path)
-    assert judge.names == NAMES
-    assert judge.about["network"] == "scratch"
-    assert judge(picture).shape == (1, 32, 48)
+    segmenter = load_segmenter(tmp_path)
+    assert segmenter.names == NAMES
+    assert segmenter.about["network"] == "scratch"
+    assert segmenter(picture).shape == (1, 32, 48)
 
 
 def test_normalisation_is_that_of_values_between_zero_and_one(picture: Tensor) -> None:
@@ -117,37 +117,37 @@ def test_normalisation_is_that_of_values_between_zero_and_one(picture: Tensor) -
 
 
 def test_other_classes_are_refused_and_spellings_are_not() -> None:
-    def judge(*names: str) -> LogitJudge:
-        return LogitJudge(names, {"network": "n"}, lambda x: x)
+    def segmenter(*names: str) -> LogitSegmenter:
+        return LogitSegmenter(names, {"network": "n"}, lambda x: x)
 
-    assert check_classes(judge("sky", "grass", "sand"), NAMES) == []
-    assert check_classes(judge("Sky;heavens", "grass, lawn", "beach"), NAMES) == [
-        "The judge calls 'sand' 'beach'; taken for the same class."
+    assert check_classes(segmenter("sky", "grass", "sand"), NAMES) == []
+    assert check_classes(segmenter("Sky;heavens", "grass, lawn", "beach"), NAMES) == [
+        "The evaluator calls 'sand' 'beach'; taken for the same class."
     ]
-    with pytest.raises(SemsynthError, match=r"knows 2 classes .* but the protocol judges 3"):
-        check_classes(judge("sky", "grass"), NAMES)
+    with pytest.raises(SemsynthError, match=r"knows 2 classes .* but the protocol evaluates 3"):
+        check_classes(segmenter("sky", "grass"), NAMES)
     with pytest.raises(SemsynthError, match="3 of 3 names differ, the first is 'sand'"):
-        check_classes(judge("sand", "sky", "grass"), NAMES)
+        check_classes(segmenter("sand", "sky", "grass"), NAMES)
 
 
-def test_what_is_optimised_never_judges() -> None:
-    refuse_optimised(["efficientnet-lite0"], ["efficientnet-lite2", "inception-2015-12-05"])
+def test_a_network_of_the_loss_is_never_the_evaluator() -> None:
+    check_evaluator(["efficientnet-lite0"], ["efficientnet-lite2", "inception-2015-12-05"])
     with pytest.raises(SemsynthError, match="efficientnet-lite2 was part of this model's training loss"):
-        refuse_optimised(["efficientnet-lite2"], ["efficientnet-lite2"])
+        check_evaluator(["efficientnet-lite2"], ["efficientnet-lite2"])
 
 
-def test_what_is_no_judge_says_so(tmp_path: Path, picture: Tensor) -> None:
-    with pytest.raises(SemsynthError, match="is no judge"):
-        load_judge(tmp_path)
-    with pytest.raises(SemsynthError, match="no bundled judge 'pretrained:nobody'"):
-        load_judge("pretrained:nobody")
+def test_what_is_no_segmenter_says_so(tmp_path: Path, picture: Tensor) -> None:
+    with pytest.raises(SemsynthError, match="is no segmenter"):
+        load_segmenter(tmp_path)
+    with pytest.raises(SemsynthError, match="no bundled segmenter 'pretrained:nobody'"):
+        load_segmenter("pretrained:nobody")
     path = tmp_path / "weights.pt"
     torch.save({"a": torch.zeros(1)}, path)
     with pytest.raises(SemsynthError, match=r"needs weights\.json beside it"):
-        load_judge(path)
+        load_segmenter(path)
     write_card(path)
     with pytest.raises(SemsynthError, match=r"neither a TorchScript nor .* state dict is not enough"):
-        load_judge(path)
-    two = LogitJudge(("a", "b"), {"network": "three channels"}, Channels())
+        load_segmenter(path)
+    two = LogitSegmenter(("a", "b"), {"network": "three channels"}, Channels())
     with pytest.raises(SemsynthError, match=r"three channels gave a tensor of shape \(1, 3, 8, 12\)"):
         two(picture)
