@@ -77,7 +77,7 @@ def compile_library(target: Path = LIBRARY) -> None:
             build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
         build("patches.cpp", "patches")
         if x86 and sys.platform == "linux" and _compiles(command, MATRIX_UNIT.split()):
-            for name in ("planes", "product"):
+            for name in ("amx", "product"):
                 build(f"{name}.cpp", name, *MATRIX_UNIT.split())
             macros.append("-DSEMSYNTH_MATRIX_UNIT")
         build("library.cpp", "library", *macros)

@@ -75,7 +75,7 @@ def profile_dense(run: Callable[[LabelMap], Any], here: LabelMap) -> Times:
 def profile_engine(found: SpadeEngine, here: LabelMap) -> Times:
     """The engine: windows and tables of every size, and its blocks."""
     clock = Clock()
-    blocks = found.blocks if found.planes is None else found.planes.blocks
+    blocks = found.blocks if found.amx is None else found.amx.blocks
     side, sides = here.labels.shape[1] // found.generator.stride, []
     for upsample in found.generator.upsample:
         side *= 2 if upsample else 1
@@ -86,19 +86,19 @@ def profile_engine(found: SpadeEngine, here: LabelMap) -> Times:
             here_side = lambda *_, size=size: size  # noqa: E731
             for table in block.tables:
                 patches.append(patch.object(table, "of", clock.around(table.of, "tables", here_side)))
-            name = "__call__" if found.planes is None else "run"
+            name = "__call__" if found.amx is None else "run"
             if name == "run":
                 patches.append(patch.object(block, name, clock.around(block.run, "convolutions", here_side)))
         for one in patches:
             one.start()
-        if found.planes is None:
+        if found.amx is None:
             found.blocks = [  # type: ignore[misc]
                 _Timed(block, clock, size) for block, size in zip(blocks, sides, strict=True)
             ]
         from_scratch(found, here)
         for one in patches:
             one.stop()
-        if found.planes is None:
+        if found.amx is None:
             found.blocks = blocks  # type: ignore[assignment]
     return clock.times
 
@@ -143,7 +143,7 @@ def plot(found: dict[str, Times], path: Path) -> None:
             below = [a + b for a, b in zip(below, row, strict=True)]
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("pixels a side")
-        axes.margins(y=0.3)  # room for the legend
+        axes.margins(y=0.3)  # workspace for the legend
         axes.legend(frameon=False, fontsize=8, loc="upper left")
         axes.grid(axis="y", alpha=0.3, lw=0.5)
     panels[0].set_ylabel("milliseconds a picture")

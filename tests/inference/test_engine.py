@@ -10,7 +10,7 @@ from semsynth.errors import SemsynthError
 from semsynth.inference.engine import Precision, SpadeEngine, engine_for
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
-from semsynth.ops import native, planes
+from semsynth.ops import amx, native
 from tests.exactness import assert_as_exact
 from tests.ops.test_native import blobs
 
@@ -35,7 +35,7 @@ def inputs(generator: SpadeGenerator, batch: int = 2, seed: int = 0) -> tuple[Te
     return labels, None if generator.style_dim is None else torch.randn(batch, STYLE)
 
 
-needs_matrix_unit = pytest.mark.skipif(not planes.available(), reason=f"no matrix unit: {native.describe()}")
+needs_matrix_unit = pytest.mark.skipif(not amx.available(), reason=f"no matrix unit: {native.describe()}")
 
 
 CASES = {
@@ -146,7 +146,7 @@ def test_the_matrix_unit_draws_the_same_in_bfloat16(case: str) -> None:
     expected = engine_for(copy.deepcopy(generator))(labels, style=style)
     engine = engine_for(generator, "bfloat16")
     assert isinstance(engine, SpadeEngine)
-    assert engine.planes is not None
+    assert engine.amx is not None
     for rows in (slice(0, 1), slice(0, 2), slice(0, 2)):  # one map, two, and two from kept tables
         found = engine(labels[rows], style=None if style is None else style[rows])
         assert (found - expected[rows]).square().mean() < 1e-3 * expected.square().mean()
@@ -168,9 +168,10 @@ def test_large_maps_go_strip_by_strip_to_the_same_picture(monkeypatch: pytest.Mo
     labels = blobs(2, 160, 192, CLASSES)
     engine = engine_for(generator, "bfloat16")
     found = engine(labels)
-    chain = planes.chain
+    chain = amx.chain
     monkeypatch.setattr(
-        "semsynth.inference.planes.chain", lambda first, products, whole: chain(first, products, whole=False)
+        "semsynth.inference.amx_blocks.chain",
+        lambda first, products, whole: chain(first, products, whole=False),
     )
     assert torch.equal(engine(labels), found)
 

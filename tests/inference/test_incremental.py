@@ -10,11 +10,11 @@ from torch import Tensor
 from semsynth.inference.engine import SpadeEngine, engine_for
 from semsynth.inference.incremental import IncrementalEngine
 from semsynth.models.spade import SpadeGenerator
-from semsynth.ops import native, planes
+from semsynth.ops import amx, native
 from tests.inference.test_engine import CASES, CLASSES, STYLE, network
 from tests.ops.test_native import blobs
 
-SIZE = (128, 192) if planes.available() else (64, 128)
+SIZE = (128, 192) if amx.available() else (64, 128)
 """Of label maps: with a matrix unit some of its tiles must lie within a picture."""
 
 
@@ -80,8 +80,8 @@ def test_strokes_in_bfloat16(case: str) -> None:
     generator = network(**CASES[case])
     style = {} if generator.style_dim is None else {"style": torch.randn(1, STYLE)}
     pair = engines(generator, "bfloat16")
-    limit = 0.0 if pair[1].planes else 0.05
-    check(pair, strokes(blobs(1, *SIZE, CLASSES), 32 if pair[1].planes else 16), limit, **style)
+    limit = 0.0 if pair[1].amx else 0.05
+    check(pair, strokes(blobs(1, *SIZE, CLASSES), 32 if pair[1].amx else 16), limit, **style)
 
 
 def test_public_operations(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_instances_and_their_boundaries() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_styles_and_strokes_mixed(case: str, precision: str) -> None:
     edited, fresh = engines(network(**CASES[case]), precision)
-    limit = 2e-5 if precision == "float32" else 0.0 if fresh.planes else 0.05
+    limit = 2e-5 if precision == "float32" else 0.0 if fresh.amx else 0.05
     draws = torch.Generator().manual_seed(0)
     look = {"style": torch.randn(1, STYLE, generator=draws), "noise_offset": None}
     for number, labels in enumerate(strokes(blobs(1, *SIZE, CLASSES), 24)):

@@ -9,7 +9,7 @@
 #include "kernels.h"
 #include "levels.h"
 #include "patches.h"
-#include "planes.h"
+#include "amx.h"
 
 namespace semsynth {
 namespace {
@@ -112,7 +112,7 @@ int semsynth_use_level(int wanted) {
     return level;
 }
 
-// The sizes of the structs, in the order of ops/native.py and ops/planes.py, which mirror them.
+// The sizes of the structs, in the order of ops/native.py and ops/amx.py, which mirror them.
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
                            sizeof(Product),    sizeof(PlaneModulation), sizeof(Chain)};

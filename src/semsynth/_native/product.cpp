@@ -1,5 +1,5 @@
 // Built for processors with AMX only; library.cpp asks matrix_unit() before it calls anything else here.
-#include "planes.h"
+#include "amx.h"
 
 #include <immintrin.h>
 #include <sys/syscall.h>

@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "planes.h"
+#include "amx.h"
 
 namespace semsynth {
 namespace {

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.inference import plane_network
+from semsynth.inference import amx_network
+from semsynth.inference.amx_blocks import BlockTables
 from semsynth.inference.exclusive import OneAtATime
 from semsynth.inference.packed import PackedConv
-from semsynth.inference.planes import BlockTables
 from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
@@ -107,12 +107,12 @@ class SpadeEngine:
         self.stem = None
         if generator.stem_labels is not None:
             self.stem = _LabelSum(generator.stem_labels, generator.num_classes, dtype)
-        self.planes: plane_network.PlaneNetwork | None = None
-        self._planes_in_use = OneAtATime()  # they hold one picture's features
+        self.amx: amx_network.AmxNetwork | None = None
+        self._amx_in_use = OneAtATime()  # they hold one picture's features
         self._latest: MapTables | None = None
         self._noise: tuple[object, list[Tensor]] | None = None
-        if dtype == torch.bfloat16 and plane_network.supports(generator):
-            self.planes = plane_network.PlaneNetwork(generator)
+        if dtype == torch.bfloat16 and amx_network.supports(generator):
+            self.amx = amx_network.AmxNetwork(generator)
             return
         blocks = cast(list[SpadeResBlock], list(generator.blocks))
         self.blocks = [
@@ -135,7 +135,7 @@ class SpadeEngine:
         Returns:
             (B, 3, H, W) float32 in [-1, 1].
         """
-        with self._planes_in_use if self.planes is not None else nullcontext():
+        with self._amx_in_use if self.amx is not None else nullcontext():
             pyramid = self.generator.pyramid(labels, instances)
             tables = self._latest  # read once: another thread may put its own there at any time
             if tables is None or not _same_maps(tables.pyramid, pyramid):
@@ -147,8 +147,8 @@ class SpadeEngine:
         """Everything that does not depend on the style."""
         height, width = (side // self.generator.stride for side in pyramid.full.size)
         stem = self.stem_table(pyramid)
-        if self.planes is not None:
-            return MapTables(pyramid, stem, [], self.planes.tables(pyramid))
+        if self.amx is not None:
+            return MapTables(pyramid, stem, [], self.amx.tables(pyramid))
         modulations = []
         for block in self.blocks:
             scale = 2 if block.upsample else 1
@@ -196,10 +196,10 @@ class SpadeEngine:
     def draw(self, tables: MapTables, style: Tensor | None = None, offset: Tensor | None = None) -> Tensor:
         """What does not depend on the map alone: (B, Z), (B or 1, 2) → (B, 3, H, W) float32."""
         x = self.start(tables.pyramid, tables.stem, style, offset)
-        if self.planes is not None:
-            room = self.planes.room(self.planes.frames(tables.pyramid))
-            self.planes.set_noise(room, offset)
-            return self.planes.draw(x, tables.planes, style, room)
+        if self.amx is not None:
+            workspace = self.amx.workspace(self.amx.frames(tables.pyramid))
+            self.amx.set_noise(workspace, offset)
+            return self.amx.draw(x, tables.planes, style, workspace)
         x = x.to(self.dtype, memory_format=torch.channels_last)
         sizes = [(plan.index.shape[1], plan.index.shape[2]) for (plan, _), *_ in tables.modulations]
         for block, modulations, noise in zip(self.blocks, tables.modulations, self.noise(sizes, offset)):

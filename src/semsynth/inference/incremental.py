@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semsynth.inference.amx_cache import AmxFeatureCache
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
-from semsynth.inference.canvas import GROWTH, Canvas, Size, TensorCanvas
 from semsynth.inference.engine import Engine, SpadeEngine, same
 from semsynth.inference.exclusive import OneAtATime
+from semsynth.inference.feature_cache import GROWTH, FeatureCache, Size, TensorFeatureCache
 from semsynth.inference.levels import EditedLevel, MakeTable
-from semsynth.inference.plane_canvas import PlaneCanvas
 from semsynth.ops.norm import BatchNorm2d
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import Spade
@@ -61,7 +61,7 @@ class IncrementalEngine:
         self._is_local = all(isinstance(layer.norm, BatchNorm2d) for layer in layers)
         self._kernel_size = layers[0].shared.kernel_size[0]
         self._sizes: list[Size] = []  # of the stem's and of every block's result
-        self._canvas: Canvas | None = None
+        self._cache: FeatureCache | None = None
         self._drawing: _Drawing | None = None
         self._in_use = OneAtATime()
 
@@ -112,35 +112,35 @@ class IncrementalEngine:
 
     def _begin(self, pyramid: LabelPyramid, symbols: Tensor) -> _Drawing:
         """All tables of a map, and room for the features where the latest map had another size."""
-        canvas = self._canvas_for(pyramid)
-        makers: dict[Size, list[MakeTable]] = {}
+        cache = self._cache_for(pyramid)
+        tables_for: dict[Size, list[MakeTable]] = {}
         tables = []
         for block, size in enumerate(self._sizes[1:]):
-            found, own = makers.setdefault(size, []), canvas.makers(block)
-            tables.append(slice(len(found), len(found) + len(own)))
-            found += own
+            of_size, own = tables_for.setdefault(size, []), cache.tables_for(block)
+            tables.append(slice(len(of_size), len(of_size) + len(own)))
+            of_size += own
         levels = {
-            size: EditedLevel(pyramid.at(*size), self._kernel_size, own, canvas.axis, canvas.index(size))
-            for size, own in makers.items()
+            size: EditedLevel(pyramid.at(*size), self._kernel_size, own, cache.axis, cache.index(size))
+            for size, own in tables_for.items()
         }
         return _Drawing(symbols, None, None, self.engine.stem_table(pyramid), levels, tables)
 
-    def _canvas_for(self, pyramid: LabelPyramid) -> Canvas:
+    def _cache_for(self, pyramid: LabelPyramid) -> FeatureCache:
         engine = self.engine
         stride = engine.generator.stride
         sizes = [(pyramid.full.size[0] // stride, pyramid.full.size[1] // stride)]
         for upsample in engine.generator.upsample:
             scale = 2 if upsample else 1
             sizes.append((sizes[-1][0] * scale, sizes[-1][1] * scale))
-        if self._canvas is None or self._sizes != sizes:
-            self._canvas, self._sizes = None, sizes
-            if engine.planes is None:
-                self._canvas = TensorCanvas(engine, sizes[1:])
+        if self._cache is None or self._sizes != sizes:
+            self._cache, self._sizes = None, sizes
+            if engine.amx is None:
+                self._cache = TensorFeatureCache(engine, sizes[1:])
             else:
-                self._canvas = PlaneCanvas(
-                    engine.planes, engine.planes.new_room(engine.planes.frames(pyramid))
+                self._cache = AmxFeatureCache(
+                    engine.amx, engine.amx.new_workspace(engine.amx.frames(pyramid))
                 )
-        return self._canvas
+        return self._cache
 
     def _edit(
         self,
@@ -180,20 +180,20 @@ class IncrementalEngine:
             stem: boxes that are to change in what goes into the first block.
             modulated: per size, boxes of pixels that have another modulation.
         """
-        canvas, changed, style = self._canvas, stem, drawing.style
-        assert canvas is not None  # since the drawing began
-        canvas.set_noise(drawing.noise_offset)
+        cache, changed, style = self._cache, stem, drawing.style
+        assert cache is not None  # since the drawing began
+        cache.set_noise(drawing.noise_offset)
         if stem:
-            canvas.start(self.engine.start(pyramid, drawing.stem, style, drawing.noise_offset))
+            cache.start(self.engine.start(pyramid, drawing.stem, style, drawing.noise_offset))
         upsamples = self.engine.generator.upsample
         for block, (size, upsample) in enumerate(zip(self._sizes[1:], upsamples)):
             boxes = [box.scaled(2) if upsample else box for box in changed] + modulated.get(size, [])
             boxes = merged(boxes, GROWTH + 1, size)
             if boxes:
                 level = drawing.levels[size]
-                canvas.repaint(block, boxes, level, level.tables[drawing.tables[block]], style)
+                cache.repaint(block, boxes, level, level.tables[drawing.tables[block]], style)
             changed = [box.grown(GROWTH, size) for box in boxes]
-        return canvas.picture([box.grown(1, self._sizes[-1]) for box in changed])
+        return cache.picture([box.grown(1, self._sizes[-1]) for box in changed])
 
 
 def follow(engine: Engine) -> Engine:

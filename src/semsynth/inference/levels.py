@@ -15,7 +15,7 @@ from semsynth.ops.pyramid import LabelLevel, PatchPlan, distinct_patches
 MakeTable = Callable[[PatchPlan], Tensor]
 """A plan → gamma and beta of its distinct large windows, a row each along one axis of whatever layout."""
 
-_SPARE = 1.5  # rows there is room for, in units of those in use
+_SPARE = 1.5  # rows to have room for, in units of those in use
 _LEAST_SPARE = 256
 
 
@@ -25,7 +25,7 @@ class EditedLevel:
     Args:
         level: the map at that resolution (1, h, w).
         kernel_size: of the convolutions inside SPADE.
-        makers: one a table.
+        tables_for: one a table.
         axis: along which the tables have a row per window.
         index: (h, w) int32 to keep every pixel's row in.
 
@@ -35,15 +35,15 @@ class EditedLevel:
     """
 
     def __init__(
-        self, level: LabelLevel, kernel_size: int, makers: list[MakeTable], axis: int, index: Tensor
+        self, level: LabelLevel, kernel_size: int, tables_for: list[MakeTable], axis: int, index: Tensor
     ) -> None:
         self.size, self.index = level.size, index
         self.kernel_size, self.num_symbols = kernel_size, level.num_symbols
-        self._makers, self._axis = makers, axis
+        self._tables_for, self._axis = tables_for, axis
         plan = level.plan(kernel_size)
         index.copy_(plan.index[0])
         self.used = len(plan.neighbours)
-        self.tables = [make(plan) for make in makers]
+        self.tables = [make(plan) for make in tables_for]
 
     @property
     def reach(self) -> int:
@@ -73,7 +73,7 @@ class EditedLevel:
             count, small = count + len(far), small + len(near)
         self._reserve(count)
         plan = PatchPlan(torch.cat(patches), torch.cat(neighbours), self.index)
-        for table, make in zip(self.tables, self._makers):
+        for table, make in zip(self.tables, self._tables_for):
             table.narrow(self._axis, self.used, count).copy_(make(plan))
         for box, row in zip(boxes, rows):
             self.index[box.window] = row + self.used
@@ -101,10 +101,10 @@ class EditedLevel:
         found, index = _renumbered(self.index, self.used)
         self.index.copy_(index)
         self.used = len(found)
-        room = int(_SPARE * (self.used + count)) + _LEAST_SPARE
+        capacity = int(_SPARE * (self.used + count)) + _LEAST_SPARE
         for i, table in enumerate(self.tables):
             shape = list(table.shape)
-            shape[self._axis] = room
+            shape[self._axis] = capacity
             self.tables[i] = table.new_empty(shape)
             self.tables[i].narrow(self._axis, 0, self.used).copy_(table.index_select(self._axis, found))
 

@@ -88,7 +88,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
 
 
 def struct_sizes(library: ctypes.CDLL) -> list[int]:
-    """Bytes of the library's structs: three of this module, then those of `planes.py`."""
+    """Bytes of the library's structs: three of this module, then those of `amx.py`."""
     sizes = (c_int64 * 7)()
     library.semsynth_sizes(sizes)
     return list(sizes)

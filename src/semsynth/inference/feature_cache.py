@@ -1,6 +1,6 @@
 """The features of the latest picture, any part of which can be computed anew.
 
-A canvas goes through the blocks of a `SpadeEngine` one by one. It is told where a block's input or modulation
+A cache goes through the blocks of a `SpadeEngine` one by one. It is told where a block's input or modulation
 has changed and computes what depends on that: a pixel more on every side for each of the two convolutions.
 """
 
@@ -22,7 +22,7 @@ GROWTH = 2
 Size = tuple[int, int]
 
 
-class Canvas(Protocol):
+class FeatureCache(Protocol):
     """What holds the features of one picture.
 
     Attributes:
@@ -31,7 +31,7 @@ class Canvas(Protocol):
 
     axis: int
 
-    def makers(self, block: int) -> list[MakeTable]:
+    def tables_for(self, block: int) -> list[MakeTable]:
         """What makes the tables of a block."""
         ...
 
@@ -58,7 +58,7 @@ class Canvas(Protocol):
         ...
 
 
-class TensorCanvas:
+class TensorFeatureCache:
     """On ordinary channels-last tensors.
 
     Args:
@@ -73,32 +73,32 @@ class TensorCanvas:
         self._engine, self._sizes = engine, sizes
         self._x = torch.empty(0, dtype=torch.float32)
         self._features = [
-            tuple(_room(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
+            tuple(_workspace(conv.conv.out_channels, size, engine.dtype) for conv in block.convs[:2])
             for block, size in zip(engine.blocks, sizes)
         ]
         self._noise_offset: Tensor | None = None
         self._picture = torch.empty(1, 3, *sizes[-1], dtype=torch.float32)
 
-    def makers(self, block: int) -> list[MakeTable]:
-        """See `Canvas`."""
+    def tables_for(self, block: int) -> list[MakeTable]:
+        """See `FeatureCache`."""
         return [lambda plan, table=table: table.of(plan)[1] for table in self._engine.blocks[block].tables]  # type: ignore[misc]
 
     def index(self, size: Size) -> Tensor:
-        """See `Canvas`."""
+        """See `FeatureCache`."""
         return torch.empty(size, dtype=torch.int32)
 
     def start(self, x: Tensor) -> None:
-        """See `Canvas`."""
+        """See `FeatureCache`."""
         self._x = x.to(self._engine.dtype, memory_format=torch.channels_last)
 
     def set_noise(self, offset: Tensor | None) -> None:
-        """See `Canvas`."""
+        """See `FeatureCache`."""
         self._noise_offset = offset
 
     def repaint(
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
     ) -> None:
-        """See `Canvas`."""
+        """See `FeatureCache`."""
         found, size = self._engine.blocks[block], self._sizes[block]
         x = self._x if block == 0 else self._features[block - 1][1]
         middle, out = self._features[block]
@@ -126,7 +126,7 @@ class TensorCanvas:
             _put(out, y, part, size)
 
     def picture(self, boxes: list[Box]) -> Tensor:
-        """See `Canvas`."""
+        """See `FeatureCache`."""
         size, features = self._sizes[-1], self._features[-1][1]
         for box in boxes:
             part = box.grown(1, size).rounded(self._STEP, size)
@@ -135,7 +135,7 @@ class TensorCanvas:
         return self._picture
 
 
-def _room(channels: int, size: Size, dtype: torch.dtype) -> Tensor:
+def _workspace(channels: int, size: Size, dtype: torch.dtype) -> Tensor:
     return torch.zeros(1, channels, *size, dtype=dtype).to(memory_format=torch.channels_last)
 
 

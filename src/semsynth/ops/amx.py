@@ -1,4 +1,4 @@
-"""Feature maps and convolutions as the processor's matrix unit wants them; see `_native/planes.h`.
+"""Feature maps and convolutions as the processor's matrix unit wants them; see `_native/amx.h`.
 
 A convolution of `PlaneConv` computes in one go what follows it too: the shortcut's 1x1 convolution, the sum,
 the modulation and the activation. All of it is bfloat16 with float32 sums.
@@ -31,7 +31,7 @@ class _Affine(ctypes.Structure):
 
 
 class Product(ctypes.Structure):
-    """The arguments of a convolution, made by `PlaneProduct`; see `_native/planes.h`."""
+    """The arguments of a convolution, made by `AmxProduct`; see `_native/amx.h`."""
 
     _fields_ = [
         *((name, c_void_p) for name in ("x", "windows", "steps", "weight", "bias", "rows", "out", "image")),
@@ -42,8 +42,8 @@ class Product(ctypes.Structure):
     ]
 
 
-class PlaneModulation(ctypes.Structure):
-    """The arguments of a modulation of planes, made by `modulation`; see `_native/planes.h`."""
+class AmxModulation(ctypes.Structure):
+    """The arguments of a modulation of planes, made by `modulation`; see `_native/amx.h`."""
 
     _fields_ = [
         *((name, c_void_p) for name in ("x", "source", "rows")),
@@ -55,7 +55,7 @@ class PlaneModulation(ctypes.Structure):
 
 class _Chain(ctypes.Structure):
     _fields_ = [
-        ("modulation", POINTER(PlaneModulation)),
+        ("modulation", POINTER(AmxModulation)),
         ("products", POINTER(Product) * 3),
         ("count", c_int64),
         ("strip", c_int64),
@@ -67,7 +67,7 @@ def available() -> bool:
     """Whether this processor has a matrix unit for bfloat16 and the native kernels drive it."""
     if not native.available() or not native.library().semsynth_matrix_unit():
         return False
-    mirrored = list(map(ctypes.sizeof, (_Affine, Product, PlaneModulation, _Chain)))
+    mirrored = list(map(ctypes.sizeof, (_Affine, Product, AmxModulation, _Chain)))
     return native.struct_sizes(native.library())[3:] == mirrored
 
 
@@ -177,7 +177,7 @@ def pack_weight(weight: Tensor) -> Tensor:
     return packed.reshape(num_blocks(outputs), -1, 2, 16, 16, 2).contiguous()
 
 
-class PlaneProduct:
+class AmxProduct:
     """Outputs that are weighted sums of planes at constant distances.
 
     Args:
@@ -269,7 +269,7 @@ def _strip(rows: Tensor, blocks: int) -> int:
 
 def modulation(
     x: Tensor, frame: Frame, rows: Tensor, outputs: list[tuple[Tensor, Scaling]], *, upsample: bool
-) -> PlaneModulation:
+) -> AmxModulation:
     """The arguments of the kernel that fills one or two sets of planes from one.
 
     Args:
@@ -283,18 +283,18 @@ def modulation(
     for i, (planes, scaling) in enumerate(outputs):
         affine[i], y[i] = scaling.arguments(), planes.data_ptr()
     source = frame.halved if upsample else None
-    return PlaneModulation(
+    return AmxModulation(
         x.data_ptr(), None if source is None else source.data_ptr(), rows.data_ptr(), y, affine,
         x.shape[0], len(rows), x.shape[1], frame.positions, frame.height, frame.width,
     )  # fmt: skip
 
 
-def chain(modulation: PlaneModulation, products: list[Product], *, whole: bool) -> None:
+def chain(modulation: AmxModulation, products: list[Product], *, whole: bool) -> None:
     """Compute a modulation, and up to three products of which each reads the one before.
 
     Args:
         modulation: by `modulation`.
-        products: by `PlaneProduct.on_planes`.
+        products: by `AmxProduct.on_planes`.
         whole: every stage's rows are those of whole maps: they may be computed strip by strip.
     """
     planes = modulation.blocks * (2 if modulation.affine[1].table else 1)

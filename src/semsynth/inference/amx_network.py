@@ -1,4 +1,4 @@
-"""A whole SPADE generator on the processor's matrix unit; its blocks are those of `planes.py`."""
+"""A whole SPADE generator on the processor's matrix unit; its blocks are those of `amx.py`."""
 
 import ctypes
 import sys
@@ -9,16 +9,16 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from semsynth.inference.planes import BlockPlanes, BlockTables, PlaneBlock, packed, tap_steps
+from semsynth.inference.amx_blocks import AmxBlock, BlockBuffers, BlockTables, packed, tap_steps
 from semsynth.models.spade import SpadeGenerator
+from semsynth.ops.amx import AmxProduct, Frame, available, num_blocks
 from semsynth.ops.norm import BatchNorm2d
-from semsynth.ops.planes import Frame, PlaneProduct, available, num_blocks
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
 
 
 @dataclass
-class Room:
+class Workspace:
     """Planes of a whole network for one size of maps; they hold the latest picture's features.
 
     Attributes:
@@ -26,17 +26,17 @@ class Room:
         stem: the first block's input.
         blocks: what every block leaves behind.
         image_steps: of the convolution that makes the picture.
-        noise_offset: of the fixed noise that the blocks hold, None before `PlaneNetwork.set_noise`.
+        noise_offset: of the fixed noise that the blocks hold, None before `AmxNetwork.set_noise`.
     """
 
     frames: list[Frame]
     stem: Tensor
-    blocks: list[BlockPlanes]
+    blocks: list[BlockBuffers]
     image_steps: Tensor
     noise_offset: Tensor | None = None
 
 
-class PlaneNetwork:
+class AmxNetwork:
     """A `SpadeGenerator` on the matrix unit. Its large weights move here: the generator keeps none of them.
 
     Args:
@@ -49,11 +49,11 @@ class PlaneNetwork:
         noise = repeat(None) if generator.noise is None else cast(list[nn.Conv2d], generator.noise.to_blocks)
         for block, upsample, to_block in zip(generator.blocks, generator.upsample, noise):
             assert isinstance(block, SpadeResBlock)
-            self.blocks.append(PlaneBlock(block, upsample, generator.num_classes, to_block))
+            self.blocks.append(AmxBlock(block, upsample, generator.num_classes, to_block))
             _forget_weights(block)
         _return_freed_memory()
-        self.to_image = PlaneProduct(packed(generator.to_image), cast(Tensor, generator.to_image.bias))
-        self._room: Room | None = None
+        self.to_image = AmxProduct(packed(generator.to_image), cast(Tensor, generator.to_image.bias))
+        self._workspace: Workspace | None = None
 
     def frames(self, pyramid: LabelPyramid) -> list[Frame]:
         """Of the stem's result and of every block's."""
@@ -72,40 +72,44 @@ class PlaneNetwork:
             made.append(BlockTables([table.of(plan) for table in block.tables], frame.framed(plan.index)))
         return made
 
-    def room(self, frames: list[Frame]) -> Room:
+    def workspace(self, frames: list[Frame]) -> Workspace:
         """Planes for these sizes; those of the latest are kept."""
-        if self._room is None or self._room.frames != frames:
-            self._room = None
-            self._room = self.new_room(frames)
-        return self._room
+        if self._workspace is None or self._workspace.frames != frames:
+            self._workspace = None
+            self._workspace = self.new_workspace(frames)
+        return self._workspace
 
-    def new_room(self, frames: list[Frame]) -> Room:
+    def new_workspace(self, frames: list[Frame]) -> Workspace:
         """Planes for these sizes that nobody else uses."""
         channels = self.blocks[0].in_channels
         kept = [block.planes(frame) for block, frame in zip(self.blocks, frames[1:])]
         steps = tap_steps(frames[-1], num_blocks(self.blocks[-1].out_channels))
-        return Room(frames, frames[0].planes(channels), kept, steps)
+        return Workspace(frames, frames[0].planes(channels), kept, steps)
 
-    def set_noise(self, room: Room, offset: Tensor | None) -> None:
+    def set_noise(self, workspace: Workspace, offset: Tensor | None) -> None:
         """Write the fixed noise moved by (B, 2) rows and columns into the planes; needed before drawing."""
         offset = torch.zeros(1, 2, dtype=torch.int64) if offset is None else offset
         noise = self.generator.noise
-        if noise is None or (room.noise_offset is not None and room.noise_offset.equal(offset)):
+        if noise is None or (workspace.noise_offset is not None and workspace.noise_offset.equal(offset)):
             return
-        room.noise_offset = None  # an interrupted call leaves no offset that would be taken for valid
-        for planes in room.blocks:
+        workspace.noise_offset = None  # an interrupted call leaves no offset that would be taken for valid
+        for planes in workspace.blocks:
             frame = planes.frame
             frame.write(planes.noise, noise.at(frame.height, frame.width, offset).permute(0, 2, 3, 1))
-        room.noise_offset = offset.clone()
+        workspace.noise_offset = offset.clone()
 
-    def draw(self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, room: Room) -> Tensor:
+    def draw(
+        self, stem: Tensor, tables: list[BlockTables], style: Tensor | None, workspace: Workspace
+    ) -> Tensor:
         """(B, 16w, h, w) stem → (B, 3, H, W) float32."""
-        room.frames[0].write(room.stem, stem.permute(0, 2, 3, 1))
-        frame = room.frames[-1]
+        workspace.frames[0].write(workspace.stem, stem.permute(0, 2, 3, 1))
+        frame = workspace.frames[-1]
         image = torch.empty(frame.batch, 3, frame.height, frame.width, dtype=torch.float32)
-        picture = self.to_image.on_planes(room.blocks[-1].outputs, room.image_steps, frame.rows, image, frame)
-        x = room.stem
-        for block, kept, found in zip(self.blocks, room.blocks, tables):
+        picture = self.to_image.on_planes(
+            workspace.blocks[-1].outputs, workspace.image_steps, frame.rows, image, frame
+        )
+        x = workspace.stem
+        for block, kept, found in zip(self.blocks, workspace.blocks, tables):
             if block is self.blocks[-1]:
                 block.run(x, kept, found, style, slope=SLOPE, picture=picture)
             else:
@@ -114,7 +118,7 @@ class PlaneNetwork:
 
 
 def supports(generator: SpadeGenerator) -> bool:
-    """Whether a `PlaneNetwork` can draw what this generator draws: batch norm, and a matrix unit."""
+    """Whether a `AmxNetwork` can draw what this generator draws: batch norm, and a matrix unit."""
     layers = [module for module in generator.modules() if isinstance(module, Spade)]
     return available() and all(isinstance(layer.norm, BatchNorm2d) for layer in layers)
 

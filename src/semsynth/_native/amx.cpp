@@ -1,5 +1,5 @@
 // Modulation of planes, and going through a block strip by strip. See product.cpp for the convolutions.
-#include "planes.h"
+#include "amx.h"
 
 #include "registers.h"
 

@@ -6,7 +6,7 @@
 
 Batch norm, one plus gamma, and the biases are folded into the weights that make the tables: a pixel's scale
 and shift is a row of its layer's table. Every step can be confined to a part of the pixels (`Rows`), and
-leaves its result in `BlockPlanes`: whoever changes some pixels of `x` or of the index recomputes those alone.
+leaves its result in `BlockBuffers`: a change of some pixels of `x` or of the index recomputes those alone.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.ops.lookup import lookup_sum
-from semsynth.ops.norm import EPSILON, BatchNorm2d
-from semsynth.ops.planes import (
+from semsynth.ops.amx import (
     PLANE,
+    AmxProduct,
     Frame,
-    PlaneProduct,
     Product,
     Scaling,
     chain,
@@ -29,6 +27,8 @@ from semsynth.ops.planes import (
     num_blocks,
     pack_weight,
 )
+from semsynth.ops.lookup import lookup_sum
+from semsynth.ops.norm import EPSILON, BatchNorm2d
 from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.spade import SLOPE, Spade, SpadeResBlock
 
@@ -49,7 +49,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class BlockPlanes:
+class BlockBuffers:
     """What a block leaves behind for one size of maps.
 
     Attributes:
@@ -58,8 +58,8 @@ class BlockPlanes:
         middle: what the second sees: its result modulated, then the shortcut's modulated input, then the
             fixed noise.
         outputs: of the block.
-        noise: that part of `middle`, empty without fixed noise; see `PlaneNetwork.set_noise`.
-        steps: of both convolutions, see `PlaneProduct`.
+        noise: that part of `middle`, empty without fixed noise; see `AmxNetwork.set_noise`.
+        steps: of both convolutions, see `AmxProduct`.
     """
 
     frame: Frame
@@ -75,7 +75,7 @@ class BlockTables:
     """What the label map says to one block.
 
     Attributes:
-        tables: one a layer, see `PlaneTable.of`.
+        tables: one a layer, see `AmxTable.of`.
         index: (positions) int32: which row of them belongs to each pixel.
     """
 
@@ -83,7 +83,7 @@ class BlockTables:
     index: Tensor
 
 
-class PlaneTable:
+class AmxTable:
     """Makes the table of one SPADE layer: scale and shift of every distinct window."""
 
     def __init__(self, layer: Spade, num_classes: int) -> None:
@@ -106,7 +106,7 @@ class PlaneTable:
         shift = shift - mean[:, None] * scale
         pad = (0, 0, 0, -channels % PLANE)
         folded = torch.cat([F.pad(scale, pad), F.pad(shift, pad)])
-        self.product = PlaneProduct(pack_weight(folded[:, :-1, None]), folded[:, -1])
+        self.product = AmxProduct(pack_weight(folded[:, :-1, None]), folded[:, -1])
         self.style = _fold_style(layer.style, rstd, mean)
 
     def of(self, plan: PatchPlan) -> Tensor:
@@ -137,7 +137,7 @@ def _fold_style(linear: nn.Linear | None, rstd: Tensor, mean: Tensor) -> tuple[T
     return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
 
 
-class PlaneBlock:
+class AmxBlock:
     """One `SpadeResBlock`.
 
     Args:
@@ -152,31 +152,31 @@ class PlaneBlock:
     ) -> None:
         self.upsample = upsample
         layers = [layer for layer in (block.spade_0, block.spade_1, block.spade_s) if layer is not None]
-        self.tables = [PlaneTable(layer, num_classes) for layer in layers]
+        self.tables = [AmxTable(layer, num_classes) for layer in layers]
         self.in_channels, self.channels = block.conv_0.in_channels, block.conv_0.out_channels
         self.out_channels = block.conv_1.out_channels
-        self.first = PlaneProduct(packed(block.conv_0), cast(Tensor, block.conv_0.bias))
+        self.first = AmxProduct(packed(block.conv_0), cast(Tensor, block.conv_0.bias))
         self.noise_channels = 0 if noise is None else noise.in_channels
         weight = packed(block.conv_1)
         if block.conv_s is not None:  # more steps of the same sums
             weight = torch.cat([weight, packed(cast(nn.Conv2d, block.conv_s))], 1)
         if noise is not None:
             weight = torch.cat([weight, packed(noise)], 1)
-        self.second = PlaneProduct(weight, cast(Tensor, block.conv_1.bias))
+        self.second = AmxProduct(weight, cast(Tensor, block.conv_1.bias))
 
     @property
     def learned_shortcut(self) -> bool:
         """Whether the shortcut is modulated and convolved too."""
         return len(self.tables) > 2
 
-    def planes(self, frame: Frame) -> BlockPlanes:
-        """Room for its results."""
+    def planes(self, frame: Frame) -> BlockBuffers:
+        """Workspace for its results."""
         before, between = num_blocks(self.in_channels), num_blocks(self.channels)
         beside = before if self.learned_shortcut else 0
         last = between + beside + num_blocks(self.noise_channels)
         steps = [tap_steps(frame, between), torch.arange(between, last) * frame.positions * PLANE]
         middle = frame.planes(last * PLANE)
-        return BlockPlanes(
+        return BlockBuffers(
             frame,
             inputs=frame.planes(self.in_channels),
             middle=middle,
@@ -188,7 +188,7 @@ class PlaneBlock:
     def run(
         self,
         x: Tensor,
-        planes: BlockPlanes,
+        planes: BlockBuffers,
         labels: BlockTables,
         style: Tensor | None,
         *,
@@ -205,7 +205,7 @@ class PlaneBlock:
             style: (B, Z) or None.
             rows: the pixels to compute; None is all.
             slope: of a leaky ReLU after the block; 1 is none.
-            picture: a convolution of the result to compute too, by `PlaneProduct.on_planes`.
+            picture: a convolution of the result to compute too, by `AmxProduct.on_planes`.
 
         Returns:
             `planes.outputs`.
@@ -243,7 +243,7 @@ class PlaneBlock:
 
 
 def packed(conv: nn.Conv2d) -> Tensor:
-    """The weight of a convolution for `PlaneProduct`."""
+    """The weight of a convolution for `AmxProduct`."""
     return pack_weight(conv.weight.detach().flatten(2))
 
 

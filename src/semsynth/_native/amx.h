@@ -3,7 +3,7 @@
 // Feature maps are bfloat16 "planes" of 32 channels each, (blocks, positions, 32). The positions are the pixels
 // of maps framed by one pixel of zeros, row by row, the maps of a batch below each other: so a tap of a 3x3
 // convolution is a constant step, and 16 pixels of a row are one matrix tile. Only pixels that `rows` lists are
-// computed. The structs are mirrored by ops/planes.py, field by field.
+// computed. The structs are mirrored by ops/amx.py, field by field.
 #pragma once
 
 #include <cstdint>
