@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import IMAGENET_MEAN, IMAGENET_STD
-from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.segmenters import (
     LogitSegmenter,
     check_classes,
@@ -17,6 +16,7 @@ from semsynth.evaluation.segmenters import (
     load_segmenter,
     normalise,
 )
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 
 NAMES = ("sky", "grass", "sand")
 

@@ -25,11 +25,11 @@ from torch import Tensor
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import load_program, read_card, statistics_of
-from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 from semsynth.files.networks import size_limit
 from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.files.tensors import check_archive, file_sha256, tensor_names
 from semsynth.hub import compat
+from semsynth.models.segmenter import SEGMENTER_FILE, PyramidSegmenter
 
 MAX_COUNT = 1_000_000
 """Largest whole number in the settings of a transformers model."""
