@@ -25,7 +25,6 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
 from semsynth.evaluation.protocol import load_protocol
 from semsynth.evaluation.report import Report
-from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.segmenters import load_segmenter
 from semsynth.files.tensors import read_checkpoint, read_safetensors
 from semsynth.hub import fingerprint, load_discriminator, load_model, save_model
@@ -35,6 +34,7 @@ from semsynth.images import open_image
 from semsynth.labels import LabelSpace, read_label_map
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import MultiscaleDiscriminator
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.models.sims import SegmentBank, build_bank
 from semsynth.pipeline import Synthesizer
 from semsynth.training.checkpoints import load_newest, save_checkpoint

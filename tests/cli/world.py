@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.models.spade import SpadeGenerator
 from tests.evaluation.scenes import write_protocol
 from tests.models.spade_names import published_generator

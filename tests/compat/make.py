@@ -281,7 +281,7 @@ def make_run(name: str) -> tuple[str, float]:
 
 def make_segmenter() -> str:
     """A segmenter's run; its millions of weights are replaced by a pattern, which takes no room."""
-    from semsynth.evaluation.segmenter import PyramidSegmenter
+    from semsynth.models.segmenter import PyramidSegmenter
 
     folder = Path("runs/segmenter")
     command = ("segmenter", "train", "data", *SEGMENTER)

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from semsynth.evaluation.segmenter import PyramidSegmenter
 from semsynth.hub import load_model
+from semsynth.models.segmenter import PyramidSegmenter
 from semsynth.pipeline import Synthesizer
 from tests.compat.make import (
     HALF,

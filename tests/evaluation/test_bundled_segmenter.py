@@ -9,11 +9,11 @@ import pytest
 from semsynth.data import load_dataset
 from semsynth.evaluation.bundled import find_segmenter
 from semsynth.evaluation.protocol import EvaluatedClasses, load_protocol
-from semsynth.evaluation.segmenter import PyramidSegmenter
-from semsynth.evaluation.segmenter_data import decode
-from semsynth.evaluation.segmenter_training import validate
 from semsynth.evaluation.segmenters import load_segmenter, segmenter_path
 from semsynth.labels import LabelSpace
+from semsynth.models.segmenter import PyramidSegmenter
+from semsynth.training.segmenter import validate
+from semsynth.training.segmenter_data import decode
 
 NAME = "pretrained:segmenter-siftflow"
 SPACE = LabelSpace.named("siftflow")

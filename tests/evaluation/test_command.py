@@ -12,9 +12,9 @@ from PIL import Image
 from semsynth.cli import main
 from semsynth.data import load_dataset
 from semsynth.evaluation.report import Report
-from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.hub import Model, load_model, save_model
 from semsynth.models import create_model
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.models.style_encoder import StyleEncoder
 from tests.evaluation.scenes import NAMES, write_protocol, write_scenes
 

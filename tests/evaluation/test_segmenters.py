@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import IMAGENET_MEAN, IMAGENET_STD
-from semsynth.evaluation.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.evaluation.segmenters import (
+    MOST_ENLARGED,
     LogitSegmenter,
     check_classes,
     check_evaluator,
     load_segmenter,
     normalise,
 )
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 
 NAMES = ("sky", "grass", "sand")
 
@@ -76,6 +77,19 @@ def test_our_own_sees_small_pictures_at_the_size_it_learned_at(tmp_path: Path) -
         for given, seen in ((small, large), (large, large)):
             logits = nn.functional.interpolate(model.read(seen), size=given.shape[-2:], mode="bilinear")
             assert torch.equal(segmenter(given), logits.argmax(1))
+
+
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1), (16, 1024)])
+def test_a_strip_is_enlarged_to_so_many_pixels_alone(tmp_path: Path, size: tuple[int, int]) -> None:
+    PyramidSegmenter(SegmenterConfig(NAMES, encoder="scratch", width=8)).save(tmp_path)
+    segmenter = load_segmenter(tmp_path)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        read = PyramidSegmenter.read
+        patch.setattr(PyramidSegmenter, "read", lambda self, x: (seen.append(x.shape[-2:]), read(self, x))[1])
+        assert segmenter(torch.zeros(1, 3, *size)).shape == (1, *size)
+    factor = max(1, MOST_ENLARGED // max(size))
+    assert seen == [(size[0] * factor, size[1] * factor)]
 
 
 def test_a_transformers_folder(tmp_path: Path, picture: Tensor) -> None:

@@ -67,7 +67,7 @@ def test_settings_survive_json(tmp_path: Path):
         ("[run]\nimages = 'many'", "run.images is 'many'; it must be of type int"),
         ("[run]\nimages = true", "run.images is True"),
         ("[data]\nflip = 1", "data.flip is 1; it must be of type bool"),
-        ("[[stages]]\nimages = 3", "section stages: .*missing"),
+        ("[[stages]]\nimages = 3", "lacks stages.batch_size, stages.crop_size, stages.load_size"),
         ("run = 3", "run is 3"),
         ("[run", "cannot be read as a TOML file"),
     ],

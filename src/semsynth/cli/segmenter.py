@@ -3,14 +3,13 @@
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from semsynth.errors import SemsynthError
 from semsynth.files.recipes import recipe_path
 
 if TYPE_CHECKING:
     from semsynth.evaluation.segmentation import SegmentationScores
-    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+    from semsynth.training.segmenter_settings import SegmenterRecipe
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,7 +52,7 @@ def run_train(args: argparse.Namespace) -> int:
 
     from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
-    from semsynth.evaluation.segmenter_training import train_segmenter
+    from semsynth.training.segmenter import train_segmenter
 
     recipe, space = _recipe(args), label_space_of(args.labels)
     train, val = (
@@ -73,25 +72,14 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_score(args: argparse.Namespace) -> int:
     """Print scores and the IoU of every class."""
-    import tempfile
-
     from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
-    from semsynth.evaluation.segmenter import PyramidSegmenter
-    from semsynth.evaluation.segmenter_data import decode
-    from semsynth.evaluation.segmenter_training import validate
     from semsynth.evaluation.segmenters import segmenter_path
+    from semsynth.training.segmenter import score_segmenter
 
-    model = PyramidSegmenter.load(segmenter_path(args.segmenter))
     data = load_dataset(args.data, split=args.split, label_space=label_space_of(args.labels))
-    if data.label_space.name != model.config.label_set:
-        raise SemsynthError(
-            f"{args.segmenter} knows the classes of {model.config.label_set}, but {args.data} holds "
-            f"{data.label_space.name}."
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        scores = validate(model, decode(data, model.config.ids, 256, Path(folder), args.split))
-    _print_scores(scores, model.names)
+    names, scores = score_segmenter(segmenter_path(args.segmenter), data)
+    _print_scores(scores, names)
     return 0
 
 
@@ -105,27 +93,18 @@ def _print_scores(scores: "SegmentationScores", names: tuple[str, ...]) -> None:
 
 def _settings() -> dict[str, type]:
     """Names of the recipe's settings and their types."""
-    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
+    from semsynth.training.segmenter_settings import SegmenterRecipe
 
     return {field.name: type(field.default) for field in dataclasses.fields(SegmenterRecipe)}
 
 
 def _recipe(args: argparse.Namespace) -> "SegmenterRecipe":
     """Defaults, then the recipe file, then flags."""
-    import difflib
-
-    from semsynth.evaluation.segmenter_recipe import SegmenterRecipe
     from semsynth.files.reading import read_toml
+    from semsynth.files.settings import fill
+    from semsynth.training.segmenter_settings import SegmenterRecipe
 
-    values: dict[str, Any] = {}
-    if args.recipe is not None:
-        values = read_toml(recipe_path(args.recipe))
-    for name, value in values.items():
-        kind = _settings().get(name)
-        if kind is None:
-            near = difflib.get_close_matches(name, _settings(), n=1) or sorted(_settings())
-            raise SemsynthError(f"{args.recipe} sets {name!r}, which is unknown; did you mean {near[0]!r}?")
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-            raise SemsynthError(f"{args.recipe} sets {name} to {value!r}; it must be a {kind.__name__}.")
-    values |= {name: getattr(args, name) for name in _settings() if getattr(args, name) is not None}
-    return SegmenterRecipe(**values)
+    path = None if args.recipe is None else recipe_path(args.recipe)
+    recipe = fill(SegmenterRecipe, {} if path is None else read_toml(path), path)
+    flags = {name: getattr(args, name) for name in _settings() if getattr(args, name) is not None}
+    return dataclasses.replace(recipe, **flags)

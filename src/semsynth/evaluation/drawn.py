@@ -1,9 +1,20 @@
 """What a method drew, by its content: a picture that was replaced since is not evaluated in its name."""
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from semsynth.errors import SemsynthError
+from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
+from semsynth.evaluation.figure import picture_path
 from semsynth.files.reading import read_bytes
+from semsynth.files.writing import write_atomically
+from semsynth.images import open_image, png_bytes
 
 LARGEST = 1 << 30
 """Largest picture, and longest record, in bytes."""
@@ -32,6 +43,86 @@ class PictureRecord:
     def was_replaced(self, key: str, picture: Path) -> bool:
         """Whether a picture differs from what was recorded of it; one without a record does not."""
         return key in self._known and self._known[key] != _digest(picture)
+
+
+@dataclass
+class DrawnPictures:
+    """The pictures that a method draws for an evaluation set, in the folder of its report.
+
+    Attributes:
+        folder: Of the report.
+        method: What draws them.
+        evaluation_set: The label maps, and the protocol.
+        log: Called with a sentence on a picture that is drawn again.
+    """
+
+    folder: Path
+    method: Method
+    evaluation_set: EvaluationSet
+    log: Callable[[str], None]
+
+    def draw(self, track: Callable[[Iterable[int], str], Iterable[int]]) -> list[str]:
+        """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter.
+
+        Args:
+            track: Passes the numbers of the maps through, and shows how far it is.
+        """
+        record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), list[str]()
+        for number in track(range(len(self.evaluation_set)), "drawing"):
+            key = self.evaluation_set.keys[number]
+            path = picture_path(self.folder, key)
+            if self._is_drawn(path):
+                if not record.was_replaced(key, path):
+                    continue
+                replaced.append(key)
+            _, labels, instances = self.evaluation_set.read(number)
+            self.save(path, self.method.draw(key, labels, instances, None, self.evaluation_set.seed(number)))
+            record.add(key, path)
+        return replaced
+
+    def _is_drawn(self, path: Path) -> bool:
+        """Whether a picture was drawn before and can be read; one that is damaged is drawn again."""
+        if not path.exists():
+            return False
+        try:
+            size = open_image(path).size
+        except SemsynthError as error:
+            self.log(f"{error} It is drawn again.")
+            return False
+        if size != (self.evaluation_set.protocol.width, self.evaluation_set.protocol.height):
+            self.log(f"{path} is of another size than the protocol's. It is drawn again.")
+            return False
+        return True
+
+    def save(self, path: Path, picture: Pixels) -> None:
+        """Write a picture of the protocol's size.
+
+        Raises:
+            SemsynthError: It is of another size.
+        """
+        protocol = self.evaluation_set.protocol
+        size = (protocol.height, protocol.width)
+        if picture.shape[:2] != size:
+            raise SemsynthError(
+                f"{self.method.name} gave a picture of {picture.shape[0]} x {picture.shape[1]} for "
+                f"{path.stem}, but the protocol evaluates {size[0]} x {size[1]} (height x width). Draw at "
+                "that size, or write a protocol for the other."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, png_bytes(Image.fromarray(picture)))
+
+    def read(self) -> Iterator[Pixels]:
+        """The pictures (H, W, 3), in the order of the evaluation set."""
+        for key in self.evaluation_set.keys:
+            yield np.asarray(open_image(picture_path(self.folder, key)).convert("RGB"))
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits that change with the pictures that were drawn."""
+        digest = hashlib.sha256()
+        for key in self.evaluation_set.keys:
+            digest.update(hashlib.sha256(read_bytes(picture_path(self.folder, key))).digest())
+        return digest.hexdigest()[:16]
 
 
 def _digest(path: Path) -> str:

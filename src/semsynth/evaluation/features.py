@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.frechet import Features, FeatureSpace
-from semsynth.evaluation.segmenters import sha256
+from semsynth.files.tensors import file_sha256
 from semsynth.models.features import EfficientNetLite, FidInception
 from semsynth.models.features.frozen import checkpoints_folder
 
@@ -144,7 +144,7 @@ def inception_extractor(path: Path, resize: str) -> FeatureExtractor:
     if resize not in RESIZE_RULES:
         raise SemsynthError(f"There is no resize rule {resize!r}; there are {', '.join(RESIZE_RULES)}.")
     network = FidInception.pretrained(path).eval()
-    space = FeatureSpace("inception-2015-12-05", sha256(path), "pool3", resize, 2048)
+    space = FeatureSpace("inception-2015-12-05", file_sha256(path)[:16], "pool3", resize, 2048)
     return FeatureExtractor(space, 299, network.pooled)
 
 

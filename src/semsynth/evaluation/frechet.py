@@ -12,13 +12,13 @@ fewer pictures than features a small matrix.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import parse_json, parsing, read_arrays
+from semsynth.files.settings import fill
 from semsynth.files.writing import whole_file
 
 Array = npt.NDArray[np.float64]
@@ -137,10 +137,7 @@ class Statistics:
         provenance = parse_json(str(entries["provenance"]), f"The provenance in {path}")
         with parsing(path, "reference statistics", "Make them again from the photographs."):
             count, source = provenance.pop("count"), str(provenance.pop("source"))
-            space = FeatureSpace(**provenance)
-            for name, kind in get_type_hints(FeatureSpace).items():
-                if type(getattr(space, name)) is not kind:
-                    raise ValueError(f"its {name} is {getattr(space, name)!r}")
+            space = fill(FeatureSpace, provenance, path)
             if type(count) is not int or count < 2:
                 raise ValueError(f"its count is {count!r}; it must be a number of pictures, at least 2")
             mean, covariance = (entries[name].astype(np.float64) for name in ("mean", "covariance"))

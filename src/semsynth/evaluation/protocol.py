@@ -4,9 +4,9 @@ The files lie in ``protocols/``; a file of one's own, given by its path, works t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,14 @@ import numpy.typing as npt
 from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import AbsentRule, VoidRule
-from semsynth.files.reading import parsing, read_toml, shown
+from semsynth.files.reading import read_toml
+from semsynth.files.settings import Range, check, fill
 from semsynth.hub import compat
 from semsynth.labels import LabelSpace
 from semsynth.labels.resize import resize_map
 
-MAX_SIDE = 8192
-"""Longest side of the pictures that are evaluated, in pixels."""
+Side = Annotated[int, Range(32, 8192)]
+"""Of the pictures that are evaluated, in pixels."""
 FOLDER = Path(__file__).parent / "protocols"
 
 
@@ -59,14 +60,14 @@ class Protocol:
     label_set: str
     dataset: str = ""
     split: str = "val"
-    height: int = 256
-    width: int = 256
+    height: Side = 256
+    width: Side = 256
     evaluated_ids: tuple[int, ...] = ()
     evaluator: str = ""
     evaluator_source: str = ""
     absent: AbsentRule = "truth"
     void: VoidRule = "ignored"
-    fid_resize: str = "pytorch-fid"
+    fid_resize: Literal["pytorch-fid", "tf1", "clean"] = "pytorch-fid"
     seed: int = 0
     style_maps: int = 10
     styles_per_map: int = 4
@@ -76,25 +77,7 @@ class Protocol:
     note: str = ""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            kind = {"name": str, "label_set": str}.get(field.name, type(field.default))
-            if type(getattr(self, field.name)) is not kind:
-                found = shown(getattr(self, field.name))
-                raise SemsynthError(f"{field.name} is {found}; it must be of the kind {kind.__name__}.")
-        for what, value, allowed in (
-            ("absent", self.absent, get_args(AbsentRule)),
-            ("void", self.void, get_args(VoidRule)),
-            ("fid_resize", self.fid_resize, ("pytorch-fid", "tf1", "clean")),
-        ):
-            if value not in allowed:
-                raise SemsynthError(
-                    f"Protocol {self.name!r}: {what} is {value!r}; allowed are {', '.join(allowed)}."
-                )
-        if not 32 <= min(self.height, self.width) <= max(self.height, self.width) <= MAX_SIDE:
-            raise SemsynthError(
-                f"Protocol {self.name!r}: pictures of {shown(self.height)} x {shown(self.width)}; "
-                f"sides of 32 to {MAX_SIDE} pixels are possible."
-            )
+        check(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for the report."""
@@ -127,15 +110,7 @@ def load_protocol(name_or_file: str | Path) -> Protocol:
             f"There is no protocol {str(name_or_file)!r}; there are {', '.join(protocol_names())}, or give "
             "a .toml file."
         )
-    table = compat.protocol(read_toml(path))
-    allowed = {field.name for field in fields(Protocol)}
-    if unknown := sorted(table.keys() - allowed):
-        raise SemsynthError(
-            f"{path} holds the unknown key {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}."
-        )
-    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-    with parsing(path, "a protocol"):
-        return Protocol(**values)
+    return fill(Protocol, compat.protocol(read_toml(path)), path)
 
 
 @dataclass(frozen=True)

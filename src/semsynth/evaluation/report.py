@@ -5,13 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.protocol import choices
 from semsynth.evaluation.segmentation import SegmentationScores
 from semsynth.files.reading import parsing, read_json
+from semsynth.files.settings import fill
 from semsynth.files.writing import write_atomically
 from semsynth.hub import Scores, compat
 
@@ -19,8 +19,6 @@ FORMAT = 1
 REPORT_FILE = "report.json"
 PROTOCOL = frozenset({"name", "split", "height", "width", "absent", "void", "note", "published"})
 """Entries of a protocol that a table shows."""
-
-Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -127,9 +125,7 @@ class Report:
             if document.pop("format") != FORMAT:
                 raise SemsynthError(f"{path} was written by another version; evaluate again.")
             document = compat.report(document)
-            document["methods"] = [_checked(Row(**row)) for row in document["methods"]]
-            document["real"] = _checked(Row(**document["real"]))
-            report = _checked(cls(**document))
+            report = fill(cls, document, path)
             if not report.methods:
                 raise ValueError("it has no method")
             for row in (*report.methods, report.real):
@@ -153,35 +149,6 @@ def _numbers(row: Row) -> dict[str, float]:
     entries = {name: value for name, value in asdict(row).items() if name != "pictures"}
     entries |= {name: (entries[name] or {}).get("mean") for name in ("kid", "lite2_kernel")}
     return {name: v for name, v in entries.items() if isinstance(v, int | float) and math.isfinite(v)}
-
-
-def _checked(record: Record) -> Record:
-    """A dataclass whose values are of the types it declares.
-
-    Raises:
-        ValueError: One is not.
-    """
-    for name, hint in get_type_hints(type(record)).items():
-        value = getattr(record, name)
-        if not _is(value, hint):
-            raise ValueError(f"its {name} is {str(value)[:80]!r}, which is of another kind")
-    return record
-
-
-def _is(value: object, hint: Any) -> bool:
-    """Whether a value of JSON is of a declared type; a whole number is a float too."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is UnionType:
-        return any(_is(value, part) for part in inner)
-    if origin is list:
-        return isinstance(value, list) and all(_is(entry, inner[0]) for entry in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_is(entry, inner[1]) for entry in value.values())
-    if hint is Any:
-        return True
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is hint
 
 
 def score_entries(scores: SegmentationScores) -> dict[str, float]:

@@ -5,48 +5,40 @@ A report's folder holds ``pictures/`` (what was drawn), ``sheet/`` (label maps a
 ``report.json``, ``table.md``, ``sheet.png`` and ``sheet.html``.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 from rich.progress import Progress
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.drawn import PictureRecord
+from semsynth.evaluation.drawn import DrawnPictures
 from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
 from semsynth.evaluation.features import FeatureExtractor
-from semsynth.evaluation.figure import picture_path, sheet_of, tile
+from semsynth.evaluation.figure import sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
 from semsynth.evaluation.measures import confusion, distances, row, style_metrics
 from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.evaluation.segmenters import Segmenter, check_classes, check_evaluator
+from semsynth.evaluation.steps import Arrays, kept_step
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
-from semsynth.files.reading import parsing, read_arrays, read_bytes, read_json
-from semsynth.files.writing import whole_file, write_atomically
+from semsynth.files.reading import read_json
+from semsynth.files.writing import write_atomically
 from semsynth.hub import compat
-from semsynth.images import open_image, png_bytes
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 SHEET_ROWS = 8
 WITHIN = ("pictures", "sheet", "cache")
 """Folders of a report that are written to file by file."""
-OF = "of"
-"""In a cache: digits of the pictures it was computed from."""
 INCEPTION_ENTRIES = ("fid", "fid_half", "kid")
 LITE2_ENTRIES = ("lite2_frechet", "lite2_frechet_half", "lite2_kernel")
 
@@ -83,6 +75,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         self.protocol = self.evaluation_set.protocol
+        self.drawn = DrawnPictures(self.folder, self.method, self.evaluation_set, self.log)
         self.classes = EvaluatedClasses.of(self.protocol, self.evaluation_set.data.label_space)
         self.warnings += check_classes(self.evaluator, self.classes.names)
         spaces = [extractor.space for extractor in (self.inception, self.lite2) if extractor]
@@ -107,11 +100,17 @@ class Evaluation:
     def _run(self) -> Report:
         self._check_folder()
         with self._timed("drawing"):
-            self._draw()
+            if replaced := self.drawn.draw(self._track):
+                for stale in (self.folder / "cache").glob("*-made*.npz"):
+                    stale.unlink()
+                self.warnings.append(
+                    f"{len(replaced)} pictures had been changed since they were drawn, such as {replaced[0]}"
+                    ": they were drawn and evaluated again."
+                )
         with self._timed("segmenting"):
             real, made = (
                 self._counts("real", self.evaluation_set.photos),
-                self._counts("made", self._pictures),
+                self._counts("made", self.drawn.read),
             )
         with self._timed("distances"):
             made_entries, real_entries = self._distances()
@@ -165,64 +164,6 @@ class Evaluation:
         else:
             write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
 
-    def _draw(self) -> None:
-        """Draw what is not drawn yet, or was replaced since, one map at a time."""
-        record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), []
-        for number in self._track(range(len(self.evaluation_set)), "drawing"):
-            key = self.evaluation_set.keys[number]
-            path = picture_path(self.folder, key)
-            if self._is_drawn(path):
-                if not record.was_replaced(key, path):
-                    continue
-                replaced.append(key)
-            _, labels, instances = self.evaluation_set.read(number)
-            self._save(path, self.method.draw(key, labels, instances, None, self.evaluation_set.seed(number)))
-            record.add(key, path)
-        if replaced:
-            for stale in (self.folder / "cache").glob("*-made*.npz"):
-                stale.unlink()
-            self.warnings.append(
-                f"{len(replaced)} pictures had been changed since they were drawn, such as {replaced[0]}: "
-                "they were drawn and evaluated again."
-            )
-
-    def _is_drawn(self, path: Path) -> bool:
-        """Whether a picture was drawn before and can be read; one that is damaged is drawn again."""
-        if not path.exists():
-            return False
-        try:
-            size = open_image(path).size
-        except SemsynthError as error:
-            self.log(f"{error} It is drawn again.")
-            return False
-        if size != (self.protocol.width, self.protocol.height):
-            self.log(f"{path} is of another size than the protocol's. It is drawn again.")
-            return False
-        return True
-
-    def _save(self, path: Path, picture: Pixels) -> None:
-        size = (self.protocol.height, self.protocol.width)
-        if picture.shape[:2] != size:
-            raise SemsynthError(
-                f"{self.method.name} gave a picture of {picture.shape[0]} x {picture.shape[1]} for "
-                f"{path.stem}, but the protocol evaluates {size[0]} x {size[1]} (height x width). Draw at "
-                "that size, or write a protocol for the other."
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, png_bytes(Image.fromarray(picture)))
-
-    def _pictures(self) -> Iterator[Pixels]:
-        for key in self.evaluation_set.keys:
-            yield np.asarray(open_image(picture_path(self.folder, key)).convert("RGB"))
-
-    @cached_property
-    def _drawn(self) -> str:
-        """16 hex digits that change with the pictures that were drawn."""
-        digest = hashlib.sha256()
-        for key in self.evaluation_set.keys:
-            digest.update(hashlib.sha256(read_bytes(picture_path(self.folder, key))).digest())
-        return digest.hexdigest()[:16]
-
     def _counts(self, name: str, pictures: Callable[[], Iterator[Pixels]]) -> ConfusionMatrix:
         def compute() -> Arrays:
             tracked = self._track(pictures(), f"segmenting {name}")
@@ -234,7 +175,7 @@ class Evaluation:
             shape, integral = (classes + 1, classes + 1), kept["counts"].dtype.kind in "iu"
             return kept["counts"].shape == shape and integral and bool((kept["counts"] >= 0).all())
 
-        kept = self._kept(f"counts-{name}", compute, fits, self._drawn if name == "made" else "")
+        kept = self._step(f"counts-{name}", compute, fits, self.drawn.digest if name == "made" else "")
         return ConfusionMatrix(classes, kept["counts"])
 
     def _distances(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -252,7 +193,7 @@ class Evaluation:
                 )
                 continue
             real = self._features("real", extractor, self.evaluation_set.photos)
-            made = self._features("made", extractor, self._pictures)
+            made = self._features("made", extractor, self.drawn.read)
             self.warnings += filter(None, [warn_few(count, extractor.space)])
             reference = self.reference
             if reference is not None and reference.space.network != network:
@@ -293,7 +234,7 @@ class Evaluation:
             return kept["values"].dtype == np.float64 and len(features(kept)) == len(self.evaluation_set)
 
         file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
-        return features(self._kept(file, compute, fits, self._drawn if name == "made" else ""))
+        return features(self._step(file, compute, fits, self.drawn.digest if name == "made" else ""))
 
     def _styles(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -311,48 +252,22 @@ class Evaluation:
         def fits(kept: Arrays) -> bool:
             return "diversity" in kept and all(value.shape == () for value in kept.values())
 
-        kept = self._kept("style-measures", compute, fits, self._drawn)
+        kept = self._step("style-measures", compute, fits, self.drawn.digest)
         found = {name: float(value) for name, value in kept.items()}
         of_real = {"diversity": found.pop("of_scenes", None)}
         return found, of_real
 
-    def _kept(
+    def _step(
         self, name: str, compute: Callable[[], Arrays], fits: Callable[[Arrays], bool], of: str
     ) -> Arrays:
-        """The arrays of a step, from the cache where it was done before; a damaged cache is made again.
-
-        Args:
-            name: What the cache is called.
-            compute: Does the step.
-            fits: Whether arrays from the cache can be what the step gives.
-            of: Digits of the pictures that the step looks at, where they may change.
-        """
-        path = self.folder / "cache" / f"{name}.npz"
-        if path.exists():
-            try:
-                held = read_arrays(path)
-                then = str(held.pop(OF, ""))
-                with parsing(path, "what this step keeps"):
-                    if fits(held) and then == of:
-                        return held
-                why = (
-                    "It does not belong to the pictures as they are now." if then != of else "It is damaged."
-                )
-            except SemsynthError as error:
-                why = str(error)
-            self.log(f"{path} is made again: {why}")
-        arrays = compute()
-        path.parent.mkdir(exist_ok=True)
-        with whole_file(path) as file:
-            np.savez(file, **arrays, **{OF: np.array(of)})  # type: ignore[arg-type]
-        return arrays
+        return kept_step(self.folder / "cache" / f"{name}.npz", compute, fits, of, self.log)
 
     def _write(self, report: Report) -> None:
         for number, key in enumerate(self.evaluation_set.keys):
             if key in report.sheet:
                 photo, labels, _ = self.evaluation_set.read(number)
-                self._save(tile(self.folder, key, "photo"), photo)
-                self._save(
+                self.drawn.save(tile(self.folder, key, "photo"), photo)
+                self.drawn.save(
                     tile(self.folder, key, "labels"), self.evaluation_set.data.label_space.colorize(labels)
                 )
         report.save(self.folder)

@@ -25,11 +25,11 @@ from torch import Tensor
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.programs import load_program, read_card, statistics_of
-from semsynth.evaluation.segmenter import SEGMENTER_FILE, PyramidSegmenter
 from semsynth.files.networks import size_limit
 from semsynth.files.reading import parsing, read_json, require_regular, shown
 from semsynth.files.tensors import check_archive, file_sha256, tensor_names
 from semsynth.hub import compat
+from semsynth.models.segmenter import SEGMENTER_FILE, PyramidSegmenter
 
 MAX_COUNT = 1_000_000
 """Largest whole number in the settings of a transformers model."""
@@ -139,7 +139,7 @@ def own_segmenter(folder: Path) -> Segmenter:
     about = {
         "kind": "semsynth",
         "network": model.encoder_name,
-        "weights": sha256(folder / "model.safetensors"),
+        "weights": file_sha256(folder / "model.safetensors")[:16],
     }
 
     def read(images: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ def transformers_segmenter(folder: Path) -> Segmenter:
     about = {
         "kind": "transformers",
         "network": str(model.config.model_type),
-        "weights": sha256(weights[0]),
+        "weights": file_sha256(weights[0])[:16],
     }
     return LogitSegmenter(
         names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits
@@ -242,7 +242,7 @@ def file_segmenter(path: Path, *, trust: bool = False) -> Segmenter:
                 f"The segmenter {path} failed on pictures of shape {tuple(images.shape)}: {reason}."
             ) from None
 
-    about = {"kind": "file", "network": card.network, "weights": sha256(path)}
+    about = {"kind": "file", "network": card.network, "weights": file_sha256(path)[:16]}
     return LogitSegmenter(card.names, about, logits)
 
 
@@ -285,10 +285,8 @@ def check_classes(evaluator: Segmenter, names: Sequence[str]) -> list[str]:
 
 def _same_name(a: str, b: str) -> bool:
     def words(name: str) -> set[str]:
-        return {
-            part.strip().lower().replace("_", " ").replace("-", " ")
-            for part in name.replace(";", ",").split(",")
-        }
+        plain = name.lower().replace(";", ",").replace("_", " ").replace("-", " ")
+        return {part.strip() for part in plain.split(",")}
 
     return bool(words(a) & words(b))
 
@@ -300,8 +298,3 @@ def check_evaluator(loss_networks: Sequence[str], used: Sequence[str]) -> None:
             f"{shared[0]} was part of this model's training loss, so it cannot evaluate it: the pictures "
             "were optimised for it. Give another evaluator (--evaluator), or leave that distance out."
         )
-
-
-def sha256(path: Path) -> str:
-    """The first 16 hex digits of a file's SHA-256."""
-    return file_sha256(path)[:16]

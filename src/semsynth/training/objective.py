@@ -11,6 +11,7 @@ from torch import nn
 
 from semsynth.errors import SemsynthError
 from semsynth.files.networks import check_counts, size_limit
+from semsynth.files.settings import Keyword, check_keywords, defaults, describe, read_keywords
 from semsynth.models import GENERATORS, create_model
 from semsynth.models.discriminators import (
     FpseDiscriminator,
@@ -20,7 +21,6 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.keywords import Keyword, check_keywords, defaults, describe, read_keywords
 from semsynth.training.objectives.base import (
     GeneratorResult,
     Losses,

@@ -15,8 +15,8 @@ from typing import Any
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_toml
 from semsynth.files.recipes import recipe_path
+from semsynth.files.settings import fill
 from semsynth.hub import compat
-from semsynth.training.keywords import fill
 from semsynth.training.objective import objective_settings
 from semsynth.training.settings import Recipe
 
@@ -62,7 +62,8 @@ def recipe_from_dict(table: Mapping[str, Any], where: str = "the recipe") -> Rec
     Raises:
         SemsynthError: An unknown key, a value of the wrong type or of no use.
     """
-    recipe: Recipe = fill(Recipe, table, where)
+    _refuse_control(table, where)
+    recipe = fill(Recipe, table, where)
     recipe = replace(recipe, objective=objective_settings(recipe, where))
     _check_stages(recipe, where)
     return recipe
@@ -146,3 +147,16 @@ def _override(table: dict[str, Any], override: str) -> str:
             raise SemsynthError(f"{name}: {section} is a value, not a section")
     table[key] = value
     return name
+
+
+def _refuse_control(value: Any, where: str, name: str = "") -> None:
+    """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _refuse_control(inner, where, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, str) and (strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), "")):
+        raise SemsynthError(
+            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
+            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
+            r"as in 'C:\temp\new', or with forward slashes."
+        )

@@ -5,12 +5,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from semsynth.files.settings import Natural, NonNegative, Positive, Range
 from semsynth.ops.init import Scheme
-from semsynth.training.keywords import Range
 
-Positive = Annotated[int, Range(1, 2**53)]
-Natural = Annotated[int, Range(0, 2**53)]
-NonNegative = Annotated[float, Range(0.0, float("inf"))]
 Side = Annotated[int, Range(1, 8192)]
 """Of a picture, in pixels. A batch of larger ones fits into no memory."""
 

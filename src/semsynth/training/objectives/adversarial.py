@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
+from semsynth.files.settings import NonNegative
 from semsynth.models.style_encoder import reparameterize
 from semsynth.training.objectives.base import GeneratorResult, Losses, Networks, Step
 from semsynth.training.objectives.perceptual import FeatureObjective, Perceptual
-from semsynth.training.settings import NonNegative
 
 Prior = Literal["normal", "photographs"]
 

@@ -1,4 +1,4 @@
-"""Settings as keyword arguments: checked against the signature of their class, described by its docstring.
+"""Settings: a table of TOML or JSON as the keyword arguments of a class, checked against its signature.
 
 Beside its type, an annotation may hold the range of numbers that is allowed; allowed words are a `Literal`.
 """
@@ -6,22 +6,31 @@ Beside its type, an annotation may hold the range of numbers that is allowed; al
 import dataclasses
 import difflib
 import inspect
+import math
 import re
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import shown
+
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may be."""
+    """The finite numbers that a setting may be."""
 
     least: float
     most: float
+
+
+Positive = Annotated[int, Range(1, 2**53)]
+Natural = Annotated[int, Range(0, 2**53)]
+NonNegative = Annotated[float, Range(0.0, math.inf)]
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,12 @@ class Keyword:
     text: str
 
 
-def fill(builder: Any, table: Mapping[str, Any], where: str, section: str = "") -> Any:
+def fill(builder: type[Built], table: Mapping[str, Any], where: object, section: str = "") -> Built:
     """Call a class with the values of a table.
 
     Args:
         builder: The class.
-        table: Values as TOML or JSON give them.
+        table: Values as TOML or JSON give them; tables in it fill dataclasses.
         where: What to name in errors.
         section: The table's name, likewise.
 
@@ -54,14 +63,30 @@ def fill(builder: Any, table: Mapping[str, Any], where: str, section: str = "") 
         SemsynthError: An unknown or a missing key, or a value that is not allowed.
     """
     values = read_keywords(builder, table, where, section)
+    missing = _parameters(builder).keys() - defaults(builder).keys() - values.keys()
+    if missing:
+        raise SemsynthError(
+            f"{where} lacks {', '.join(f'{section}.{name}'.lstrip('.') for name in sorted(missing))}."
+        )
     try:
         return builder(**values)
-    except TypeError as error:
-        raise SemsynthError(f"{where}: section {section}: {error}") from error
+    except SemsynthError as error:
+        raise SemsynthError(f"{where}: {error}") from None
+
+
+def check(settings: Any) -> None:
+    """Refuse a dataclass whose values its annotations do not allow: for its `__post_init__`.
+
+    Raises:
+        SemsynthError: A value that is not allowed.
+    """
+    for name, hint in _hints(type(settings)).items():
+        if name != "return":
+            _convert(getattr(settings, name), hint, "", name)
 
 
 def read_keywords(
-    builder: Any, table: Mapping[str, Any], where: str, section: str, owner: str = ""
+    builder: Any, table: Mapping[str, Any], where: object, section: str, owner: str = ""
 ) -> dict[str, Any]:
     """The values of a table as keyword arguments of a class, each of the annotated type.
 
@@ -83,7 +108,9 @@ def read_keywords(
     }
 
 
-def check_keywords(builder: Any, table: Mapping[str, Any], where: str, section: str, owner: str = "") -> None:
+def check_keywords(
+    builder: Any, table: Mapping[str, Any], where: object, section: str, owner: str = ""
+) -> None:
     """Refuse keywords that a class does not take, naming the nearest that it does; see `read_keywords`."""
     known = list(_parameters(builder))
     for key in table:
@@ -128,51 +155,42 @@ def _hints(builder: Any) -> dict[str, Any]:
     return typing.get_type_hints(builder.__init__, include_extras=True)
 
 
-def _convert(value: Any, hint: Any, where: str, name: str) -> Any:
-    origin = typing.get_origin(hint)
+def _convert(value: Any, hint: Any, where: object, name: str) -> Any:
+    """A value as its class takes it: lists become tuples, whole numbers floats, tables dataclasses."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        inner, allowed = typing.get_args(hint)
-        return _within(_convert(value, inner, where, name), allowed, where, name)
+        return _within(_convert(value, parts[0], where, name), parts[1], where, name)
     if origin is Literal:
-        words = typing.get_args(hint)
-        if value not in words:
-            raise SemsynthError(f"{where}: {name} is {value!r}; allowed are {', '.join(words)}.")
+        if value not in parts:
+            raise _refused(value, f"allowed are {', '.join(parts)}", where, name)
         return value
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return fill(hint, value, where, name)
+        return fill(typing.cast(type[Any], hint), value, where, name)
     if origin is types.UnionType:  # X | None
-        inner = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+        inner = next(part for part in parts if part is not type(None))
         return None if value is None else _convert(value, inner, where, name)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_convert(item, typing.get_args(hint)[0], where, name) for item in value)
+    if origin in (tuple, list) and isinstance(value, list | tuple):
+        return origin(_convert(item, parts[0], where, name) for item in value)
     if origin is dict and isinstance(value, Mapping):
-        return dict(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return {key: _convert(item, parts[1], where, f"{name}.{key}") for key, item in value.items()}
+    if hint is float and type(value) is int:
         return float(value)
-    if isinstance(hint, type) and type(value) is hint:
-        if isinstance(value, str):
-            _refuse_control(value, where, name)
+    if hint is Any or type(value) is hint:
         return value
-    wanted = hint.__name__ if isinstance(hint, type) else str(hint)
-    raise SemsynthError(f"{where}: {name} is {value!r}; it must be of type {wanted}.")
+    wanted = hint.__name__ if isinstance(hint, type) and not parts else str(hint)
+    raise _refused(value, f"it must be of type {wanted}", where, name)
 
 
-def _refuse_control(value: str, where: str, name: str) -> None:
-    """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
-    if strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), None):
-        raise SemsynthError(
-            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
-            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
-            r"as in 'C:\temp\new', or with forward slashes."
-        )
-
-
-def _within(value: Any, allowed: Range, where: str, name: str) -> Any:
-    """Refuse a number outside a range, and NaN."""
-    if not allowed.least <= value <= allowed.most:
-        bound = f"at least {allowed.least:g}" if not value > allowed.most else f"at most {allowed.most:g}"
-        raise SemsynthError(f"{where}: {name} is {value}; it must be {bound}.")
+def _within(value: Any, allowed: Range, where: object, name: str) -> Any:
+    """Refuse a number outside a range, NaN and infinity."""
+    if not allowed.least <= value <= allowed.most or math.isinf(value):
+        bound = f"at most {allowed.most:g}" if value > allowed.most else f"at least {allowed.least:g}"
+        raise _refused(value, f"it must be {bound}", where, name)
     return value
+
+
+def _refused(value: Any, wanted: str, where: object, name: str) -> SemsynthError:
+    return SemsynthError(f"{f'{where}: ' if where else ''}{name} is {shown(value)}; {wanted}.")
 
 
 def _entries(docstring: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ in bfloat16.
 
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,15 +18,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.segmenter_recipe import ENCODERS
 from semsynth.files.networks import size_limit
-from semsynth.files.reading import parsing, read_json
+from semsynth.files.reading import read_json
+from semsynth.files.settings import Range, check, fill
 from semsynth.files.tensors import read_safetensors, tensor_names
 from semsynth.files.writing import write_atomically
 from semsynth.models.features import EfficientNetLite
 from semsynth.models.features.efficientnet_lite import pointwise
 
 SEGMENTER_FILE = "segmenter.json"
+EncoderName = Literal["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "scratch"]
+"""Variants of EfficientNet-Lite, pretrained on ImageNet, and a plain encoder that starts from nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class SegmenterConfig:
 
     Attributes:
         names: K class names, void not among them.
-        encoder: A name in ENCODERS.
+        encoder: See EncoderName.
         width: Channels of the decoder.
         label_set: Name of the label set it was trained on.
         ids: Label ids of its classes, in order.
@@ -42,15 +45,18 @@ class SegmenterConfig:
     """
 
     names: tuple[str, ...]
-    encoder: str = "efficientnet-lite2"
-    width: int = 128
+    encoder: EncoderName = "efficientnet-lite2"
+    width: Annotated[int, Range(1, 1 << 16)] = 128
     label_set: str = ""
     ids: tuple[int, ...] = ()
     scores: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.encoder not in ENCODERS:
-            raise SemsynthError(f"There is no encoder {self.encoder!r}; there are {', '.join(ENCODERS)}.")
+        check(self)
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise SemsynthError("names must be a list of different class names.")
+        if len(self.ids) not in (0, len(self.names)):
+            raise SemsynthError("ids must be a list of as many label ids as there are names.")
 
 
 class Encoder(nn.Module):
@@ -64,10 +70,10 @@ class Encoder(nn.Module):
 
     def __init__(self, name: str, *, pretrained: bool = True) -> None:
         super().__init__()
-        variant = ENCODERS[name]
-        if variant is None:
+        if name == "scratch":
             self.steps, self.levels = _plain_steps(), (1, 2, 3, 4)
         else:
+            variant = name.removeprefix("efficientnet-")
             lite = EfficientNetLite.pretrained(variant) if pretrained else EfficientNetLite(variant)
             self.steps = nn.ModuleList([nn.Sequential(lite.stem, nn.ReLU6()), *lite.stages])
             self.levels = (2, 3, 5, 7)
@@ -158,7 +164,7 @@ class PyramidSegmenter(nn.Module):
         """Features of strides 4, 8, 16, 32 → logits (B, K, H/4, W/4)."""
         size = features[0].shape[-2:]
         total = self.scene(features[3].mean((2, 3), keepdim=True))
-        for project, feature in zip(self.lateral, features):
+        for project, feature in zip(self.lateral, features, strict=True):
             level = project(feature)
             total = total + F.interpolate(level, size=size, mode="bilinear", align_corners=False)
         logits: Tensor = self.head(self.fuse(total))
@@ -200,26 +206,11 @@ class PyramidSegmenter(nn.Module):
 
 
 def _read_config(path: Path) -> SegmenterConfig:
-    """What `save` wrote as segmenter.json, the kinds of its values checked."""
-    settings = read_json(path)
-    with parsing(path, "the settings of a segmenter"):
-        if not isinstance(settings, dict) or type(settings.pop("format", None)) is not int:
-            raise ValueError('it is no table with a "format" number')
-        names, ids = settings.get("names"), settings.get("ids", [])
-        if not _is_list(names, str) or not names or len(set(names)) != len(names):
-            raise ValueError('"names" must be a list of different class names')
-        if not _is_list(ids, int) or len(ids) not in (0, len(names)):
-            raise ValueError('"ids" must be a list of as many label ids as there are names')
-        for key, kind in (("encoder", str), ("width", int), ("label_set", str), ("scores", dict)):
-            if key in settings and type(settings[key]) is not kind:
-                raise ValueError(f'"{key}" must be of the kind {kind.__name__}')
-        if not 1 <= settings.get("width", 1) <= 1 << 16:
-            raise ValueError('"width" must be 1 to 65536')
-        return SegmenterConfig(**{**settings, "names": tuple(names), "ids": tuple(ids)})
-
-
-def _is_list(value: object, kind: type) -> bool:
-    return isinstance(value, list) and all(type(entry) is kind for entry in value)
+    """What `save` wrote as segmenter.json."""
+    table = read_json(path)
+    if not isinstance(table, dict) or type(table.pop("format", None)) is not int:
+        raise SemsynthError(f'{path} is no segmenter\'s: it has no "format" number.')
+    return fill(SegmenterConfig, table, path)
 
 
 class _Pointwise(nn.Conv2d):
@@ -234,7 +225,7 @@ def _plain_steps(widths: tuple[int, ...] = (32, 48, 96, 160, 256)) -> nn.ModuleL
     """Five strided steps with a residual block each: an encoder that shares nothing with anyone's losses."""
     return nn.ModuleList(
         nn.Sequential(_block(before, after, stride=2), _Residual(after))
-        for before, after in zip((3, *widths), widths)
+        for before, after in pairwise((3, *widths))
     )
 
 

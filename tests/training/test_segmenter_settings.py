@@ -3,12 +3,20 @@
 import pytest
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.segmenter_recipe import LEAST, MOST, SegmenterRecipe
+from semsynth.models.segmenter import EncoderName
+from semsynth.training import segmenter_settings
+from semsynth.training.segmenter_settings import SegmenterRecipe
+
+LEAST = {"width": 1, "pictures": 1, "minutes": 0, "batch_size": 1, "learning_rate": 0, "size": 64, "seed": 0}
+MOST = {"size": 4096, "ema": 1, "class_power": 10, "rare_share": 1, "least_crop": 1, "frozen_steps": 8}
 
 
 @pytest.mark.parametrize("name", LEAST)
 def test_settings_are_as_large_as_they_must_be(name: str) -> None:
-    for value in (LEAST[name] - 1, float("nan"), float("inf")):
+    values = [LEAST[name] - 1]
+    if isinstance(getattr(SegmenterRecipe(), name), float):
+        values += [float("nan"), float("inf")]
+    for value in values:
         with pytest.raises(SemsynthError, match=rf"^{name} is .* must be at least {LEAST[name]}\.$"):
             SegmenterRecipe(**{name: value})  # type: ignore[arg-type]
 
@@ -17,3 +25,7 @@ def test_settings_are_as_large_as_they_must_be(name: str) -> None:
 def test_settings_are_as_small_as_they_must_be(name: str) -> None:
     with pytest.raises(SemsynthError, match=rf"^{name} is .* must be at most {MOST[name]}\.$"):
         SegmenterRecipe(**{name: MOST[name] + 1})  # type: ignore[arg-type]
+
+
+def test_the_encoders_are_those_of_the_network() -> None:
+    assert segmenter_settings.EncoderName == EncoderName
