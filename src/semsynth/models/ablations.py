@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.models.decoder import MULTIPLIERS, upsample
 from semsynth.models.pix2pixhd import StemConv2d
 from semsynth.ops.blocks import spectral_norm
@@ -20,6 +20,7 @@ from semsynth.ops.pyramid import LabelLevel, LabelPyramid
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade
 
 
+@configured
 class ConcatGenerator(GeneratorModule):
     """SPADE's decoder without SPADE: affine batch norm, and the labels beside every convolution's input.
 
@@ -35,13 +36,11 @@ class ConcatGenerator(GeneratorModule):
     def __init__(
         self, *, num_classes: int, width: int = 64, instances: bool = False, upsamplings: int = 5
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
             style_dim=None,
             stride=2**upsamplings,
-            config=config,
         )
         self.upsample = upsample(upsamplings)
         widths = [width * m for m in MULTIPLIERS]
@@ -91,6 +90,7 @@ def _beside(x: Tensor, level: LabelLevel) -> Tensor:
     return torch.cat([x, level.dense(x.dtype)], 1)
 
 
+@configured
 class LabelledPix2PixHDGenerator(GeneratorModule):
     """pix2pixHD++ that sees the labels again further in.
 
@@ -118,13 +118,11 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         blocks: int = 9,
         hidden: int = 128,
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
             style_dim=None,
             stride=2**downsamplings,
-            config=config,
         )
         channels = self.label_channels
         beside = channels if labels_by == "concat" else 0

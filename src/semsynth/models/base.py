@@ -1,10 +1,12 @@
 """What every generator is, and the checks they share."""
 
 import contextlib
+import functools
+import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,26 @@ from semsynth.errors import SemsynthError
 from semsynth.ops.edges import instance_edges
 from semsynth.ops.pyramid import LabelPyramid, Mode
 from semsynth.ops.recompute import recomputed
+
+Network = TypeVar("Network", bound=type[nn.Module])
+
+
+def configured(network: Network) -> Network:
+    """Decorate a network's class: `config` holds the constructor's arguments, defaults included."""
+    construct: Callable[..., None] = network.__init__
+    signature = inspect.signature(construct)
+
+    @functools.wraps(construct)
+    def record(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        if "config" not in vars(self):  # else a subclass has recorded its own
+            given = signature.bind(self, *args, **kwargs)
+            given.apply_defaults()
+            config = {name: value for name, value in given.arguments.items() if name != "self"}
+            object.__setattr__(self, "config", config)  # nn.Module has not been set up yet
+        construct(self, *args, **kwargs)
+
+    network.__init__ = record  # type: ignore[method-assign]
+    return network
 
 
 class GeneratorModule(nn.Module):
@@ -23,13 +45,15 @@ class GeneratorModule(nn.Module):
         uses_instances: whether an instance edge channel goes in.
         style_dim: width Z of the style, None where the network takes none.
         stride: height and width must be multiples of it.
-        config: the keyword arguments that rebuild this network with `create_model`.
+        config: the keyword arguments that rebuild this network with `create_model`, see `configured`.
         label_mode: how its layers compute from labels, see `LabelPyramid`.
         noise_period: after how many rows and columns the fixed noise repeats: each offset below is another
             picture of the same labels and style. 0 where there is none; `noise_offset` is ignored then.
         recompute: in training, keep only the blocks' inputs and compute the blocks again in the backward
             pass: less memory for a third more time.
     """
+
+    config: dict[str, Any]
 
     can_recompute: ClassVar[bool] = False
     """Whether the family calls its blocks by `run`."""
@@ -41,7 +65,6 @@ class GeneratorModule(nn.Module):
         uses_instances: bool,
         style_dim: int | None,
         stride: int,
-        config: dict[str, Any],
     ) -> None:
         super().__init__()
         if num_classes < 1:
@@ -50,7 +73,6 @@ class GeneratorModule(nn.Module):
         self.uses_instances = uses_instances
         self.style_dim = style_dim
         self.stride = stride
-        self.config = config
         self.noise_period = 0
         self.label_mode: Mode = "auto"
         self.recompute = False

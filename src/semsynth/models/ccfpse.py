@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.models.decoder import MULTIPLIERS, upsample
 from semsynth.models.oasis import NoisySpade
 from semsynth.ops.blocks import conv_norm, spectral_norm
@@ -25,6 +25,7 @@ CHANNELS_AT_ONCE = 32
 """How many channels' kernels are held at once where no gradient is wanted."""
 
 
+@configured
 class CCFPSEGenerator(GeneratorModule):
     """Labels, and where wanted a style, to a picture.
 
@@ -51,13 +52,11 @@ class CCFPSEGenerator(GeneratorModule):
         upsamplings: int = 5,
         hidden: int = 128,
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
             style_dim=style_dim,
             stride=2**upsamplings,
-            config=config,
         )
         self.upsample = upsample(upsamplings)
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))

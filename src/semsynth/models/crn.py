@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.ops.edges import one_hot
 from semsynth.ops.pyramid import LabelPyramid
 
@@ -40,6 +40,7 @@ class NormedConv2d(nn.Sequential):
         )
 
 
+@configured
 class CRNGenerator(GeneratorModule):
     """The cascade. Every module doubles what it was given and sees the labels again at its own size.
 
@@ -55,13 +56,11 @@ class CRNGenerator(GeneratorModule):
     can_recompute = True
 
     def __init__(self, *, num_classes: int, width: int = 1024, modules: int = 7, num_images: int = 1) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=False,
             style_dim=None,
             stride=2 ** (modules - 1),
-            config=config,
         )
         self.num_images = num_images
         widths = [width // SHARE_OF_WIDTH.get(4 * 2**i, 1) for i in range(modules)]

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.ops import fused
 from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.lookup import lookup_sum
@@ -27,6 +27,7 @@ UPSAMPLE = (False, True, True, True, True, True)
 """Which blocks double their input first."""
 
 
+@configured
 class OASISGenerator(GeneratorModule):
     """Labels and noise to a picture.
 
@@ -56,13 +57,11 @@ class OASISGenerator(GeneratorModule):
         norm: str = "sync_batch",
         spectral: bool = True,
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=False,
             style_dim=style_dim,
             stride=2 ** sum(UPSAMPLE),
-            config=config,
         )
 
         def spade(channels: int) -> Spade:

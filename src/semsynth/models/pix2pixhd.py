@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.ops.blocks import ConvNorm, conv_norm
 from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
 from semsynth.ops.pyramid import LabelLevel, LabelPyramid
@@ -142,6 +142,7 @@ class Stage(nn.Module):
         return x
 
 
+@configured
 class Pix2PixHDGenerator(GeneratorModule):
     """Labels to a picture.
 
@@ -178,13 +179,11 @@ class Pix2PixHDGenerator(GeneratorModule):
         stem_kernel: int = 7,
         block_kernel: int = 3,
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__(
             num_classes=num_classes,
             uses_instances=instances,
             style_dim=style_dim,
             stride=2 ** (downsamplings + enhancers),
-            config=config,
         )
         channels = self.label_channels + (style_dim or 0)
         layer = partial(conv_norm, norm=norm, spectral=spectral)

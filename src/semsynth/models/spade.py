@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.models.decoder import upsample
 from semsynth.ops.init import init_as
 from semsynth.ops.noise import PERIOD, FixedNoise
@@ -25,6 +25,7 @@ Stem = Literal["labels", "style", "labels+style"]
 PUBLISHED_MULTIPLIERS = (16.0, 16.0, 16.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5)
 
 
+@configured
 class SpadeGenerator(GeneratorModule):
     """Labels, and where wanted a style, to a picture.
 
@@ -74,7 +75,6 @@ class SpadeGenerator(GeneratorModule):
         style_modulation: bool = False,
         noise_channels: int = 0,
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         if (style_dim is None) == (stem != "labels") or (style_modulation and not style_dim):
             raise ValueError(f"stem {stem!r} with style_dim {style_dim}: a stem with a style needs its width")
         if noise_channels and stem != "labels+style":
@@ -91,7 +91,6 @@ class SpadeGenerator(GeneratorModule):
             uses_instances=instances,
             style_dim=style_dim,
             stride=2**upsamplings,
-            config=config,
         )
         self.upsample = doubling
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))

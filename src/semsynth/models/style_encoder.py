@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semsynth.models.base import configured
 from semsynth.ops.blocks import conv_norm
 from semsynth.ops.spade import SLOPE
 
@@ -17,6 +18,7 @@ STATISTICS_SCALE = 10.0
 """So that twelve numbers are heard among thousands."""
 
 
+@configured
 class StyleEncoder(nn.Module):
     """Stride-2 convolutions with spectral and another norm down to 4x4, then two linear maps.
 
@@ -33,6 +35,8 @@ class StyleEncoder(nn.Module):
             norm takes brightness and contrast out of everything else they see.
     """
 
+    config: dict[str, Any]
+
     def __init__(
         self,
         *,
@@ -47,15 +51,6 @@ class StyleEncoder(nn.Module):
         super().__init__()
         if not 64 <= image_size <= 4096 or image_size & (image_size - 1):
             raise ValueError(f"image_size is {image_size}; it must be a power of two, 64 to 4096")
-        self.config: dict[str, Any] = {
-            "style_dim": style_dim,
-            "width": width,
-            "image_size": image_size,
-            "spectral": spectral,
-            "norm": norm,
-            "whitened": whitened,
-            "statistics": statistics,
-        }
         self.image_size = image_size
         self.style_dim = style_dim
         depth = image_size.bit_length() - 3  # 256 → 6 halvings, down to 4x4

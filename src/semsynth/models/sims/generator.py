@@ -15,7 +15,7 @@ from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.labels import resize_map
-from semsynth.models.base import GeneratorModule
+from semsynth.models.base import GeneratorModule, configured
 from semsynth.models.sims.alignment import AlignmentNetwork, fit
 from semsynth.models.sims.bank import SegmentBank
 from semsynth.models.sims.canvas import Canvas, Front, Placed, compose
@@ -37,6 +37,7 @@ FITTED_AT_ONCE = 4
 """How many segments the alignment network sees in one pass."""
 
 
+@configured
 class SIMSGenerator(GeneratorModule):
     """Pictures put together from a memory bank and refined.
 
@@ -53,10 +54,7 @@ class SIMSGenerator(GeneratorModule):
     def __init__(
         self, *, num_classes: int, width: int = 64, bank: str | None = None, ordering: bool = False
     ) -> None:
-        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        super().__init__(
-            num_classes=num_classes, uses_instances=False, style_dim=None, stride=STRIDE, config=config
-        )
+        super().__init__(num_classes=num_classes, uses_instances=False, style_dim=None, stride=STRIDE)
         self.align = AlignmentNetwork(num_classes, width)
         self.order = OrderingNetwork(num_classes, width) if ordering else None
         self.refine = Refiner(num_classes, width)
