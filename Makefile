@@ -12,11 +12,12 @@ BIN := .venv/bin
 SOURCES := pyproject.toml hatch_build.py $(wildcard src/semsynth/_native/*.cpp src/semsynth/_native/*.h)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
 
-.PHONY: help demo examples sheet test lint format docs clean
+.PHONY: help demo examples sheet test quick lint format docs clean
 
 help:
 	@echo "make demo     paint the example label maps; the sheet is demo/output/sheet.png"
 	@echo "make test     run all tests; with CPU=portable, avx2, ... as on such a processor"
+	@echo "make quick    the fast tests of the library's parts: under two minutes"
 	@echo "make lint     style, types and import rules"
 	@echo "make format   mend the style"
 	@echo "make docs     build the documentation; its first page is build/site/index.html"
@@ -40,6 +41,11 @@ test: export SEMSYNTH_CPU := $(or $(CPU),$(SEMSYNTH_CPU))
 test: .venv/.installed-dev
 	@$(BIN)/python -m semsynth info >/dev/null
 	$(BIN)/python -m pytest -q -n auto --dist loadfile $(TESTS)
+
+# No training, no other process, no browser.
+quick: .venv/.installed-dev
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow and not browser" --durations=3 \
+		$(addprefix tests/,ops losses models labels images files data test_pipeline.py)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
