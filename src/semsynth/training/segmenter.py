@@ -31,14 +31,7 @@ from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.ops import processor
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.log import append_line, keep_lines
-from semsynth.training.segmenter_data import (
-    Balance,
-    Photographs,
-    Rng,
-    augmented,
-    batches,
-    decode,
-)
+from semsynth.training.segmenter_data import Balance, Photographs, Rng, augmented, batches, decode
 from semsynth.training.segmenter_settings import SegmenterRecipe
 
 CHECKPOINTS = "checkpoints"
