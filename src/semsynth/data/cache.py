@@ -32,7 +32,6 @@ from semsynth.labels.resize import resize_map
 
 VERSION = 1
 META, MOST_META = "meta.json", 1 << 30
-PARTS = ("images", "labels", "instances")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,6 @@ from torch import Tensor
 VGG19_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 """Published weights of relu1_1, relu2_1, relu3_1, relu4_1, relu5_1 (pix2pixHD, SPADE)."""
 
-RELATIVE_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0)
-"""Equal weights: relative distances are of one size already."""
-
 _FLOOR = 1e-6
 """Least size of features a distance is divided by, so that a black feature map does not divide by zero."""
 
