@@ -2,7 +2,7 @@
 # pyproject.toml or a native kernel has changed. Use another Python with `make PYTHON=python3.12 ...`, and give
 # pip further arguments with PIP_ARGS, such as an index of CPU-only wheels.
 # `make test CPU=portable` (or avx2, avx512, avx512_bf16, amx) computes as a lesser processor would, and
-# `make test TESTS=tests/ops` runs a part.
+# `make test TESTS=tests/ops` runs a part, `make test TESTS=--cov` says which lines of the package are run.
 PYTHON ?= python3
 PIP_ARGS ?=
 CPU ?=

@@ -141,7 +141,7 @@ def test_a_failure_within_a_thread_spoils_no_later_picture(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(incremental.TensorCanvas, "picture", fail)
+        patch.setattr(incremental.TensorFeatureCache, "picture", fail)
         with ThreadPoolExecutor(1) as pool, pytest.raises(MemoryError):
             pool.submit(painter, stroke, "noon").result()
     fresh = Synthesizer.from_pretrained(folder, precision="float32")

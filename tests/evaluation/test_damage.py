@@ -290,6 +290,7 @@ import os, signal, sys, threading, time
 from pathlib import Path
 from tests.evaluation.test_run import evaluation, painter
 from semsynth.evaluation.evaluation_set import Method
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background may ignore it
 base = painter(10.0)
 drawn = 0
 def draw(*args):

@@ -23,7 +23,7 @@ class Refined(GeneratorModule):
     """SIMS's refiner with an empty canvas."""
 
     def __init__(self) -> None:
-        super().__init__(num_classes=4, uses_instances=False, style_dim=None, stride=64, config={})
+        super().__init__(num_classes=4, uses_instances=False, style_dim=None, stride=64)
         self.refine = Refiner(4, 2)
 
     def forward(self, labels: Tensor, **_: object) -> Tensor:
@@ -55,7 +55,7 @@ def count_convolutions(network: nn.Module) -> list[str]:
 
 def test_a_family_that_cannot_is_refused() -> None:
     assert {name for name, kind in GENERATORS.items() if kind.can_recompute} == NETWORKS.keys()
-    plain = GeneratorModule(num_classes=4, uses_instances=False, style_dim=None, stride=1, config={})
+    plain = GeneratorModule(num_classes=4, uses_instances=False, style_dim=None, stride=1)
     with pytest.raises(SemsynthError, match=r"run\.recompute is true, but GeneratorModule cannot"):
         plain.enable_recompute()
 
