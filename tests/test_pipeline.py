@@ -237,6 +237,7 @@ def test_a_style_for_each_picture(synthesizer: Synthesizer) -> None:
         (None, {"seed": -1}, "seed is -1"),
         (None, {"noise_offset": torch.zeros(3, 2).long()}, r"\(2,\) or \(1, 2\)"),
         (None, {"noise_offset": torch.zeros(2)}, "int64"),
+        (None, {"noise_offset": [[1], [2, 3]]}, "int64"),
     ],
 )
 def test_styles_that_do_not_fit_are_sentences(
@@ -280,7 +281,7 @@ def test_bfloat16_is_nearly_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.dtype == torch.float32
     assert 0 < (one - other).abs().mean() < 0.05
     for fast in (False, True):
-        monkeypatch.setattr(device, "multiplies_bfloat16", lambda device, fast=fast: fast)
+        monkeypatch.setattr(device, "has_bfloat16_arithmetic", lambda device, fast=fast: fast)
         chosen = Synthesizer(small_model())
         assert torch.equal(chosen(scene(), "dusk").images, other if fast else one)
     with pytest.raises(SemsynthError, match="precision"):

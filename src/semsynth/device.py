@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 
 from semsynth.errors import SemsynthError
-from semsynth.ops.dtypes import multiplies_bfloat16
+from semsynth.ops.dtypes import has_bfloat16_arithmetic
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -64,7 +64,7 @@ def choose_precision(asked: str, device: torch.device) -> Literal["float32", "bf
         SemsynthError: There is no such precision.
     """
     if asked == "auto":
-        return "bfloat16" if multiplies_bfloat16(device) else "float32"
+        return "bfloat16" if has_bfloat16_arithmetic(device) else "float32"
     if asked not in DTYPES:
         raise SemsynthError(f"The precision is {asked!r}; allowed are auto, {', '.join(DTYPES)}.")
     return "bfloat16" if asked == "bfloat16" else "float32"
@@ -81,7 +81,7 @@ def training_dtype(
         SemsynthError: There is no such precision.
     """
     precision = DTYPES[choose_precision(asked, device)]
-    if precision == torch.bfloat16 and not multiplies_bfloat16(device):
+    if precision == torch.bfloat16 and not has_bfloat16_arithmetic(device):
         log("Training in float32: this device has no bfloat16 arithmetic.")
         return torch.float32
     return precision

@@ -110,7 +110,7 @@ def explain_normalization(model: Model, name: str, class_names: Sequence[str] = 
             points.append({key: _at(value, spots) for key, value in seen.items()})
     always = [key for key in points[0] if key in usual and all(key in point for point in points)]
     if not always:
-        raise SemsynthError(f"{name} has no norm to look at")
+        raise SemsynthError(f"{name} has no norm to look at.")
     answers = {
         key: probe(torch.stack([point[key] for point in points]), float(usual[key]), rng) for key in always
     }
@@ -128,13 +128,13 @@ def choose_classes(model: Model, names: Sequence[str] = ()) -> list[int]:
     known = {c.name: c.id for c in space.classes if c.id != space.void_id and c.id < space.num_classes}
     if unknown := [name for name in names if name not in known]:
         raise SemsynthError(
-            f"{space.name} has no class {unknown[0]!r}; its classes are {', '.join(sorted(known))}"
+            f"{space.name} has no class {unknown[0]!r}; its classes are {', '.join(sorted(known))}."
         )
     ids = [known[name] for name in names] or list(known.values())
     if len(ids) > MOST_CLASSES:
         ids = [ids[i * len(ids) // MOST_CLASSES] for i in range(MOST_CLASSES)]
     if len(set(ids)) < 2:
-        raise SemsynthError("it takes two classes or more to tell them apart")
+        raise SemsynthError("It takes two classes or more to tell them apart.")
     return ids
 
 
@@ -252,7 +252,7 @@ def draw(explanations: Sequence[Explanation], path: Path) -> None:
         import matplotlib
     except ImportError as error:
         raise SemsynthError(
-            "the figure needs the extra of that name: pip install 'semsynth[plot]'"
+            "The figure needs the extra of that name: pip install 'semsynth[plot]'."
         ) from error
     matplotlib.use("Agg")
     from matplotlib import pyplot

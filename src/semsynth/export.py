@@ -129,7 +129,7 @@ def export_onnx(generator: GeneratorModule, path: Path, size: tuple[int, int] | 
         import onnxscript  # noqa: F401  # what torch converts with
     except ImportError as error:
         raise SemsynthError(
-            f"ONNX files need packages that are not installed ({error}): pip install 'semsynth[onnx]'"
+            f"ONNX files need packages that are not installed ({error}): pip install 'semsynth[onnx]'."
         ) from error
     program = export_program(generator, size)
     graph = DenseGraph(generator)
@@ -193,8 +193,8 @@ def _write_checked(
         difference = float(torch.stack(apart).max())
         if not difference <= TOLERANCE:  # nor where it is no number
             raise SemsynthError(
-                f"pictures drawn from {path.name} differ from the network's by {difference:.2g}; "
-                "nothing was written"
+                f"Pictures drawn from {path.name} differ from the network's by {difference:.2g}; "
+                "nothing was written."
             )
         for written in Path(folder).iterdir():
             written.replace(path.parent / written.name)
@@ -213,5 +213,5 @@ def _check_size(generator: GeneratorModule, size: tuple[int, int]) -> None:
     valid = generator.valid_size(*size)
     if valid != size:
         raise SemsynthError(
-            f"this network does not draw {size[0]}x{size[1]}; the next valid size is {valid[0]}x{valid[1]}"
+            f"This network does not draw {size[0]}x{size[1]}; the next valid size is {valid[0]}x{valid[1]}."
         )

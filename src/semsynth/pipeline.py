@@ -216,12 +216,12 @@ class Synthesizer:
         height, width = size or ids.shape[1:]
         if min(height, width, *ids.shape[1:]) < MIN_SIDE:
             raise SemsynthError(
-                f"the label map is {ids.shape[1]}x{ids.shape[2]}, the picture {height}x{width}; "
-                f"both must be {MIN_SIDE} pixels a side or more"
+                f"The label map is {ids.shape[1]}x{ids.shape[2]}, the picture {height}x{width}; "
+                f"both must be {MIN_SIDE} pixels a side or more."
             )
         if height * width > MAX_PIXELS:
             raise SemsynthError(
-                f"a picture of {height}x{width} is larger than {MAX_PIXELS:,} pixels; ask for a smaller size"
+                f"A picture of {height}x{width} is larger than {MAX_PIXELS:,} pixels; ask for a smaller size."
             )
         return torch.from_numpy(resize_map(ids, (height, width))), notes
 

@@ -118,9 +118,9 @@ def test_encoder_and_discriminator(tmp_path: Path, capsys: pytest.CaptureFixture
     assert torch.equal(first, discriminator["discriminator_0.model0.0.weight"])
     capsys.readouterr()
     assert run(*own, "--encoder", tmp_path / "D.pth", "-o", tmp_path / "bad") == 2
-    assert "D.pth: this is not a published SPADE style encoder" in capsys.readouterr().err
+    assert "D.pth: This is not a published SPADE style encoder" in capsys.readouterr().err
     assert run(*own, "--discriminator", tmp_path / "E.pth", "-o", tmp_path / "bad") == 2
-    assert "E.pth: this is not a published discriminator" in capsys.readouterr().err
+    assert "E.pth: This is not a published discriminator" in capsys.readouterr().err
     assert not (tmp_path / "bad").exists()
 
 

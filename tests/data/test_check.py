@@ -14,7 +14,7 @@ from PIL import Image
 
 from semsynth.cli import data as cli
 from semsynth.data import FileDataset, load_dataset
-from semsynth.data.check import Room, check
+from semsynth.data.check import PixelBudget, check
 from semsynth.data.guess import guess_label_space
 from semsynth.data.preview import write_preview
 from semsynth.errors import SemsynthError
@@ -278,11 +278,11 @@ def test_photographs_that_may_lie_turned_are_listed(
 
 
 def test_threads_share_the_room_for_pixels() -> None:
-    room, most, seen = Room(100), [0], list[int]()
+    budget, most, seen = PixelBudget(100), [0], list[int]()
     inside, lock = [0], threading.Lock()
 
     def work(pixels: int) -> None:
-        with room.for_pixels(pixels):
+        with budget.for_pixels(pixels):
             with lock:
                 inside[0] += min(pixels, 100)
                 most[0] = max(most[0], inside[0])

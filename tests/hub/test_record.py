@@ -51,7 +51,18 @@ def test_a_record_reads_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"model": 3}', '{"vector": "abc"}', '{"seed": "1"}', "[" * 10_000, "null"]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"model": 3}',
+        '{"vector": "abc"}',
+        '{"seed": "1"}',
+        "[" * 10_000,
+        "null",
+        r'{"model": "\ud800"}',
+    ],
 )
 def test_damaged_records_are_none(text: str) -> None:
     with pytest.raises(SemsynthError, match="does not say how it was made"):

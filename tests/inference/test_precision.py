@@ -62,8 +62,8 @@ def test_every_precision_at_every_level(level: str, native: str) -> None:
 
 @pytest.fixture
 def without_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "multiplies_bfloat16", lambda _: False)
-    monkeypatch.setattr(device, "multiplies_bfloat16", lambda _: False)
+    monkeypatch.setattr(engine, "has_bfloat16_arithmetic", lambda _: False)
+    monkeypatch.setattr(device, "has_bfloat16_arithmetic", lambda _: False)
 
 
 def rounded(generator: SpadeGenerator | Pix2PixHDGenerator) -> SpadeGenerator | Pix2PixHDGenerator:

@@ -128,7 +128,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         small(stem="labels", style_dim=3)
     with pytest.raises(SemsynthError, match="no model 'spaed'"):
         create_model("spaed", num_classes=3)
-    with pytest.raises(SemsynthError, match="no published configuration"):
+    with pytest.raises(SemsynthError, match="There is no published configuration"):
         create_model("spade", labels="mars")
 
 

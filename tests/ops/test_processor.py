@@ -109,11 +109,11 @@ def test_bfloat16_arithmetic_obeys_the_limit(pretend: Pretend, monkeypatch: pyte
     monkeypatch.setattr(dtypes, "_onednn_convolves_bfloat16", lambda: True)
     for asked, expected in (("", True), ("amx", True), ("avx512_bf16", True), ("avx512", False)):
         pretend("amx", asked)
-        assert dtypes.multiplies_bfloat16(torch.device("cpu")) is expected
+        assert dtypes.has_bfloat16_arithmetic(torch.device("cpu")) is expected
     monkeypatch.setattr(dtypes, "_onednn_convolves_bfloat16", lambda: False)  # ONEDNN_MAX_CPU_ISA by hand
     pretend("amx")
-    assert not dtypes.multiplies_bfloat16(torch.device("cpu"))
-    assert not dtypes.multiplies_bfloat16(torch.device("meta"))
+    assert not dtypes.has_bfloat16_arithmetic(torch.device("cpu"))
+    assert not dtypes.has_bfloat16_arithmetic(torch.device("meta"))
 
 
 @pytest.mark.parametrize("level", processor.LEVELS)

@@ -115,7 +115,8 @@ def test_unusable_flags_are_refused_in_a_sentence(tmp_path: Path):
         ("run.constant_images=-1", "run.constant_images is -1; it must be at least 0"),
         ("run.workers=-1", "run.workers is -1; it must be at least 0"),
         ("objective.prior_share=-0.5", "objective.prior_share is -0.5; it must be at least 0"),
-        ("optimizer.lr_generator=nan", "optimizer.lr_generator is nan; it must be at least 0"),
+        ("optimizer.lr_generator=nan", "optimizer.lr_generator is nan; it must be a finite number"),
+        ("optimizer.lr_generator=inf", "optimizer.lr_generator is inf; it must be a finite number"),
     ],
 )
 def test_values_no_run_can_use_are_refused_with_what_is_allowed(tmp_path: Path, setting: str, sentence: str):

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         from semsynth.app.worker import Worker
     except ImportError as error:
         raise SemsynthError(
-            f"The painting application needs {error.name}; install it with: pip install 'semsynth[app]'"
+            f"The painting application needs {error.name}; install it with: pip install 'semsynth[app]'."
         ) from None
     folder = args.data or data_folder()
     token = load_token(folder, new=args.new_key)

@@ -59,17 +59,17 @@ def run(args: argparse.Namespace) -> int:
     from semsynth.pipeline import Synthesizer
 
     if not 16 <= args.tile <= 1024 or not 1 <= args.across <= 20:
-        raise SemsynthError("--tile takes 16 to 1024 pixels, --across takes 1 to 20 label maps")
+        raise SemsynthError("--tile takes 16 to 1024 pixels, --across takes 1 to 20 label maps.")
     sheet = args.sheet or args.output / "sheet.png"
     if sheet.suffix.lower() not in KINDS:
-        raise SemsynthError(f"the sheet {sheet} must be a .png or .jpg file")
+        raise SemsynthError(f"The sheet {sheet} must be a .png or .jpg file.")
     synthesizer = Synthesizer.from_pretrained(args.model)
     maps = list(dict.fromkeys(args.labels)) or example_maps(synthesizer)
     styles = list(dict.fromkeys(args.style or choose_styles(synthesizer)))
     for style in args.style or ():
         if style not in synthesizer.styles:
             known = ", ".join(synthesizer.styles) or "it has none"
-            raise SemsynthError(f"--style {style}: no style of this model ({known})")
+            raise SemsynthError(f"--style {style}: no style of this model ({known}).")
     jobs = [Job(path, None, outputs_of(path, styles, args.output)) for path in maps]
     refuse_shared_names(jobs, sheet)
     args.output.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def example_maps(synthesizer: "Synthesizer") -> list[Path]:
     folder = synthesizer.model.folder
     maps = sorted((folder / "examples").glob("*.png")) if folder else []
     if not maps:
-        raise SemsynthError(f"the model {folder} comes without example label maps; name some of your own")
+        raise SemsynthError(f"The model {folder} comes without example label maps; name some of your own.")
     return maps
 
 

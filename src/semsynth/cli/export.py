@@ -32,7 +32,7 @@ def add_to(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(args: argparse.Namespace) -> int:
     """Carry out the verb."""
     if args.output.suffix not in (".onnx", ".pt2"):
-        raise SemsynthError(f"{args.output} must end in .onnx (ONNX) or .pt2 (torch.export)")
+        raise SemsynthError(f"{args.output} must end in .onnx (ONNX) or .pt2 (torch.export).")
     refuse_existing([args.output], args)
 
     from semsynth.export import export_onnx, export_pt2

@@ -33,9 +33,9 @@ def plan(
         SemsynthError: there are no label maps, or two images, or an image and a map, would share a name.
     """
     if not 1 <= num <= 1000:
-        raise SemsynthError(f"--num is {num}; allowed are 1 to 1000")
+        raise SemsynthError(f"--num is {num}; allowed are 1 to 1000.")
     if output.exists() and not output.is_dir():
-        raise SemsynthError(f"{output} is a file; -o takes a folder")
+        raise SemsynthError(f"{output} is a file; -o takes a folder.")
     jobs = []
     for labels, place in _find(maps, recursive):
         stem = place.with_suffix("").as_posix()
@@ -63,7 +63,7 @@ def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
     maps = {real_path(job.labels) for job in jobs}
     for path, name in taken.items():
         if real_path(path) in maps:
-            raise SemsynthError(f"drawing {name} would overwrite the label map {path}; choose another name")
+            raise SemsynthError(f"Drawing {name} would overwrite the label map {path}; choose another name.")
 
 
 def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
@@ -71,7 +71,7 @@ def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
     found: dict[Path, Path] = {}
     for given in maps:
         if not given.exists():
-            raise SemsynthError(f"{given} does not exist")
+            raise SemsynthError(f"{given} does not exist.")
         if given.is_dir():
             inside = [p for p in walk(given, recursive=recursive) if p.suffix.lower() in IMAGE_SUFFIXES]
             if not inside:

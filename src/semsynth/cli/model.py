@@ -63,7 +63,7 @@ def run_import(args: argparse.Namespace) -> int:
     labels = args.label_set
     if args.ids is not None:
         if labels not in (None, "ade20k"):
-            raise SemsynthError(f"--ids is about ADE20K; the label set given is {labels!r}")
+            raise SemsynthError(f"--ids is about ADE20K; the label set given is {labels!r}.")
         labels = "ade20k" if args.ids == "raw" else "ade20k-shifted"
     model, discriminator = import_model(
         args.family,

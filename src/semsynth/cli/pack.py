@@ -49,12 +49,12 @@ def run(args: argparse.Namespace) -> int:
     if args.styles is not None:
         if args.photos is None or args.thumbnail is None:
             raise SemsynthError(
-                "--styles needs --photos, the folder of photographs, and --thumbnail, a label map"
+                "--styles needs --photos, the folder of photographs, and --thumbnail, a label map."
             )
         photographs = read_style_list(args.styles, args.photos)
     card = "" if args.card is None else _read_card(args.card)
     if not 0 < args.spread <= 2:
-        raise SemsynthError(f"--spread is {args.spread:g}; it must lie above 0 and be 2 at most")
+        raise SemsynthError(f"--spread is {args.spread:g}; it must lie above 0 and be 2 at most.")
     prior = None if args.prior is None else list(list_images(args.prior).values())
 
     def named(model: Model) -> dict[str, Style]:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         print(recipe.to_json(), end="")
         return 0
     if not recipe.data.root:
-        raise SemsynthError(f"{first} names no folder of data; add --data.root FOLDER")
+        raise SemsynthError(f"{first} names no folder of data; add --data.root FOLDER.")
     folder = args.output or Path("runs") / "-".join(path.stem for path in args.recipes)
     console = Console(stderr=True, markup=False, emoji=False)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
@@ -127,11 +127,11 @@ def read_settings(arguments: list[str]) -> list[str]:
     for argument in rest:
         name, separator, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or ("." not in name and name not in ("method", "stages")):
-            raise SemsynthError(f"{argument!r} is no setting; settings look like --section.key value")
+            raise SemsynthError(f"{argument!r} is no setting; settings look like --section.key value.")
         if not separator:
             following = next(rest, None)
             if following is None:
-                raise SemsynthError(f"{argument} needs a value")
+                raise SemsynthError(f"{argument} needs a value.")
             value = following
         settings.append(f"{name}={value}")
     return settings

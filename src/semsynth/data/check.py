@@ -108,10 +108,10 @@ def check_split(split: str, data: FileDataset, report: Callable[[int, int], None
     """Read every sample of one split."""
     out = SplitReport(split, len(data), left_out=list(data.left_out), usage=data.left.sentences())
     out.unmatched = [str(path) for path in data.left.unmatched]
-    room = Room(MOST_PIXELS)
+    budget = PixelBudget(MOST_PIXELS)
 
     def look(index: int) -> Look | str:
-        with room.for_pixels(_pixels(data.files[index].labels)):
+        with budget.for_pixels(_pixels(data.files[index].labels)):
             return _look(data, index)
 
     with ThreadPoolExecutor(4) as pool:
@@ -121,7 +121,7 @@ def check_split(split: str, data: FileDataset, report: Callable[[int, int], None
     return out
 
 
-class Room:
+class PixelBudget:
     """Lets threads in as long as all of them together decode at most so many pixels."""
 
     def __init__(self, most: int) -> None:

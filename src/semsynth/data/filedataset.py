@@ -92,7 +92,7 @@ class FileDataset:
             try:
                 labels = self.label_space.fill_void(labels)
             except SemsynthError as error:
-                raise SemsynthError(f"{entry.labels}: {error}. largest_void leaves such maps out.") from None
+                raise SemsynthError(f"{entry.labels}: {error} largest_void leaves such maps out.") from None
         photo = examine_photo(entry.image, labels.shape, orient=self.orient)
         image = self._fitted(index, photo.pixels, labels.shape)
         instances = None

@@ -173,7 +173,9 @@ def _convert(value: Any, hint: Any, where: object, name: str) -> Any:
         return origin(_convert(item, parts[0], where, name) for item in value)
     if origin is dict and isinstance(value, Mapping):
         return {key: _convert(item, parts[1], where, f"{name}.{key}") for key, item in value.items()}
-    if hint is float and type(value) is int:
+    if hint is float and type(value) in (int, float):
+        if not math.isfinite(value):
+            raise _refused(value, "it must be a finite number", where, name)
         return float(value)
     if hint is Any or type(value) is hint:
         return value
@@ -182,8 +184,8 @@ def _convert(value: Any, hint: Any, where: object, name: str) -> Any:
 
 
 def _within(value: Any, allowed: Range, where: object, name: str) -> Any:
-    """Refuse a number outside a range, NaN and infinity."""
-    if not allowed.least <= value <= allowed.most or math.isinf(value):
+    """Refuse a number outside a range."""
+    if not allowed.least <= value <= allowed.most:
         bound = f"at most {allowed.most:g}" if value > allowed.most else f"at least {allowed.least:g}"
         raise _refused(value, f"it must be {bound}", where, name)
     return value

@@ -70,7 +70,7 @@ class Appearance:
             return vectors
         given = "one style was given" if vectors.dim() == 1 else f"{len(vectors)} styles were given"
         raise SemsynthError(
-            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture"
+            f"{given} for {maps} label map(s) with {num_images} picture(s) each; a style makes one picture."
         )
 
     def offsets(self, given: OffsetLike | None, seed: int, count: int) -> Tensor | None:
@@ -85,7 +85,10 @@ class Appearance:
             return None
         if given is None:
             return self.draw(seed, count)[1]
-        array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+        try:
+            array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+        except ValueError:  # rows of unequal lengths
+            array = np.array(None)
         if array.dtype.kind not in "iu" or array.shape not in ((2,), (count, 2)):
             raise SemsynthError(
                 f"A noise_offset holds integers (int64), of shape (2,) or ({count}, 2) here; "

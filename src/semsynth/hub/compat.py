@@ -72,6 +72,7 @@ def png_record(texts: Mapping[Any, Any]) -> Any:
     key = "semsynth:synthesis" if "semsynth:synthesis" in texts else "semsynth"
     try:
         made = json.loads(texts.get(key, ""))
+        json.dumps(made, ensure_ascii=False).encode()  # a lone surrogate is no character
     except (TypeError, ValueError, RecursionError):
         return None
     if not isinstance(made, dict):

@@ -24,7 +24,7 @@ from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 from semsynth.ops.blocks import fold_spectral_norm
-from semsynth.ops.dtypes import multiplies_bfloat16
+from semsynth.ops.dtypes import has_bfloat16_arithmetic
 from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.pyramid import LabelPyramid, PatchPlan
 from semsynth.ops.spade import SLOPE, LabelConv2d, Spade, SpadeResBlock
@@ -53,7 +53,7 @@ def engine_for(generator: GeneratorModule, precision: Precision = "float32") -> 
     fold_spectral_norm(generator).eval().requires_grad_(False)
     dtype = _TYPES[precision]
     device = next(generator.parameters()).device
-    if dtype == torch.bfloat16 and not multiplies_bfloat16(device):
+    if dtype == torch.bfloat16 and not has_bfloat16_arithmetic(device):
         _round_weights(generator)
         dtype = torch.float32
     if type(generator) is SpadeGenerator and device.type == "cpu":
@@ -82,13 +82,13 @@ class MapTables:
         pyramid: the maps.
         stem: (B, 16w, h, w) the labels' part of the stem, or None.
         modulations: per block and layer, the plan of its size and the table of gamma and beta (U, 2C).
-        planes: instead of both, per block its tables as the matrix unit wants them.
+        amx: instead of both, per block its tables as the matrix unit wants them.
     """
 
     pyramid: LabelPyramid
     stem: Tensor | None
     modulations: list[list[tuple[PatchPlan, Tensor]]]
-    planes: list[BlockTables]
+    amx: list[BlockTables]
 
 
 class SpadeEngine:
@@ -199,7 +199,7 @@ class SpadeEngine:
         if self.amx is not None:
             workspace = self.amx.workspace(self.amx.frames(tables.pyramid))
             self.amx.set_noise(workspace, offset)
-            return self.amx.draw(x, tables.planes, style, workspace)
+            return self.amx.draw(x, tables.amx, style, workspace)
         x = x.to(self.dtype, memory_format=torch.channels_last)
         sizes = [(plan.index.shape[1], plan.index.shape[2]) for (plan, _), *_ in tables.modulations]
         for block, modulations, noise in zip(self.blocks, tables.modulations, self.noise(sizes, offset)):

@@ -49,11 +49,13 @@ def create_model(name: str, *, labels: str | None = None, **config: Any) -> Gene
         SemsynthError: an unknown name, or a network that does not fit into memory.
     """
     if name not in GENERATORS:
-        raise SemsynthError(f"there is no model {name!r}; the models are {', '.join(GENERATORS)}")
+        raise SemsynthError(f"There is no model {name!r}; the models are {', '.join(GENERATORS)}.")
     if labels is not None:
         if labels not in LABEL_SET_CONFIGS:
             known = ", ".join(LABEL_SET_CONFIGS)
-            raise SemsynthError(f"no published configuration for labels {labels!r}; there is one for {known}")
+            raise SemsynthError(
+                f"There is no published configuration for {labels!r}; there is one for {known}."
+            )
         known_to_it = inspect.signature(GENERATORS[name]).parameters
         published = {key: value for key, value in LABEL_SET_CONFIGS[labels].items() if key in known_to_it}
         config = published | config

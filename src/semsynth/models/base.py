@@ -153,7 +153,7 @@ class GeneratorModule(nn.Module):
         Raises:
             SemsynthError: this family cannot.
         """
-        raise SemsynthError(f"{type(self).__name__} cannot change the basis of its styles")
+        raise SemsynthError(f"{type(self).__name__} cannot change the basis of its styles.")
 
     def outer_parameters(self) -> list[nn.Parameter]:
         """What may be trained alone while the part taken from a network for smaller pictures stays as it is.
@@ -161,7 +161,7 @@ class GeneratorModule(nn.Module):
         Raises:
             SemsynthError: this family has no such part.
         """
-        raise SemsynthError(f"{type(self).__name__} has no outer part that could be trained alone")
+        raise SemsynthError(f"{type(self).__name__} has no outer part that could be trained alone.")
 
     def save_files(self, folder: Path) -> None:
         """Write into a model folder what this network needs beside its weights; most need nothing."""
@@ -185,15 +185,15 @@ class GeneratorModule(nn.Module):
         valid = self.valid_size(height, width)
         if valid != (height, width):
             raise SemsynthError(
-                f"the label map is {height}x{width}; this network draws heights and widths that are "
-                f"multiples of {self.stride}; the next valid size is {valid[0]}x{valid[1]}"
+                f"The label map is {height}x{width}; this network draws heights and widths that are "
+                f"multiples of {self.stride}; the next valid size is {valid[0]}x{valid[1]}."
             )
         edges = None
         if self.uses_instances:
             if instances is not None and instances.shape != labels.shape:
                 raise SemsynthError(
-                    f"the instance map has shape {tuple(instances.shape)}, the label map "
-                    f"{tuple(labels.shape)}; they must be equal"
+                    f"The instance map has shape {tuple(instances.shape)}, the label map "
+                    f"{tuple(labels.shape)}; they must be equal."
                 )
             edges = instance_edges(labels if instances is None else instances)
         return LabelPyramid(labels, self.num_classes, edges, self.label_mode)
@@ -219,16 +219,16 @@ def check_labels(labels: Tensor, num_classes: int) -> None:
     """Refuse what is not a (B, H, W) int64 map of ids in 0..num_classes-1, with a sentence."""
     if labels.dim() != 3 or labels.dtype != torch.int64:
         raise SemsynthError(
-            f"labels must be int64 of shape (B, H, W); got {labels.dtype} of shape {tuple(labels.shape)}"
+            f"Labels must be int64 of shape (B, H, W); got {labels.dtype} of shape {tuple(labels.shape)}."
         )
     if labels.numel() == 0:
-        raise SemsynthError(f"the label map is empty: shape {tuple(labels.shape)}")
+        raise SemsynthError(f"The label map is empty: shape {tuple(labels.shape)}.")
     if torch.compiler.is_compiling() or _checked.get():
         return  # a graph cannot look at values
     low, high = (int(id) for id in labels.aminmax())
     if low < 0 or high >= num_classes:
         wrong = high if high >= num_classes else low
         raise SemsynthError(
-            f"the label map holds id {wrong} at {int((labels == wrong).sum())} pixels; "
-            f"this network knows ids 0..{num_classes - 1}"
+            f"The label map holds id {wrong} at {int((labels == wrong).sum())} pixels; "
+            f"this network knows ids 0..{num_classes - 1}."
         )

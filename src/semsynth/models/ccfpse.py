@@ -91,7 +91,7 @@ class CCFPSEGenerator(GeneratorModule):
         wanted = (len(level.labels), self.style_dim)
         if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
+            raise SemsynthError(f"This network draws in a style: pass one of shape {wanted}; {found}.")
         grid: Tensor = self.stem_style(style).unflatten(1, (-1, *self.latent_size))
         return (
             grid if self.latent_size == level.size else F.interpolate(grid, size=level.size, mode="bilinear")

@@ -72,8 +72,8 @@ def _config(
     channels = state[f"{trunk[0]}.weight_orig"].shape[1]
     if instances is None and channels not in EDGE_PLANE:
         raise SemsynthError(
-            f"the network takes {channels} label planes, which no released one does; "
-            "say whether the last is instance edges"
+            f"The network takes {channels} label planes, which no released one does; "
+            "say whether the last is instance edges."
         )
     edges = EDGE_PLANE[channels] if instances is None else instances
     config: dict[str, Any] = {
@@ -91,7 +91,7 @@ def _config(
         guess = (side, side) if side * side == cells else (math.isqrt(cells // 2), 2 * math.isqrt(cells // 2))
         height, across = latent_size or guess
         if height * across != cells:
-            raise SemsynthError(f"'fc.weight' was made for {cells} latent pixels; give latent_size")
+            raise SemsynthError(f"'fc.weight' was made for {cells} latent pixels; give latent_size.")
         config |= {"style_dim": stem.shape[1], "latent_size": (height, across)}
     return config
 
@@ -127,8 +127,8 @@ def _trunk(state: Mapping[str, Tensor]) -> list[str]:
     counts = {word: len(names) for word, names in kinds.items()}
     if counts not in ({down: n + 1, one_by_one: n, up: n} for n in (5, 6)):
         raise SemsynthError(
-            f"this is not a published {KIND}: its trunk should hold 6 or 7 convolutions down, and one "
-            f"1x1 and one 3x3 fewer up; found {counts or 'none'}"
+            f"This is not a published {KIND}: its trunk should hold 6 or 7 convolutions down, and one "
+            f"1x1 and one 3x3 fewer up; found {counts or 'none'}."
         )
     return [kinds[word][number] for word in (down, one_by_one, up) for number in sorted(kinds[word])]
 
@@ -153,9 +153,9 @@ def _block(state: dict[str, Tensor], ours: str, theirs: str, block: ConditionalB
         found = next((name for name in pairs if shapes[name][0] == wanted), None)
         if found is None or len(first) != 4 or len(second) != 4 or len(points) != 2 or len(norms) != 2:
             raise SemsynthError(
-                f"the block {theirs!r} should hold four predictions of two 3x3 convolutions each, two 1x1 "
+                f"The block {theirs!r} should hold four predictions of two 3x3 convolutions each, two 1x1 "
                 f"convolutions and two batch norms; found {len(first)} and {len(second)}, {len(points)}, "
-                f"{len(norms)}, or of other shapes"
+                f"{len(norms)}, or of other shapes."
             )
         names[f"{ours}.{own}"] = found
         stacked.append(pairs.pop(found))

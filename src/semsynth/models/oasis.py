@@ -108,8 +108,8 @@ class OASISGenerator(GeneratorModule):
             return noise
         found = "none was given" if noise is None else f"got {tuple(noise.shape)}"
         raise SemsynthError(
-            f"this network draws from noise: pass a style of shape {wanted} or "
-            f"{(*wanted, height, width)}; {found}"
+            f"This network draws from noise: pass a style of shape {wanted} or "
+            f"{(*wanted, height, width)}; {found}."
         )
 
 

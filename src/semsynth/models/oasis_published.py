@@ -55,7 +55,7 @@ def import_published(
             )
         num_classes = known.pop()
     if num_classes > inputs:
-        raise SemsynthError(f"'fc.weight' has {inputs} input channels, fewer than {num_classes} classes")
+        raise SemsynthError(f"'fc.weight' has {inputs} input channels, fewer than {num_classes} classes.")
     shared = require(state, "body.0.norm_0.mlp_shared.0.weight", KIND)
     config: dict[str, Any] = {
         "num_classes": num_classes,

@@ -243,7 +243,7 @@ class Pix2PixHDGenerator(GeneratorModule):
         wanted = (full.labels.shape[0], self.style_dim, *full.size)
         if style is None or style.shape != wanted:
             found = "none were given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"this network draws from instance features of shape {wanted}; {found}")
+            raise SemsynthError(f"This network draws from instance features of shape {wanted}; {found}.")
         styles = [style]
         while len(styles) < len(self.stages):
             styles.append(halve(styles[-1]))
@@ -274,4 +274,4 @@ class Pix2PixHDGenerator(GeneratorModule):
             for ours, theirs in zip(self.stages, inner.stages, strict=False):
                 ours.load_state_dict(theirs.state_dict())
         except RuntimeError as error:
-            raise SemsynthError(f"the stages of the smaller generator do not fit: {error}") from error
+            raise SemsynthError(f"The stages of the smaller generator do not fit: {error}") from error

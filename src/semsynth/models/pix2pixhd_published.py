@@ -42,8 +42,8 @@ def import_published(
     block = require(state, f"model.{min(blocks, default=0)}.conv_block.1{tail}", _KIND)
     if stem.dim() != 4 or block.dim() != 4 or stem.shape[1] <= instances + (style_dim or 0):
         raise SemsynthError(
-            f"the first convolution of this {_KIND} has shape {tuple(stem.shape)}, its first block's "
-            f"{tuple(block.shape)}; there are no planes of labels"
+            f"The first convolution of this {_KIND} has shape {tuple(stem.shape)}, its first block's "
+            f"{tuple(block.shape)}; there are no planes of labels."
         )
     # The original puts [conv, norm, relu] in one flat list; SPADE's release nests the norm with the conv.
     step = 2 if spectral else 3

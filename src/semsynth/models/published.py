@@ -54,20 +54,20 @@ def translate(
             found = _compute_v(result, ours, cast(SpectralNorm, part).dim, plain)
         elif theirs not in state:
             raise SemsynthError(
-                f"the file lacks the tensor {theirs!r} {tuple(like.shape)}; "
-                "it holds another kind of network, or only a part of one"
+                f"The file lacks the tensor {theirs!r} {tuple(like.shape)}; "
+                "it holds another kind of network, or only a part of one."
             )
         else:
             found = state[theirs]
         if found.shape != like.shape:
             raise SemsynthError(
-                f"the tensor {theirs!r} has shape {tuple(found.shape)}; "
-                f"this network needs {tuple(like.shape)}"
+                f"The tensor {theirs!r} has shape {tuple(found.shape)}; "
+                f"this network needs {tuple(like.shape)}."
             )
         result[ours] = found
         left.discard(theirs)
     if left:
-        raise SemsynthError(f"the file holds a tensor this network has no place for: {min(left)!r}")
+        raise SemsynthError(f"The file holds a tensor this network has no place for: {min(left)!r}.")
     return result
 
 
@@ -88,7 +88,7 @@ def require(state: Mapping[str, Tensor], name: str, kind: str) -> Tensor:
     """
     if name not in state:
         some = ", ".join(list(state)[:3]) or "nothing"
-        raise SemsynthError(f"this is not a published {kind}: it lacks {name!r} (it holds {some} ...)")
+        raise SemsynthError(f"This is not a published {kind}: it lacks {name!r} (it holds {some} ...).")
     return state[name]
 
 

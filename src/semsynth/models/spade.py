@@ -162,7 +162,7 @@ class SpadeGenerator(GeneratorModule):
         wanted = (pyramid.full.labels.shape[0], self.style_dim)
         if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"this network draws in a style: pass one of shape {wanted}; {found}")
+            raise SemsynthError(f"This network draws in a style: pass one of shape {wanted}; {found}.")
         if offset is not None and not torch.compiler.is_compiling():
             _check_noise_offset(offset, wanted[0])
         grid: Tensor = self.stem_style(style)

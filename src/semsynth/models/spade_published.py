@@ -62,14 +62,14 @@ def import_published(
     stem = require(state, "fc.weight", "SPADE generator")
     if inner.dim() != 4 or shared.dim() != 4 or stem.dim() not in (2, 4) or inner.shape[0] < 16:
         raise SemsynthError(
-            f"the tensors of this SPADE generator have odd shapes: fc.weight {tuple(stem.shape)}, "
-            f"head_0.conv_0 {tuple(inner.shape)}, mlp_shared {tuple(shared.shape)}"
+            f"The tensors of this SPADE generator have odd shapes: fc.weight {tuple(stem.shape)}, "
+            f"head_0.conv_0 {tuple(inner.shape)}, mlp_shared {tuple(shared.shape)}."
         )
     most = any(name.startswith("up_4.") for name in state)
     if most and upsamplings not in (None, 7):
-        raise SemsynthError(f"the file has up_4, so it has 7 upsamplings, not {upsamplings}")
+        raise SemsynthError(f"The file has up_4, so it has 7 upsamplings, not {upsamplings}.")
     if not most and upsamplings == 7:
-        raise SemsynthError("7 upsamplings need up_4, which the file lacks")
+        raise SemsynthError("7 upsamplings need up_4, which the file lacks.")
     usual = PUBLISHED_SETTINGS.get(shared.shape[1], {})
     edges = usual.get("instances", False) if instances is None else instances
     config: dict[str, Any] = {
@@ -112,7 +112,7 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any
         "norm": "sync_batch" if batch else "instance" if inner else "none",
     }
     if depth < 4:
-        raise SemsynthError(f"this is no whole SPADE style encoder: it has {depth} layers, fewer than 4")
+        raise SemsynthError(f"This is no whole SPADE style encoder: it has {depth} layers, fewer than 4.")
     with torch.device("meta"):
         model = StyleEncoder(**config).float()
     modules = {f"convs.{i}": f"layer{i + 1}{inner}" for i in range(depth)}
@@ -132,8 +132,8 @@ def latent_size(cells: int, aspect_ratio: float) -> tuple[int, int]:
         if width * round(width / aspect_ratio) == cells:
             return round(width / aspect_ratio), width
     raise SemsynthError(
-        f"the style stem has {cells} cells, which no grid of aspect ratio {aspect_ratio:g} has; "
-        "give --aspect-ratio WIDTH/HEIGHT of the pictures"
+        f"The style stem has {cells} cells, which no grid of aspect ratio {aspect_ratio:g} has; "
+        "give --aspect-ratio WIDTH/HEIGHT of the pictures."
     )
 
 
@@ -162,11 +162,11 @@ def _fuse(
         for half in ("gamma", "beta"):
             name = f"{site}.mlp_{half}.{part}"
             if name not in fused:
-                raise SemsynthError(f"the file lacks the tensor {name!r}")
+                raise SemsynthError(f"The file lacks the tensor {name!r}.")
             found, wanted = fused.pop(name), (like.shape[0] // 2, *like.shape[1:])
             if tuple(found.shape) != wanted:
                 raise SemsynthError(
-                    f"the tensor {name!r} has shape {tuple(found.shape)}; this network needs {wanted}"
+                    f"The tensor {name!r} has shape {tuple(found.shape)}; this network needs {wanted}."
                 )
             halves.append(found)
         fused[f"{modules[module]}.{part}"] = torch.cat(halves)

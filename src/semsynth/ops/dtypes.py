@@ -14,7 +14,7 @@ def compute_dtype(tensor: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else tensor.dtype
 
 
-def multiplies_bfloat16(device: torch.device) -> bool:
+def has_bfloat16_arithmetic(device: torch.device) -> bool:
     """Whether the device has bfloat16 arithmetic: recent GPUs, CPUs with AVX512-BF16 or AMX.
 
     A limit of the processor's level counts (see `ops.processor`), and so does one that oneDNN was given

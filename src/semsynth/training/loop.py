@@ -196,7 +196,8 @@ def _train(
                 # What is due. Only then does the CPU wait for the device and look at the losses.
                 due, last = _due(state.images_seen, stage.batch_size), state.images_seen >= end
                 logs, samples = due(run.log_images), due(run.sample_images) or last
-                stopping = distributed.any_process(interrupted(), target) if world == 1 or logs else False
+                asks = world == 1 or logs or target.type == "cpu"  # a GPU would be waited for
+                stopping = asks and distributed.any_process(interrupted(), target)
                 saves = due(run.checkpoint_images) or last or stopping
                 if logs or samples or saves:
                     state.losses.read()

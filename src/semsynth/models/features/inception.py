@@ -268,6 +268,6 @@ def _take(state: Mapping[str, Tensor], name: str, shape: torch.Size, origin: str
     if name not in state or state[name].shape != shape:
         found = tuple(state[name].shape) if name in state else "nothing"
         raise SemsynthError(
-            f"{origin} is not the FID's Inception: {name!r} should be {tuple(shape)}, found {found}"
+            f"{origin} is not the FID's Inception: {name!r} should be {tuple(shape)}, found {found}."
         )
     return state[name]

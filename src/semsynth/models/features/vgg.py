@@ -88,7 +88,7 @@ class Vgg19(nn.Module):
                 if key not in state or state[key].shape != target.shape:
                     found = tuple(state[key].shape) if key in state else "nothing"
                     raise SemsynthError(
-                        f"{origin} is not VGG-19: {key!r} should be {tuple(target.shape)}, found {found}"
+                        f"{origin} is not VGG-19: {key!r} should be {tuple(target.shape)}, found {found}."
                     )
                 target.data.copy_(state[key])
             index += 2  # the convolution and its ReLU

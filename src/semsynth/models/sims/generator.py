@@ -70,8 +70,8 @@ class SIMSGenerator(GeneratorModule):
         if self._bank is None:
             if self.config["bank"] is None:
                 raise SemsynthError(
-                    "this SIMS network has no memory bank; build one from the training data and give its "
-                    "folder as `bank`"
+                    "This SIMS network has no memory bank; build one from the training data and give its "
+                    "folder as `bank`."
                 )
             self.attach(self.config["bank"])
         assert self._bank is not None
@@ -87,8 +87,8 @@ class SIMSGenerator(GeneratorModule):
             bank = SegmentBank.open(bank)
         if bank.space.num_classes != self.num_classes:
             raise SemsynthError(
-                f"the memory bank {bank.folder} has {bank.space.num_classes} classes, the network "
-                f"{self.num_classes}; they must be of one label set"
+                f"The memory bank {bank.folder} has {bank.space.num_classes} classes, the network "
+                f"{self.num_classes}; they must be of one label set."
             )
         self._bank = bank
         self.config["bank"] = str(bank.folder)

@@ -51,8 +51,8 @@ def training_canvas(
     """
     if labels.shape != bank.size:
         raise SemsynthError(
-            f"the memory bank {bank.folder} holds pictures of {'x'.join(map(str, bank.size))}, training has "
-            f"{'x'.join(map(str, labels.shape))}; build the bank at the training size"
+            f"The memory bank {bank.folder} holds pictures of {'x'.join(map(str, bank.size))}, training has "
+            f"{'x'.join(map(str, labels.shape))}; build the bank at the training size."
         )
     pixels = np.zeros((*labels.shape, 3), np.float32)
     filled = np.zeros(labels.shape, np.bool_)

@@ -111,7 +111,7 @@ class AdversarialObjective(FeatureObjective):
         if not encoded:
             raise SemsynthError(
                 'objective.prior is "photographs", but no picture of this part has an encoded style; draw '
-                "two or more at once (run.batch_size, run.accumulate), or lower objective.prior_share"
+                "two or more at once (run.batch_size, run.accumulate), or lower objective.prior_share."
             )
         return [number % encoded for number in range(wanted)]
 

@@ -48,7 +48,7 @@ class ReconstructionObjective(FeatureObjective):
         try:
             divisors = self.loss.calibrate(_pairs(context))
         except ValueError as error:
-            raise SemsynthError(f"{error}; photographs in the data set: {len(context.dataset)}") from error
+            raise SemsynthError(f"{error}; photographs in the data set: {len(context.dataset)}.") from error
         self.calibrated = True
         shown = ", ".join(f"{value:.3g}" for value in divisors)
         context.log(f"calibrated the loss: its terms are divided by {shown}")

@@ -71,9 +71,8 @@ class Perceptual(nn.Module):
         self.network = network
         self.features = features
         self.weights = tuple(weights) or (VGG19_WEIGHTS if network == "vgg19" else EFFICIENTNET_WEIGHTS)
-        self.relative = (
-            network != "vgg19"
-        )  # divide a stage's distance by the size of the photograph's features
+        self.relative = network != "vgg19"
+        """Whether a stage's distance is divided by the size of the photograph's features."""
 
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] → a scalar."""

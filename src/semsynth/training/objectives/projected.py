@@ -89,8 +89,8 @@ class ProjectedObjective(SpadeObjective):
     def __post_init__(self) -> None:
         if self.network_name() != "efficientnet-lite0":
             raise SemsynthError(
-                "the heads are made for efficientnet-lite0; objective.perceptual_network is "
-                f"{self.network_name()!r}"
+                "The heads are made for efficientnet-lite0; objective.perceptual_network is "
+                f"{self.network_name()!r}."
             )
         self.perceptual_loss = self.network = self.build_perceptual()
 

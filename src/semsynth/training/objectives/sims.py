@@ -47,8 +47,8 @@ class SIMSObjective(ReconstructionObjective):
         generator = cast(SIMSGenerator, networks.generator)
         if generator.order is not None:
             raise SemsynthError(
-                "the ordering network of SIMS is trained from depth maps, which this data set does not have; "
-                "set generator.ordering = false, and the classes decide what is in front"
+                "The ordering network of SIMS is trained from depth maps, which this data set does not have; "
+                "set generator.ordering = false, and the classes decide what is in front."
             )
         height, width = next(context.pictures(1, 1)).labels.shape[1:]
         folder = context.folder / BANK
