@@ -289,7 +289,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from tests.evaluation.test_run import evaluation, painter
-from semsynth.evaluation.evaluation_set import Method
+from semsynth.evaluation.evaluation_set import EvaluatedMethod
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background may ignore it
 base = painter(10.0)
 drawn = 0
@@ -299,7 +299,7 @@ def draw(*args):
     if drawn == 3:
         os.kill(os.getpid(), getattr(signal, sys.argv[3]))
     return base.draw(*args)
-method = Method(base.name, base.fingerprint, draw, True, True, base.loss_networks)
+method = EvaluatedMethod(base.name, base.fingerprint, draw, True, True, base.loss_networks)
 evaluation(Path(sys.argv[1]), Path(sys.argv[2]), method).run()
 """
 

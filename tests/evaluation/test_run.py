@@ -11,7 +11,7 @@ from PIL import Image
 
 from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.evaluation_set import EvaluationSet, Method
+from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
 from semsynth.evaluation.protocol import load_protocol
@@ -40,7 +40,7 @@ def grid_extractor() -> FeatureExtractor:
     return FeatureExtractor(space, 32, lambda x: pool(x).flatten(1))
 
 
-def painter(noise: float) -> Method:
+def painter(noise: float) -> EvaluatedMethod:
     """Paints each class in its colour, brightness by the seed; a photograph lends it its mean colour."""
 
     def draw(key, labels, instances, photo, seed):
@@ -50,7 +50,7 @@ def painter(noise: float) -> Method:
         )
         return (COLOURS[labels] + shift).clip(0, 255).astype(np.uint8)
 
-    return Method(
+    return EvaluatedMethod(
         "painter", f"noise {noise}", draw, has_styles=True, takes_photos=True, loss_networks=("vgg19",)
     )
 
@@ -66,7 +66,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def evaluation(scenes: Path, folder: Path, method: Method | None = None, **more) -> Evaluation:
+def evaluation(scenes: Path, folder: Path, method: EvaluatedMethod | None = None, **more) -> Evaluation:
     evaluation_set = EvaluationSet(load_dataset(scenes, split="val"), load_protocol(scenes / "scenes.toml"))
     return Evaluation(
         method or painter(10.0),
@@ -135,7 +135,7 @@ def test_twice_gives_the_same_bytes_and_a_stopped_run_goes_on(scenes: Path, tmp_
         path.unlink()
     shutil.rmtree(tmp_path / "b" / "cache")
     (tmp_path / "b" / "report.json").unlink()
-    again = Method(base.name, base.fingerprint, counting, loss_networks=("vgg19",), has_styles=False)
+    again = EvaluatedMethod(base.name, base.fingerprint, counting, loss_networks=("vgg19",), has_styles=False)
     evaluation(scenes, tmp_path / "b", again).run()
     assert drawn == [path.stem for path in pictures[:3]]
     a, b = without_times(tmp_path / "a")["methods"][0], without_times(tmp_path / "b")["methods"][0]
@@ -186,7 +186,7 @@ def test_nor_is_it_of_other_photographs_of_the_same_names(scenes: Path, tmp_path
 
 
 def test_a_network_of_the_loss_may_not_be_the_evaluator(scenes: Path, tmp_path: Path) -> None:
-    guilty = Method("m", "0", painter(1.0).draw, loss_networks=("grid",))
+    guilty = EvaluatedMethod("m", "0", painter(1.0).draw, loss_networks=("grid",))
     with pytest.raises(SemsynthError, match="grid was part of this model's training loss"):
         evaluation(scenes, tmp_path, guilty)
 
@@ -201,7 +201,7 @@ def test_statistics_of_a_network_that_is_not_at_hand_are_refused(scenes: Path, t
 
 
 def test_pictures_of_another_size_are_refused(scenes: Path, tmp_path: Path) -> None:
-    small = Method("small", "0", lambda *_: np.zeros((32, 48, 3), np.uint8), loss_networks=())
+    small = EvaluatedMethod("small", "0", lambda *_: np.zeros((32, 48, 3), np.uint8), loss_networks=())
     with pytest.raises(
         SemsynthError, match=r"a picture of 32 x 48 for scene_000, but the protocol evaluates 64 x 64"
     ):

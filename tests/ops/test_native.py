@@ -36,7 +36,7 @@ def test_the_best_set_below_the_level_computes(kernels: str) -> None:
 
 
 def test_a_library_of_other_structs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "struct_sizes", lambda _: [8] * 7)
+    monkeypatch.setattr(native, "_struct_sizes", lambda _: [8] * 7)
     library, why = native._load.__wrapped__()
     assert library is None
     assert "built from other sources" in why

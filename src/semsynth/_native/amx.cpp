@@ -10,7 +10,7 @@ constexpr int64_t BAND = 64;  // rows of a map that a thread goes down
 
 }  // namespace
 
-void modulate_planes(const PlaneModulation& m, int64_t begin, int64_t end) {
+void modulate_planes(const AmxModulation& m, int64_t begin, int64_t end) {
     const bool two = m.affine[1].table != nullptr;
     for (int64_t row = begin; row < end; row++) {
         const int64_t first = m.rows[2 * row], last = first + m.rows[2 * row + 1];
@@ -19,8 +19,8 @@ void modulate_planes(const PlaneModulation& m, int64_t begin, int64_t end) {
             const bfloat16* x = static_cast<const bfloat16*>(m.x) + block * m.x_positions * PLANE;
             bfloat16* y0 = static_cast<bfloat16*>(m.y[0]) + block * m.positions * PLANE;
             bfloat16* y1 = static_cast<bfloat16*>(m.y[1]) + block * m.positions * PLANE;
-            const PlaneAffine affine0(m.affine[0], block, m.blocks, sample);
-            const PlaneAffine affine1(m.affine[1], block, m.blocks, sample);
+            const AmxAffine affine0(m.affine[0], block, m.blocks, sample);
+            const AmxAffine affine1(m.affine[1], block, m.blocks, sample);
             for (int64_t at = first; at < last; at++) {
                 const Pair v = load(x + (m.source ? m.source[at] : at) * PLANE);
                 store(y0 + at * PLANE, affine0(v, at));
@@ -32,7 +32,7 @@ void modulate_planes(const PlaneModulation& m, int64_t begin, int64_t end) {
 
 // The bands of a map are its rows, BAND at a time.
 int64_t chain_bands(const Chain& c) {
-    const PlaneModulation& m = *c.modulation;
+    const AmxModulation& m = *c.modulation;
     return c.whole ? m.num_rows / m.height * ((m.height + BAND - 1) / BAND) : 0;
 }
 
@@ -40,7 +40,7 @@ int64_t chain_bands(const Chain& c) {
 // A product sees one row more than it makes, so the earlier stages begin and end the earlier and later; rows at
 // the edge of a band are made by the neighbour too.
 void chain(const Chain& c, int64_t band) {
-    const PlaneModulation& m = *c.modulation;
+    const AmxModulation& m = *c.modulation;
     const int64_t bands = (m.height + BAND - 1) / BAND, sample = band / bands * m.height;
     const int64_t top = band % bands * BAND, bottom = top + BAND < m.height ? top + BAND : m.height;
     int64_t done[MOST_PRODUCTS + 1];

@@ -39,7 +39,7 @@ struct Product {
 };
 
 // y = affine(x), and the same for a second table: for every listed row of pixels.
-struct PlaneModulation {
+struct AmxModulation {
     const void* x;          // planes of x_positions
     const int32_t* source;  // (positions): the position of x to take, or null: the same
     const int32_t* rows;    // (num_rows, 2): first position, number of pixels
@@ -51,7 +51,7 @@ struct PlaneModulation {
 // A modulation, and products of which each reads the one before (the second reads the modulation too).
 constexpr int64_t MOST_PRODUCTS = 3;
 struct Chain {
-    const PlaneModulation* modulation;
+    const AmxModulation* modulation;
     const Product* products[MOST_PRODUCTS];
     int64_t count, strip;
     int32_t whole;  // every stage's rows are those of whole maps
@@ -63,7 +63,7 @@ void product(const Product&, int64_t task, int64_t tasks);
 void use_tiles();  // on this thread, around calls of multiply_rows
 void release_tiles();
 void multiply_rows(const Product&, int64_t begin, int64_t end, int64_t first, int64_t last);  // rows, blocks
-void modulate_planes(const PlaneModulation&, int64_t begin, int64_t end);  // listed rows
+void modulate_planes(const AmxModulation&, int64_t begin, int64_t end);  // listed rows
 
 int64_t chain_bands(const Chain&);  // 0 where the stages must be computed one after the other
 void chain(const Chain&, int64_t band);

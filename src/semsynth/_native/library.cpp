@@ -112,10 +112,10 @@ int semsynth_use_level(int wanted) {
     return level;
 }
 
-// The sizes of the structs, in the order of ops/native.py and ops/amx.py, which mirror them.
+// The sizes of the structs, in the order of MIRRORED in ops/structs.py.
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
-                           sizeof(Product),    sizeof(PlaneModulation), sizeof(Chain)};
+                           sizeof(Product),    sizeof(AmxModulation), sizeof(Chain)};
     std::memcpy(sizes, all, sizeof(all));
 }
 
@@ -207,7 +207,7 @@ void semsynth_product(const Product* p) {
 void semsynth_chain(const Chain* c) {
     const int64_t bands = chain_bands(*c);
     if (bands >= thread_count) return parallel(bands, [&](int64_t band) { chain(*c, band); });
-    const PlaneModulation& m = *c->modulation;
+    const AmxModulation& m = *c->modulation;
     parallel_ranges(m.num_rows, 1, [&](int64_t begin, int64_t end) { modulate_planes(m, begin, end); });
     for (int64_t i = 0; i < c->count; i++) semsynth_product(c->products[i]);
 }

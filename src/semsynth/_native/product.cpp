@@ -63,7 +63,7 @@ class Finish {
         source_ = p.source;
         for (int64_t i = 0; i < count; i++) {
             const int64_t sample = sample_of(runs[i].position, p.height, p.width);
-            parts_[i] = {PlaneAffine(p.affine, block, p.out_blocks, sample), runs[i], sums + i * 2 * TILE * TILE};
+            parts_[i] = {AmxAffine(p.affine, block, p.out_blocks, sample), runs[i], sums + i * 2 * TILE * TILE};
         }
         count_ = count, part_ = at_ = 0;
     }
@@ -77,7 +77,7 @@ class Finish {
 
   private:
     struct Part {
-        PlaneAffine affine;
+        AmxAffine affine;
         Run run;
         const float* sums = nullptr;
     };

@@ -31,10 +31,10 @@ inline Pair leaky(Pair v, __m512 slope) {  // slopes are at most 1
 }
 
 // One plane of an affine map, for the positions of one sample.
-class PlaneAffine {
+class AmxAffine {
   public:
-    PlaneAffine() = default;
-    PlaneAffine(const Affine& a, int64_t block, int64_t blocks, int64_t sample)
+    AmxAffine() = default;
+    AmxAffine(const Affine& a, int64_t block, int64_t blocks, int64_t sample)
         : table_(static_cast<const bfloat16*>(a.table)), index_(a.index), slope_(_mm512_set1_ps(a.slope)) {
         if (table_) table_ += block * a.rows * 2 * PLANE;
         if (a.style && table_) {

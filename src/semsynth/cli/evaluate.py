@@ -10,7 +10,7 @@ from semsynth.hub import compat
 
 if TYPE_CHECKING:
     from semsynth.data import Dataset
-    from semsynth.evaluation.evaluation_set import Method
+    from semsynth.evaluation.evaluation_set import EvaluatedMethod
     from semsynth.evaluation.protocol import Protocol
     from semsynth.evaluation.run import Evaluation
 
@@ -150,7 +150,7 @@ def _need_labels(root: Path, protocol: "Protocol") -> None:
         )
 
 
-def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -> "Method":
+def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -> "EvaluatedMethod":
     """A model, or a folder of pictures somebody else made."""
     folder = Path(args.model)
     if folder.is_dir() and not (folder / "config.json").is_file():
@@ -160,12 +160,12 @@ def method_of(args: argparse.Namespace, protocol: "Protocol", data: "Dataset") -
 
 def model_method(
     model: str, name: str | None, device: str, protocol: "Protocol", data: "Dataset"
-) -> "Method":
+) -> "EvaluatedMethod":
     """Draw with a model folder."""
     import numpy as np
     from PIL import Image
 
-    from semsynth.evaluation.evaluation_set import Method
+    from semsynth.evaluation.evaluation_set import EvaluatedMethod
     from semsynth.hub import find_model, fingerprint
     from semsynth.pipeline import Synthesizer
 
@@ -185,7 +185,7 @@ def model_method(
         result = synthesizer(labels, style, seed=seed, instances=given, size=size)
         return np.asarray(result.pictures()[0])
 
-    return Method(
+    return EvaluatedMethod(
         name=name or str(model).removeprefix("pretrained:").rstrip("/").split("/")[-1],
         fingerprint=fingerprint(folder),
         draw=draw,
@@ -195,14 +195,14 @@ def model_method(
     )
 
 
-def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
+def pictures_method(folder: Path, name: str, data: "Dataset") -> "EvaluatedMethod":
     """Take pictures from a folder, by the names of the photographs."""
     import sys
     import zlib
 
     from semsynth.data.finding import list_images
     from semsynth.data.matching import match, reason_of
-    from semsynth.evaluation.evaluation_set import Method
+    from semsynth.evaluation.evaluation_set import EvaluatedMethod
     from semsynth.files.walking import contents
     from semsynth.images import IMAGE_SUFFIXES, read_photo
 
@@ -228,6 +228,6 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "Method":
     content = 0
     for key in sorted(data.keys):
         content = zlib.crc32(pictures[key].read_bytes(), content)
-    return Method(
+    return EvaluatedMethod(
         name, f"{content:08x}", lambda key, labels, instances, photo, seed: read_photo(pictures[key])
     )

@@ -4,8 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from semsynth.evaluation.evaluation_set import EvaluatedMethod as EvaluatedMethod
     from semsynth.evaluation.evaluation_set import EvaluationSet as EvaluationSet
-    from semsynth.evaluation.evaluation_set import Method as Method
     from semsynth.evaluation.frechet import Features as Features
     from semsynth.evaluation.frechet import FeatureSpace as FeatureSpace
     from semsynth.evaluation.frechet import Statistics as Statistics
@@ -24,7 +24,7 @@ _HOMES = {
     "Evaluation": "run",
     "FeatureSpace": "frechet",
     "Features": "frechet",
-    "Method": "evaluation_set",
+    "EvaluatedMethod": "evaluation_set",
     "Protocol": "protocol",
     "Report": "report",
     "Segmenter": "segmenters",

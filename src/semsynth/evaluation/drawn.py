@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
+from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.figure import picture_path
 from semsynth.files.reading import read_bytes
 from semsynth.files.writing import write_atomically
@@ -57,7 +57,7 @@ class DrawnPictures:
     """
 
     folder: Path
-    method: Method
+    method: EvaluatedMethod
     evaluation_set: EvaluationSet
     log: Callable[[str], None]
 

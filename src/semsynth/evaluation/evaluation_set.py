@@ -20,7 +20,7 @@ Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Method:
+class EvaluatedMethod:
     """What is evaluated.
 
     Attributes:

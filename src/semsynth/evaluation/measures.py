@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
+from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.frechet import (
     Features,
     Statistics,
@@ -75,7 +75,7 @@ def distances(
 
 
 def style_metrics(
-    method: Method, evaluation_set: EvaluationSet, stages: Stages, track: Track
+    method: EvaluatedMethod, evaluation_set: EvaluationSet, stages: Stages, track: Track
 ) -> dict[str, float]:
     """Diversity, and where a photograph guides the method, what it follows, on a few maps of the protocol."""
     protocol = evaluation_set.protocol

@@ -19,7 +19,7 @@ from rich.progress import Progress
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.drawn import DrawnPictures
-from semsynth.evaluation.evaluation_set import EvaluationSet, Method, Pixels
+from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
@@ -60,7 +60,7 @@ class Evaluation:
         log: Called with a sentence on what was damaged and is done again.
     """
 
-    method: Method
+    method: EvaluatedMethod
     evaluation_set: EvaluationSet
     folder: Path
     evaluator: Segmenter

@@ -20,7 +20,6 @@ from semsynth.ops.amx import (
     PLANE,
     AmxProduct,
     Frame,
-    Product,
     Scaling,
     chain,
     modulation,
@@ -31,6 +30,7 @@ from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import EPSILON, BatchNorm2d
 from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.spade import SLOPE, Spade, SpadeResBlock
+from semsynth.ops.structs import Product
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Feature maps and convolutions as the processor's matrix unit wants them; see `_native/amx.h`.
 
-A convolution of `PlaneConv` computes in one go what follows it too: the shortcut's 1x1 convolution, the sum,
+A convolution of `AmxProduct` computes in one go what follows it too: the shortcut's 1x1 convolution, the sum,
 the modulation and the activation. All of it is bfloat16 with float32 sums.
 """
 
-import ctypes
-from ctypes import POINTER, byref, c_float, c_int32, c_int64, c_void_p, pointer
+from ctypes import byref, c_void_p, pointer
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsynth.ops import native
+from semsynth.ops.structs import Affine, AmxModulation, Chain, Product
 
 PLANE = 32
 _STRIP_VALUES = 400_000  # inputs that a thread goes through at a time: they stay in its second cache
@@ -22,53 +22,9 @@ _WINDOWS = 64  # windows that a table's kernel takes for a row of pixels
 _TAIL = 16 + 1  # a tile that begins at the last pixel of a narrow map reads so far beyond it
 
 
-class _Affine(ctypes.Structure):
-    _fields_ = [
-        *((name, c_void_p) for name in ("table", "index", "style")),
-        ("rows", c_int64),
-        ("slope", c_float),
-    ]
-
-
-class Product(ctypes.Structure):
-    """The arguments of a convolution, made by `AmxProduct`; see `_native/amx.h`."""
-
-    _fields_ = [
-        *((name, c_void_p) for name in ("x", "windows", "steps", "weight", "bias", "rows", "out", "image")),
-        *((name, c_void_p) for name in ("add", "source")),
-        ("affine", _Affine),
-        *((name, c_int64) for name in ("taps", "num_steps", "out_blocks", "num_rows", "strip", "out_period")),
-        *((name, c_int64) for name in ("out_plane", "out_stride", "add_positions", "height", "width")),
-    ]
-
-
-class AmxModulation(ctypes.Structure):
-    """The arguments of a modulation of planes, made by `modulation`; see `_native/amx.h`."""
-
-    _fields_ = [
-        *((name, c_void_p) for name in ("x", "source", "rows")),
-        ("y", c_void_p * 2),
-        ("affine", _Affine * 2),
-        *((name, c_int64) for name in ("blocks", "num_rows", "x_positions", "positions", "height", "width")),
-    ]
-
-
-class _Chain(ctypes.Structure):
-    _fields_ = [
-        ("modulation", POINTER(AmxModulation)),
-        ("products", POINTER(Product) * 3),
-        ("count", c_int64),
-        ("strip", c_int64),
-        ("whole", c_int32),
-    ]
-
-
 def available() -> bool:
     """Whether this processor has a matrix unit for bfloat16 and the native kernels drive it."""
-    if not native.available() or not native.library().semsynth_matrix_unit():
-        return False
-    mirrored = list(map(ctypes.sizeof, (_Affine, Product, AmxModulation, _Chain)))
-    return native.struct_sizes(native.library())[3:] == mirrored
+    return native.available() and bool(native.library().semsynth_matrix_unit())
 
 
 def num_blocks(channels: int) -> int:
@@ -157,9 +113,9 @@ class Scaling:
     style: Tensor | None = None
     slope: float = 1.0
 
-    def arguments(self) -> _Affine:
+    def arguments(self) -> Affine:
         """For the kernels; the tensors must outlive the call."""
-        return _Affine(
+        return Affine(
             self.table.data_ptr(), self.index.data_ptr(),
             None if self.style is None else self.style.data_ptr(), self.table.shape[1], self.slope,
         )  # fmt: skip
@@ -205,7 +161,7 @@ class AmxProduct:
         steps = windows.shape[1] * hidden.shape[1] // PLANE
         arguments = Product(
             x=hidden.data_ptr(), windows=windows.data_ptr(), weight=self.weight.data_ptr(),
-            bias=self.bias.data_ptr(), rows=rows.data_ptr(), out=table.data_ptr(), affine=_Affine(slope=1.0),
+            bias=self.bias.data_ptr(), rows=rows.data_ptr(), out=table.data_ptr(), affine=Affine(slope=1.0),
             taps=windows.shape[1], num_steps=steps, out_blocks=len(self.weight), num_rows=len(rows),
             strip=_strip(rows, steps), out_period=len(table),
             out_plane=table.stride(0), out_stride=table.stride(1), height=0, width=2**31,  # all one sample
@@ -249,7 +205,7 @@ class AmxProduct:
             rows=rows.data_ptr(), out=None if to_image else out.data_ptr(),
             image=out.data_ptr() if to_image else None, add=None if add is None else add.data_ptr(),
             source=None if source is None else source.data_ptr(),
-            affine=_Affine(slope=slope) if scaling is None else scaling.arguments(),
+            affine=Affine(slope=slope) if scaling is None else scaling.arguments(),
             num_steps=len(steps), out_blocks=len(self.weight), num_rows=len(rows),
             strip=_strip(rows, x.shape[0]),
             out_period=len(self.weight), out_plane=out.stride(0), out_stride=PLANE,
@@ -279,7 +235,7 @@ def modulation(
         outputs: the planes to fill and how.
         upsample: double by nearest sampling.
     """
-    affine, y = (_Affine * 2)(), (c_void_p * 2)()
+    affine, y = (Affine * 2)(), (c_void_p * 2)()
     for i, (planes, scaling) in enumerate(outputs):
         affine[i], y[i] = scaling.arguments(), planes.data_ptr()
     source = frame.halved if upsample else None
@@ -299,7 +255,7 @@ def chain(modulation: AmxModulation, products: list[Product], *, whole: bool) ->
     """
     planes = modulation.blocks * (2 if modulation.affine[1].table else 1)
     planes += sum(product.out_blocks for product in products)
-    arguments = _Chain(
+    arguments = Chain(
         modulation=pointer(modulation), count=len(products),
         strip=max(2, _CHAIN_VALUES // (planes * PLANE * modulation.width)), whole=whole,
     )  # fmt: skip

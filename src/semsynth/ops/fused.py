@@ -23,6 +23,7 @@ from semsynth.ops import native
 from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.norm import EPSILON, BatchNorm2d, InstanceNorm2d
 from semsynth.ops.pyramid import PatchPlan
+from semsynth.ops.structs import Modulation
 
 _CHUNK_PIXELS = 1024  # of the backward; at most _CHUNKS of them
 _CHUNKS = 64
@@ -220,11 +221,11 @@ class _Modulate(torch.autograd.Function):
         return grad_x, grad_table, grad_style, None, None, None, None
 
 
-def _arguments(ctx: Any, x: Tensor, table: Tensor, style: Tensor | None) -> native.Modulation:
+def _arguments(ctx: Any, x: Tensor, table: Tensor, style: Tensor | None) -> Modulation:
     """What the forward and the backward kernel both need; the tensors must outlive the call."""
     plan: PatchPlan = ctx.plan
     batch, height, width = plan.index.shape
-    return native.Modulation(
+    return Modulation(
         x=x.data_ptr(),
         index=plan.index.data_ptr(),
         table=table.data_ptr(),

@@ -7,7 +7,7 @@ switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same 
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_void_p, sizeof
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_void_p, sizeof
 from functools import cache
 
 import torch
@@ -15,40 +15,11 @@ from torch import Tensor
 
 from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
+from semsynth.ops.structs import MIRRORED, Groups, Lookup, Modulation
 
 _INTERFACE = 4  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
-
-
-class Modulation(ctypes.Structure):
-    """The arguments of the modulation kernels; see `_native/kernels.h`, which this mirrors."""
-
-    _fields_ = [
-        *((name, c_void_p) for name in ("x", "index", "table", "style", "mean", "rstd", "y")),
-        *((name, c_int64) for name in ("batch", "height", "width", "channels", "rows")),
-        *((name, c_int32) for name in ("per_sample", "upsample", "half")),
-        ("slope", c_float),
-        *((name, c_void_p) for name in ("start", "order", "grad_normalized", "grad_table", "partial")),
-        *((name, c_void_p) for name in ("chunk_sums", "sums", "means", "grad_x")),
-        *((name, c_int64) for name in ("chunks", "keys")),
-    ]
-
-
-class _Lookup(ctypes.Structure):
-    _fields_ = [
-        *((name, c_void_p) for name in ("table", "bias", "patches", "out", "grad_table")),
-        *((name, c_int64) for name in ("count", "taps", "symbols", "width")),
-        *((name, c_int32) for name in ("relu", "half", "half_table")),
-    ]
-
-
-class _Groups(ctypes.Structure):
-    _fields_ = [
-        *((name, c_void_p) for name in ("values", "start", "order", "mask", "out")),
-        *((name, c_int64) for name in ("count", "width")),
-        ("half", c_int32),
-    ]
 
 
 @cache
@@ -68,7 +39,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         found = library.semsynth_interface()
     except (OSError, AttributeError) as error:
         return None, f"the library does not load: {error}"
-    if found != _INTERFACE or struct_sizes(library)[:3] != list(map(sizeof, (Modulation, _Lookup, _Groups))):
+    if found != _INTERFACE or _struct_sizes(library) != [sizeof(struct) for struct in MIRRORED]:
         return None, "the library was built from other sources: install the package again"
     if limit is not None:
         library.semsynth_use_level(processor.LEVELS.index(limit))
@@ -81,15 +52,15 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     for name in ("modulate", "modulate_backward", "normalize_backward"):
         getattr(library, f"semsynth_{name}").argtypes = [POINTER(Modulation)]
     for name in ("lookup", "lookup_backward"):
-        getattr(library, f"semsynth_{name}").argtypes = [POINTER(_Lookup)]
-    library.semsynth_sum_groups.argtypes = [POINTER(_Groups)]
+        getattr(library, f"semsynth_{name}").argtypes = [POINTER(Lookup)]
+    library.semsynth_sum_groups.argtypes = [POINTER(Groups)]
     unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
     return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
 
 
-def struct_sizes(library: ctypes.CDLL) -> list[int]:
-    """Bytes of the library's structs: three of this module, then those of `amx.py`."""
-    sizes = (c_int64 * 7)()
+def _struct_sizes(library: ctypes.CDLL) -> list[int]:
+    """Bytes of the library's structs, in the order of `MIRRORED`."""
+    sizes = (c_int64 * len(MIRRORED))()
     library.semsynth_sizes(sizes)
     return list(sizes)
 
@@ -198,7 +169,7 @@ def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, 
     taps, symbols, width = table.shape
     bias_at = None if bias is None else bias.data_ptr()
     library().semsynth_lookup(
-        _Lookup(
+        Lookup(
             table.data_ptr(), bias_at, patches.data_ptr(), out.data_ptr(), None,
             len(patches), taps, symbols, width, relu, _half(out), _half(table),
         )
@@ -210,7 +181,7 @@ def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     width, taps = grad.shape[1], patches.shape[1]
     table = torch.zeros(taps, symbols, width, dtype=torch.float32)
     library().semsynth_lookup_backward(
-        _Lookup(
+        Lookup(
             None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),
             len(patches), taps, symbols, width, 0, _half(grad), 0,
         )
@@ -224,7 +195,7 @@ def sum_groups(values: Tensor, groups: tuple[Tensor, Tensor], mask: Tensor | Non
     out = values.new_empty(len(start) - 1, values.shape[1])
     mask_at = None if mask is None else mask.data_ptr()
     library().semsynth_sum_groups(
-        _Groups(
+        Groups(
             values.data_ptr(), start.data_ptr(), order.data_ptr(), mask_at, out.data_ptr(),
             len(out), values.shape[1], _half(values),
         )

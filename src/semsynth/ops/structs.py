@@ -1,0 +1,90 @@
+"""The structs that the native library takes, as `_native/kernels.h` and `_native/amx.h` define them.
+
+When the library is loaded, their sizes are compared with its own.
+"""
+
+import ctypes
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+
+
+class Modulation(ctypes.Structure):
+    """The arguments of the modulation kernels; see `_native/kernels.h`, which this mirrors."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "index", "table", "style", "mean", "rstd", "y")),
+        *((name, c_int64) for name in ("batch", "height", "width", "channels", "rows")),
+        *((name, c_int32) for name in ("per_sample", "upsample", "half")),
+        ("slope", c_float),
+        *((name, c_void_p) for name in ("start", "order", "grad_normalized", "grad_table", "partial")),
+        *((name, c_void_p) for name in ("chunk_sums", "sums", "means", "grad_x")),
+        *((name, c_int64) for name in ("chunks", "keys")),
+    ]
+
+
+class Lookup(ctypes.Structure):
+    """The arguments of the look-up kernels; see `_native/kernels.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("table", "bias", "patches", "out", "grad_table")),
+        *((name, c_int64) for name in ("count", "taps", "symbols", "width")),
+        *((name, c_int32) for name in ("relu", "half", "half_table")),
+    ]
+
+
+class Groups(ctypes.Structure):
+    """The arguments of the sums over groups; see `_native/kernels.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("values", "start", "order", "mask", "out")),
+        *((name, c_int64) for name in ("count", "width")),
+        ("half", c_int32),
+    ]
+
+
+class Affine(ctypes.Structure):
+    """An affine map by the rows of a table; see `_native/amx.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("table", "index", "style")),
+        ("rows", c_int64),
+        ("slope", c_float),
+    ]
+
+
+class Product(ctypes.Structure):
+    """The arguments of a convolution, made by `AmxProduct`; see `_native/amx.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "windows", "steps", "weight", "bias", "rows", "out", "image")),
+        *((name, c_void_p) for name in ("add", "source")),
+        ("affine", Affine),
+        *((name, c_int64) for name in ("taps", "num_steps", "out_blocks", "num_rows", "strip", "out_period")),
+        *((name, c_int64) for name in ("out_plane", "out_stride", "add_positions", "height", "width")),
+    ]
+
+
+class AmxModulation(ctypes.Structure):
+    """The arguments of a modulation of planes, made by `modulation`; see `_native/amx.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "source", "rows")),
+        ("y", c_void_p * 2),
+        ("affine", Affine * 2),
+        *((name, c_int64) for name in ("blocks", "num_rows", "x_positions", "positions", "height", "width")),
+    ]
+
+
+class Chain(ctypes.Structure):
+    """A modulation and the convolutions after it; see `_native/amx.h`."""
+
+    _fields_ = [
+        ("modulation", POINTER(AmxModulation)),
+        ("products", POINTER(Product) * 3),
+        ("count", c_int64),
+        ("strip", c_int64),
+        ("whole", c_int32),
+    ]
+
+
+MIRRORED = (Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain)
+"""In the order of `semsynth_sizes` in `_native/library.cpp`."""
