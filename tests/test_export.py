@@ -79,8 +79,10 @@ def test_onnx_of_any_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_torch_compile() -> None:
+def test_torch_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dense network is one graph, without a break."""
+    # PyTorch's own cache takes a graph compiled at another level of the processor for one of this level.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     graph = DenseGraph(small_model(instances=True).generator)
     inputs = graph.example(32, 64)
     with torch.no_grad():
