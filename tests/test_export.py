@@ -75,19 +75,17 @@ def test_onnx_of_one_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_onnx_of_any_size(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    assert export_onnx(small_model(instances=True).generator, tmp_path / "park.onnx") <= TOLERANCE
+    assert export_onnx(small_model(styled=False).generator, tmp_path / "park.onnx") <= TOLERANCE
 
 
 @pytest.mark.slow
-def test_torch_compile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The dense network is one graph, without a break."""
-    # PyTorch's own cache takes a graph compiled at another level of the processor for one of this level.
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+def test_torch_compile() -> None:
+    """The dense network is one graph, without a break, whatever compiles that."""
     graph = DenseGraph(small_model(instances=True).generator)
     inputs = graph.example(32, 64)
     with torch.no_grad():
         expected = graph(*inputs)
-        found = torch.compile(graph, fullgraph=True)(*inputs)
+        found = torch.compile(graph, fullgraph=True, backend="aot_eager")(*inputs)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
