@@ -56,6 +56,23 @@ export class Input {
     this.view.refresh();
   }
 
+  /** Take back what is being done, or else the last step. */
+  undo() {
+    if (this.stop() || this.tool.back?.(this.studio)) this.view.refresh();
+    else this.studio.undo();
+  }
+
+  redo() {
+    if (!this.stop()) this.studio.redo();
+  }
+
+  /** End a stroke without a trace. @returns {boolean} whether there was one */
+  stop() {
+    const busy = this.active !== null || this.keys.down;
+    if (busy) this.cancel();
+    return busy;
+  }
+
   listen() {
     const canvas = this.view.canvas;
     canvas.addEventListener("pointerdown", (e) => this.down(e));
@@ -67,6 +84,7 @@ export class Input {
     });
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
+    canvas.addEventListener("dblclick", () => this.tool.close?.(this.studio));
     canvas.addEventListener("keydown", (e) => this.key(e));
     document.addEventListener("keydown", (e) => this.hold(e, true));
     document.addEventListener("keyup", (e) => this.hold(e, false));
@@ -127,6 +145,14 @@ export class Input {
     }
     this.view.keyboard = false;
     this.point(this.view.toDrawing(place, this.active?.pane ?? this.view.paneAt(place)));
+    if (!this.keys.down && this.view.cursor) this.moveKeys(this.view.cursor);
+  }
+
+  /** Put the keyboard's brush somewhere on the drawing. @param {Point} p */
+  moveKeys({ x, y }) {
+    const { width, height } = this.studio.drawing;
+    this.keys.x = Math.max(0.5, Math.min(width - 0.5, x));
+    this.keys.y = Math.max(0.5, Math.min(height - 0.5, y));
   }
 
   /** @param {PointerEvent} e */
@@ -191,13 +217,12 @@ export class Input {
     const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     const way = ways[e.key];
     if (way) {
-      const { width, height } = this.studio.drawing;
-      this.keys.x = Math.max(0.5, Math.min(width - 0.5, this.keys.x + way[0]));
-      this.keys.y = Math.max(0.5, Math.min(height - 0.5, this.keys.y + way[1]));
+      this.moveKeys({ x: this.keys.x + way[0], y: this.keys.y + way[1] });
       if (this.keys.down) this.tool.move?.(this.studio, this.keyPen());
       else this.tool.hover?.(this.studio, this.keyPen());
     } else if (e.key === "Enter") {
-      this.toggleKeyPen();
+      const closed = !this.view.keyboard && this.tool.close?.(this.studio);
+      if (!closed) this.toggleKeyPen();
     } else {
       return;
     }

@@ -1,4 +1,5 @@
 import { capsule } from "../raster.js";
+import { outline } from "./tool.js";
 
 /**
  * @typedef {import("./tool.js").Tool} Tool
@@ -15,6 +16,10 @@ import { capsule } from "../raster.js";
 export function roundBrush(what, idOf) {
   /** @type {Pen | null} */
   let last = null;
+  /** Where the stroke before ended: a line begins there. @type {Pen | null} */
+  let end = null;
+  /** The far end of the line that a click would draw. @type {Pen | null} */
+  let tip = null;
 
   /** @param {Studio} studio @param {Pen} pen */
   function paint(studio, pen) {
@@ -25,7 +30,7 @@ export function roundBrush(what, idOf) {
       studio.stroke?.paint(x0, x1, y, id);
     capsule(from, pen, radius(from), radius(pen), span);
     span(Math.floor(pen.x), Math.floor(pen.x) + 1, Math.floor(pen.y)); // the thinnest brush may miss every middle
-    last = pen;
+    last = end = pen;
     studio.show();
   }
 
@@ -33,23 +38,30 @@ export function roundBrush(what, idOf) {
     ...what,
     sized: true,
     down(studio, pen) {
-      last = null;
+      last = pen.shift ? end : null;
+      tip = null;
       studio.begin();
       paint(studio, pen);
     },
     move: paint,
+    hover(_studio, pen) {
+      tip = pen.shift ? pen : null;
+    },
     up(studio) {
       last = null;
       studio.finish(what.label);
     },
     cancel() {
-      last = null;
+      last = tip = null;
+    },
+    preview(g, toScreen) {
+      if (end && tip) outline(g, [end, tip].map(toScreen), false);
     },
   };
 }
 
 /** @type {Tool} */
 export const brush = roundBrush(
-  { id: "brush", label: "Brush", key: "b", hint: "Paint. [ and ] change the size." },
+  { id: "brush", label: "Brush", key: "b", hint: "Paint. [ and ] change the size; Shift+click draws a line." },
   (studio) => studio.classId,
 );

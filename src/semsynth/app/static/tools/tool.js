@@ -17,6 +17,8 @@
  * @property {(studio: Studio, pen: Pen) => void} [hover] while it is not down
  * @property {(studio: Studio) => void} [cancel]
  * @property {(studio: Studio, key: string) => boolean} [press] a key; true when it was for this tool
+ * @property {(studio: Studio) => boolean} [close] Enter or a double click; true when there was something to close
+ * @property {(studio: Studio) => boolean} [back] take back what is no step yet; true when there was something
  * @property {(g: CanvasRenderingContext2D, toScreen: ToScreen) => void} [preview] draw what is not painted yet
  */
 
