@@ -13,13 +13,22 @@ test("a style was called a look, a document was a name, a kept picture had no la
   assert.deepEqual(saved.document, { name: "lake", saved: null });
   assert.deepEqual(saved.kept[0].style, { name: "dusk" });
   assert.equal(saved.kept[0].layers[0].ids, ids);
+  assert.deepEqual(saved.steps, { done: [], undone: [] });
+});
+
+test("a photograph held its file itself", () => {
+  const photo = { png: "p", labels: "l", key: "k", feather: 8, everywhere: false };
+  const kept = [{ layers: [], style: { seed: 1 }, photo, picture: "" }];
+  const saved = upgradeSaved({ project: { settings: {} }, kept });
+  assert.deepEqual(saved.kept[0].photo, { source: { png: "p", labels: "l" }, key: "k", feather: 8, everywhere: false });
 });
 
 test("a drawing of today stays as it is", () => {
   const saved = {
     project: { layers: [], settings: { style: { seed: 3 } } },
     document: { name: "lake", saved: 7 },
-    kept: [{ layers: [{ name: "a" }], style: { seed: 1 }, picture: "" }],
+    kept: [{ layers: [{ name: "a" }], style: { seed: 1 }, photo: null, picture: "" }],
+    steps: { done: [], undone: [] },
     when: 5,
   };
   assert.deepEqual(upgradeSaved(saved), saved);

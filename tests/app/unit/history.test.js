@@ -63,6 +63,40 @@ test("only the newest steps are kept", () => {
   assert.equal(history.done.length, DEPTH);
 });
 
+test("a change beside the layers is a step, the movement of a slider one", () => {
+  const history = new History(new Drawing(4, 3, 0));
+  const given = { photo: null, own: [], document: { name: "a", saved: null } };
+  let scene = { ...given, style: { seed: 0 } };
+  history.scene = { take: () => scene, put: (then) => (scene = then) };
+  const use = (seed, label, slides = false) => history.adjust(label, () => (scene = { ...given, style: { seed } }), slides);
+  use(1, "Seed 1");
+  use(1, "Seed 1"); // changes nothing
+  for (let seed = 2; seed < 6; seed++) use(seed, "slider", true);
+  use(6, "dice");
+  use(7, "dice");
+  const seeds = [];
+  while (history.undo()) seeds.push(scene.style.seed);
+  assert.deepEqual(seeds, [6, 5, 1, 0]);
+  history.redo();
+  use(9, "slider", true); // no part of a movement that was taken back
+  assert.deepEqual([history.done.length, history.undone.length], [2, 0]);
+});
+
+test("the browser keeps the newest steps that fit, what they share once", () => {
+  const history = new History(new Drawing(4, 3, 0));
+  const photo = { source: { png: "x".repeat(1000), labels: "" }, key: "", feather: 8, everywhere: false };
+  const state = (feather) => ({ photo: { ...photo, feather }, style: { seed: 0 }, own: [], document: null });
+  for (let i = 0; i < 9; i++) history.push({ kind: "scene", label: `${i}`, before: state(i), after: state(i + 1), when: 0 });
+  assert.equal(history.recent(1e6).done.length, 9);
+  assert.equal(history.recent(4000).done.length, 9);
+  const few = history.recent(2600).done;
+  assert.ok(few.length > 0 && few.length < 9);
+  assert.equal(few.at(-1).label, "8");
+  history.undo();
+  history.resume(history.recent(1e6));
+  assert.equal(history.redo(), "8");
+});
+
 test("layers and the scene come back together", () => {
   const drawing = new Drawing(4, 3, 0), history = new History(drawing);
   let scene = "first";

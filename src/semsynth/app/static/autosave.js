@@ -6,7 +6,8 @@ import { Signal } from "./signal.js";
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./pictures.js").Kept} Kept */
 /** @typedef {import("./types.js").Document} Document */
-/** @typedef {{project: Project, document: Document, kept: Kept[], when?: number}} Saved */
+/** @typedef {import("./history.js").Steps} Steps */
+/** @typedef {{project: Project, document: Document, kept: Kept[], steps: Steps, when?: number}} Saved */
 
 const STORE = "drawings", TAB = "semsynth.tab", WAIT = 300;
 /** Drawings kept per model, those of the tabs used last. */

@@ -11,9 +11,9 @@
  * @returns {Saved}
  */
 export function upgradeSaved(saved) {
-  const { name = "Untitled", document = { name, saved: null }, ...rest } = saved;
+  const { name = "Untitled", document = { name, saved: null }, steps = { done: [], undone: [] }, ...rest } = saved;
   const project = { ...saved.project, settings: withStyle(saved.project.settings) };
-  return { ...rest, project, document, kept: saved.kept.map(upgradeKept) };
+  return { ...rest, project, document, steps, kept: saved.kept.map(upgradeKept) };
 }
 
 /**
@@ -21,9 +21,16 @@ export function upgradeSaved(saved) {
  * @returns {Kept}
  */
 function upgradeKept(kept) {
-  if (kept.layers) return withStyle(kept);
+  if (kept.layers) return withStyle({ ...kept, photo: withSource(kept.photo) });
   const layers = [{ name: "Background", visible: true, ids: kept.ids }];
   return withStyle({ ...kept, layers, active: 0, photo: null, document: { name: "Untitled", saved: null }, saved: null });
+}
+
+/** A photograph held its file itself. @param {any} photo @returns {any} */
+function withSource(photo) {
+  if (!photo || photo.source) return photo ?? null;
+  const { png, labels, ...rest } = photo;
+  return { source: { png, labels }, ...rest };
 }
 
 /** A style was called a look. @param {any} settings @returns {any} */

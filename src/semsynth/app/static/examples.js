@@ -51,6 +51,7 @@ export class Examples {
     this.studio.exchange(label, () => {
       this.studio.drawing.replace(ids);
       this.photo.put(null);
+      this.files.styles.begin();
       this.files.become({ name, saved: null });
     });
   }

@@ -26,11 +26,15 @@ export class Live {
     this.connection = new Connection();
     this.dirty = true;
     this.scheduled = false;
+    /** Nothing is painted before the drawing is on the table. */
+    this.held = true;
     /** The request that shows the newest state, and the last one shown. */
     this.newest = 0;
     this.shown = 0;
     /** What the newest request asked for. @type {{ids: Uint8Array, settings: string} | null} */
     this.asked = null;
+    /** The drawings of the requests that no picture has come for. @type {Map<number, Uint8Array>} */
+    this.sent = new Map();
     /** @type {ReturnType<typeof surface> | null} */
     this.surface = null;
     /** Milliseconds from sending to showing, of the last pictures. @type {number[]} */
@@ -87,6 +91,12 @@ export class Live {
     });
   }
 
+  /** The drawing is there: its picture is the first. */
+  begin() {
+    this.held = false;
+    this.request();
+  }
+
   request() {
     this.dirty = true;
     this.schedule();
@@ -103,7 +113,7 @@ export class Live {
   }
 
   send() {
-    if (!this.dirty || !this.connection.ready || this.connection.waiting.size >= AHEAD) return;
+    if (this.held || !this.dirty || !this.connection.ready || this.connection.waiting.size >= AHEAD) return;
     const { drawing } = this.studio;
     const settings = this.settings();
     const asked = { ids: drawing.ids.slice(), settings: JSON.stringify(settings) };
@@ -124,6 +134,7 @@ export class Live {
     this.dirty = false;
     this.newest = number;
     this.asked = asked;
+    this.sent.set(number, asked.ids);
   }
 
   /** @param {Picture} picture */
@@ -157,6 +168,8 @@ export class Live {
   /** @param {Picture} picture */
   done(picture) {
     this.shown = picture.number;
+    this.view.pictured = this.sent.get(picture.number) ?? null;
+    for (const number of this.sent.keys()) if (number <= picture.number) this.sent.delete(number);
     if (!Number.isNaN(picture.delay)) this.delays.push(picture.delay);
     if (this.delays.length > 20) this.delays.shift();
     this.view.refresh();

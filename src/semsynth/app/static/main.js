@@ -33,6 +33,9 @@ import { welcome } from "./welcome.js";
  * @typedef {import("./keymap.js").Parts} Parts
  */
 
+/** Memory of the steps that the browser keeps over a reload, in bytes. */
+const STEPS_KEPT = 16 << 20;
+
 /**
  * Cover the canvas with a sentence, or uncover it.
  * @param {string | null} text
@@ -54,7 +57,6 @@ async function main() {
   const [model, labels, styleItems, exampleItems] = await Promise.all(
     ["/api/model", "/api/labels", "/api/styles", "/api/examples"].map(json),
   );
-  veil(null);
 
   const studio = new Studio(model, labels.classes, labels.void_id);
   const colours = new Colours(labels.classes);
@@ -88,6 +90,7 @@ async function main() {
     project: files.project(),
     document: files.document,
     kept: pictures.kept,
+    steps: studio.history.recent(STEPS_KEPT),
   }));
   autosave.failed.on(() => studio.told.emit("The browser does not keep the drawing; save it as a project."));
   const events = [studio.stepped, styles.changed, photo.changed, pictures.changed, files.renamed];
@@ -100,6 +103,8 @@ async function main() {
   wire({ studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs });
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
+  veil(null);
+  live.begin();
   autosave.enabled = true;
   welcome(studio);
   document.documentElement.dataset.ready = "yes";
@@ -163,7 +168,7 @@ async function reopen(autosave, files, pictures, examples) {
       await examples.start(examples.items[0]);
     }
   });
-  files.studio.history.done.length = 0; // what was there at the beginning is not a step
+  files.studio.history.resume(saved?.steps ?? { done: [], undone: [] }); // beginning is not a step
   files.studio.stepped.emit();
 }
 
@@ -189,8 +194,8 @@ function wire(parts) {
   showSteps();
   if (preference("patterns", false)) togglePatterns(parts);
 
-  button("undo", () => studio.undo());
-  button("redo", () => studio.redo());
+  button("undo", () => parts.input.undo());
+  button("redo", () => parts.input.redo());
   button("patterns", () => togglePatterns(parts));
   button("theme", () => {
     toggleTheme();

@@ -28,8 +28,9 @@ export class PhotoEdit {
     this.everywhere = field("photo-everywhere");
     this.feather = field("photo-feather");
     this.chip.addEventListener("click", () => this.showDialog());
-    this.everywhere.addEventListener("change", () => this.adjust({ everywhere: this.everywhere.checked }));
-    this.feather.addEventListener("input", () => this.adjust({ feather: Number(this.feather.value) }));
+    this.everywhere.addEventListener("change", () =>
+      this.adjust("Repaint the whole photo", { everywhere: this.everywhere.checked }));
+    this.feather.addEventListener("input", () => this.adjust("Soft rim", { feather: Number(this.feather.value) }));
     button("photo-close", () => {
       dialog("photo").close();
       studio.exchange("Stop editing the photo", () => this.put(null));
@@ -37,7 +38,6 @@ export class PhotoEdit {
   }
 
   showDialog() {
-    this.showValues();
     dialog("photo").showModal();
   }
 
@@ -49,11 +49,13 @@ export class PhotoEdit {
     value.textContent = `${this.photo.feather} px`;
   }
 
-  /** @param {Partial<EditedPhoto>} part */
-  adjust(part) {
-    if (!this.photo) return;
-    this.put({ ...this.photo, ...part });
-    this.showValues();
+  /**
+   * @param {string} label
+   * @param {Partial<EditedPhoto>} part
+   */
+  adjust(label, part) {
+    const { photo } = this;
+    if (photo) this.studio.adjust(label, () => this.put({ ...photo, ...part }), true);
   }
 
   /** What the server must know about it. @returns {Partial<Settings>} */
@@ -68,12 +70,13 @@ export class PhotoEdit {
     this.photo = photo;
     this.chip.hidden = !photo;
     this.chip.replaceChildren(icon("photo"), "Editing a photo");
+    this.showValues();
     this.changed.emit();
   }
 
   /** @param {Found} found */
   begin({ png, labels, key }) {
-    this.put({ png, labels, key, feather: FEATHER, everywhere: false });
+    this.put({ source: { png, labels }, key, feather: FEATHER, everywhere: false });
   }
 
   /**
@@ -85,19 +88,19 @@ export class PhotoEdit {
     const { feather = FEATHER, everywhere = false } = settings;
     try {
       const { key } = await this.send(new Blob([fromBase64(png)]), labels);
-      return { png, labels, key, feather, everywhere };
+      return { source: { png, labels }, key, feather, everywhere };
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);
-      return { png, labels, key: "", feather, everywhere };
+      return { source: { png, labels }, key: "", feather, everywhere };
     }
   }
 
   /** The server does not have the photograph, or has it no longer. */
   async again() {
     if (!this.photo) return;
-    const { png, labels } = this.photo;
-    const { key } = await this.send(new Blob([fromBase64(png)]), labels);
-    if (this.photo?.png === png) this.put({ ...this.photo, key });
+    const { source } = this.photo;
+    const { key } = await this.send(new Blob([fromBase64(source.png)]), source.labels);
+    if (this.photo?.source === source) this.put({ ...this.photo, key });
   }
 
   /**

@@ -120,6 +120,17 @@ export class Studio {
   }
 
   /**
+   * Change the picture's style or another setting beside the layers, as one step.
+   * @param {string} label
+   * @param {() => void} action
+   * @param {boolean} [slides] whether it is one movement of a slider that makes many changes
+   */
+  adjust(label, action, slides = false) {
+    this.history.adjust(label, action, slides);
+    this.stepped.emit();
+  }
+
+  /**
    * @param {string} label
    * @param {() => void} action
    * @param {boolean} all

@@ -15,6 +15,8 @@ import { candidate, tile, walkRadios } from "./tiles.js";
  */
 
 const VARIATIONS = 6, MOST_OWN = 32;
+/** What the style of a photograph is called that was opened to be edited. */
+export const OPENED = "photo";
 /** The dice shows seeds below this, short enough to be read out; any other can be typed. */
 const DICE = 1_000_000;
 
@@ -107,6 +109,7 @@ export class Styles {
     button("copy-seed", () => this.copySeed());
     button("lock-seed", () => {
       this.seedLocked = !this.seedLocked;
+      this.studio.told.emit(this.seedLocked ? "Seed locked" : "Seed unlocked");
       this.build();
     });
     button("add-style", async () => {
@@ -115,15 +118,20 @@ export class Styles {
     });
     button("vary", () => this.vary());
     this.mixWith.addEventListener("change", () => {
-      const choice = this.mixWith.value;
-      this.second = choice === "" ? null : this.choices()[Number(choice)].style;
-      this.build();
-      this.changed.emit();
+      const choice = this.choices()[Number(this.mixWith.value || -1)];
+      this.studio.adjust(`Mix with ${choice?.label ?? "nothing"}`, () => {
+        this.second = choice?.style ?? null;
+        this.build();
+        this.changed.emit();
+      });
     });
     this.mixInput.addEventListener("input", () => {
-      this.amount = Number(this.mixInput.value) / 100;
-      this.showMix();
-      this.changed.emit();
+      const slide = () => {
+        this.amount = Number(this.mixInput.value) / 100;
+        this.showMix();
+        this.changed.emit();
+      };
+      this.studio.adjust("Share of the mix", slide, true);
     });
     this.gallery.addEventListener("keydown", (e) => walkRadios(e, this.gallery));
   }
@@ -136,16 +144,35 @@ export class Styles {
 
   /** @param {number} seed */
   useSeed(seed) {
-    this.seed = Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor(seed) || 0));
-    this.use({ seed: this.seed });
+    const used = Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor(seed) || 0));
+    this.use({ seed: used }, `Seed ${used}`);
+    if (used !== seed) this.studio.told.emit(`Seeds are whole numbers from 0 on; this is seed ${used}.`);
+  }
+
+  /**
+   * Take a style in the place of the first one, as a step.
+   * @param {PlainStyle} style
+   * @param {string} name
+   */
+  use(style, name) {
+    this.studio.adjust(`Style ${name}`, () => this.take(style));
   }
 
   /** @param {PlainStyle} style */
-  use(style) {
+  take(style) {
     this.first = style;
+    if ("seed" in style) this.seed = style.seed;
     this.variation = 0;
     this.build();
     this.changed.emit();
+  }
+
+  /** Another drawing begins: the style of a photograph that was opened goes with the photograph. */
+  begin() {
+    const opened = this.own.filter((own) => own.name === OPENED);
+    const used = this.second ? [this.first, this.second] : [this.first];
+    if (!used.some((style) => opened.some((own) => sameStyle(style, own)))) return;
+    this.style = this.items.length ? { name: this.items[0].name } : { seed: this.seed };
   }
 
   async copySeed() {
@@ -163,7 +190,8 @@ export class Styles {
     this.studio.told.emit("Taking the style of the photo ...");
     try {
       const found = await (await sendForm("/api/styles", { photo: file })).json();
-      this.addOwn({ name: (file.name ?? "photo").replace(/\.\w+$/, "").slice(0, 40), ...found });
+      const name = (file.name ?? "own").replace(/\.\w+$/, "").slice(0, 40);
+      this.studio.adjust(`Style ${name}`, () => this.addOwn({ name, ...found }));
       this.studio.told.emit("The picture has the photo's style now.");
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);
@@ -174,7 +202,7 @@ export class Styles {
   addOwn(style) {
     this.own.push(style);
     if (this.own.length > MOST_OWN) this.own.shift();
-    this.use({ vector: style.vector });
+    this.take({ vector: style.vector });
   }
 
   /** @returns {{label: string, picture: string | null, style: PlainStyle}[]} */
@@ -192,7 +220,7 @@ export class Styles {
     /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
     press("lock-seed", this.seedLocked);
     const choices = this.choices();
-    const tiles = choices.map((choice) => tile(choice, sameStyle(choice.style, this.first), () => this.use(choice.style)));
+    const tiles = choices.map((choice) => tile(choice, sameStyle(choice.style, this.first), () => this.use(choice.style, choice.label)));
     refill(this.gallery, tiles);
     const options = choices.map((choice, i) => new Option(choice.label, String(i)));
     this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
@@ -237,7 +265,7 @@ export class Styles {
         image.onload = () => URL.revokeObjectURL(image.src);
         tiles[i].addEventListener("click", () => {
           if (!ofStyle && this.seedLocked) this.studio.told.emit("The seed is locked.");
-          else this.style = choices[i];
+          else this.studio.adjust(`${capital(what)} ${numbers[i]}`, () => (this.style = choices[i]));
         });
         tiles[i].removeAttribute("disabled");
       });
@@ -246,6 +274,9 @@ export class Styles {
     }
   }
 }
+
+/** @param {string} text */
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0] % DICE;

@@ -15,8 +15,9 @@
  * @typedef {{style: StyleChoice, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
  *
- * @typedef {{png: string, labels: string, key: string, feather: number, everywhere: boolean}} EditedPhoto a PNG and
- *   its class ids, in base 64; the server's key for both, or nothing while it does not have them
+ * @typedef {{source: {png: string, labels: string}, key: string, feather: number, everywhere: boolean}} EditedPhoto
+ *   a PNG and its class ids, in base 64, which all states of the edit share; the server's key for both, or nothing
+ *   while it does not have them
  * @typedef {{photo: EditedPhoto | null, style: StyleChoice, own: OwnStyle[], document: Document}} Scene
  *   what belongs to a drawing but lies beside its layers
  * @typedef {{name: string, saved: number | null}} Document what a drawing is called, and when the project of that

@@ -20,6 +20,8 @@ export const MODES = [
 ];
 
 const GAP = 12, MARGIN = 20;
+/** How much of the picture a new stroke hides until the next picture. */
+const AHEAD = 0.7;
 
 /** The canvas that shows the drawing and its picture, and where things are on it. */
 export class View {
@@ -37,6 +39,10 @@ export class View {
     this.mark = surface(studio.drawing.width, studio.drawing.height);
     /** @type {CanvasImageSource | null} */
     this.picture = null;
+    /** The drawing that the picture shows. @type {Uint8Array | null} */
+    this.pictured = null;
+    /** What was painted since, until the next picture shows it. */
+    this.ahead = surface(studio.drawing.width, studio.drawing.height);
     /** Shown in the place of the map, to compare with. @type {CanvasImageSource | null} */
     this.reference = null;
     this.mode = /** @type {string} */ (preference("view", "side"));
@@ -223,8 +229,8 @@ export class View {
   drawPane(pane) {
     const left = this.reference ?? this.map.canvas;
     const right = this.picture;
-    if (pane.shows === "picture") this.put(right ?? left, pane);
-    else this.put(left, pane);
+    if (pane.shows !== "picture") this.put(left, pane);
+    else if (right) this.putPicture(right, pane);
     if (pane.shows === "overlay" && right) {
       this.g.globalAlpha = 1 - this.blend;
       this.put(right, pane);
@@ -236,11 +242,27 @@ export class View {
       g.beginPath();
       g.rect(this.edge, pane.y, pane.w, pane.h);
       g.clip();
-      this.put(right, pane);
+      this.putPicture(right, pane);
       g.restore();
       drawEdge(this, pane);
     }
     if (this.found >= 0) this.put(this.mark.canvas, pane);
+  }
+
+  /**
+   * The picture, and on it in the colours of the map what it does not show yet.
+   * @param {CanvasImageSource} picture
+   * @param {Pane} pane
+   */
+  putPicture(picture, pane) {
+    this.put(picture, pane);
+    if (!this.pictured) return;
+    const { ids } = this.studio.drawing, { pixels } = this.ahead;
+    for (let i = 0; i < ids.length; i++) pixels[i] = ids[i] === this.pictured[i] ? 0 : this.map.pixels[i];
+    this.ahead.show();
+    this.g.globalAlpha = AHEAD;
+    this.put(this.ahead.canvas, pane);
+    this.g.globalAlpha = 1;
   }
 
   /**
@@ -250,7 +272,7 @@ export class View {
   put(image, pane) {
     const { width, height } = this.studio.drawing;
     const corner = this.toCanvas({ x: 0, y: 0 }, pane);
-    this.g.imageSmoothingEnabled = image !== this.map.canvas && image !== this.mark.canvas;
+    this.g.imageSmoothingEnabled = ![this.map.canvas, this.mark.canvas, this.ahead.canvas].some((map) => map === image);
     this.g.imageSmoothingQuality = "high";
     this.g.drawImage(image, corner.x, corner.y, width * this.zoom, height * this.zoom);
   }
