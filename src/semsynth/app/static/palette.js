@@ -1,6 +1,7 @@
 import { button, press } from "./dom.js";
 import { icon } from "./icons.js";
 import { preference, remember } from "./preferences.js";
+import { findClasses } from "./search.js";
 
 /**
  * @typedef {import("./studio.js").Studio} Studio
@@ -31,6 +32,8 @@ export class Palette {
     this.favourites = new Set(preference(this.favouriteKey, []));
     /** @type {Map<number, HTMLElement>} */
     this.rows = new Map();
+    /** The classes that are searched for, the likeliest first. @type {LabelClass[]} */
+    this.found = [];
     this.build();
     this.listen();
   }
@@ -38,14 +41,15 @@ export class Palette {
   listen() {
     this.search.addEventListener("input", () => this.build());
     this.search.addEventListener("keydown", (e) => {
-      const first = /** @type {HTMLElement | null} */ (this.list.querySelector("[role=option]"));
-      if (e.key === "Enter" && first) this.studio.choose(Number(first.dataset.id));
-      if (e.key === "ArrowDown") first?.focus();
-      if (e.key === "Escape") {
-        this.search.value = "";
-        this.build();
-      }
-      if (["Enter", "Escape"].includes(e.key)) e.preventDefault();
+      const [best] = this.found;
+      if (e.key === "ArrowDown") /** @type {HTMLElement | null} */ (this.list.querySelector("[role=option]"))?.focus();
+      if (!["Enter", "Escape"].includes(e.key)) return;
+      e.preventDefault();
+      if (e.key === "Enter" && !best) return;
+      if (e.key === "Enter") this.studio.choose(best.id);
+      this.search.value = "";
+      this.build();
+      this.view.canvas.focus({ preventScroll: true });
     });
     this.list.addEventListener("keydown", (e) => this.walk(e));
     this.list.addEventListener("pointerleave", () => this.view.find(-1));
@@ -82,8 +86,7 @@ export class Palette {
   }
 
   build() {
-    const wanted = this.search.value.trim().toLowerCase();
-    const fits = this.studio.classes.filter((c) => c.name.toLowerCase().includes(wanted));
+    const fits = (this.found = findClasses(this.studio.classes, this.search.value));
     const names = new Set([...GROUPS, ...fits.map((c) => c.group)]);
     this.list.replaceChildren();
     this.rows.clear();
@@ -94,7 +97,7 @@ export class Palette {
     if (!fits.length) {
       const none = document.createElement("p");
       none.className = "muted none";
-      none.textContent = "No class has such a name.";
+      none.textContent = "There is no such class. Try another word for it.";
       this.list.append(none);
     }
     this.mark();
