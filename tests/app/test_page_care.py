@@ -45,7 +45,7 @@ def kept(page: Any) -> None:
 
 
 def save(page: Any, name: str) -> None:
-    page.keyboard.press("Control+s")
+    page.keyboard.press("Control+Shift+s")
     page.fill("#save-name", name)
     page.click("#save-here")
 

@@ -30,10 +30,10 @@ def save_as(page: Any, name: str) -> None:
 
 
 def save_asks(page: Any) -> bool:
-    """Press Ctrl+S and Enter, as somebody who saves again what is open."""
+    """Press Ctrl+S, as somebody who saves again what is open."""
+    page.evaluate("() => { semsynth.said = ''; semsynth.studio.told.on((text) => (semsynth.said = text)); }")
     page.keyboard.press("Control+s")
-    page.keyboard.press("Enter")
-    page.wait_for_function(f"() => !document.querySelector('#dialog-save').open || ({ASKS})()", polling=20)
+    page.wait_for_function(f"() => semsynth.said.startsWith('Saved as') || ({ASKS})()", polling=20)
     asks = page.is_visible("#dialog-save")
     page.keyboard.press("Escape")
     return bool(asks)

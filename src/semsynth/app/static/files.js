@@ -3,6 +3,7 @@ import { ask, FORMAT } from "./connection.js";
 import { button, dialog, field } from "./dom.js";
 import { sendForm, sendJson } from "./server.js";
 import { Signal } from "./signal.js";
+import { OPENED } from "./styles.js";
 
 /**
  * @typedef {import("./types.js").Document} Document
@@ -90,6 +91,9 @@ export class Files {
    */
   async dropped(file, target) {
     if (/zip/.test(file.type) || file.name.endsWith(".zip")) return this.openProjectFile(file);
+    if (!file.type.startsWith("image/")) {
+      throw new Error(`${file.name} is neither a picture (PNG, JPEG, WebP) nor a project (.zip).`);
+    }
     if (target.closest("#panel-style")) return this.styles.addPhoto(file);
     await this.ask(file, "");
   }
@@ -131,6 +135,7 @@ export class Files {
       this.studio.drawing.replace(fromBase64(found.ids));
       this.photo.put(null);
       if (found.settings && !found.settings.photo) this.styles.style = found.settings.style;
+      else this.styles.begin();
       this.become(named(file));
     });
     this.studio.told.emit(["Map opened.", ...found.notes].join(" "));
@@ -154,7 +159,7 @@ export class Files {
       this.studio.drawing.replace(fromBase64(found.labels));
       this.photo.begin(found);
       const { vector, thumbnail } = found;
-      if (vector.length) this.styles.addOwn({ name: "photo", vector, thumbnail });
+      if (vector.length) this.styles.addOwn({ name: OPENED, vector, thumbnail });
       this.become(named(file));
     });
     this.studio.told.emit("Paint where the photo should change.");
@@ -193,8 +198,8 @@ export class Files {
       active: drawing.active,
       settings,
       own_styles: this.styles.own,
-      photo: photo?.png ?? "",
-      photo_labels: photo?.labels ?? "",
+      photo: photo?.source.png ?? "",
+      photo_labels: photo?.source.labels ?? "",
     };
   }
 
@@ -219,13 +224,13 @@ export class Files {
       this.styles.style = project.settings.style;
       this.become(document);
     });
-    if (photo?.key !== "") this.studio.told.emit("Project opened");
   }
 
   /** @param {File} file */
   async openProjectFile(file) {
     const project = await (await sendForm("/api/projects/read", { project: file })).json();
     await this.openProject(project, named(file));
+    this.studio.told.emit("Project opened");
   }
 
   async exportProject() {

@@ -7,6 +7,7 @@ import { call, sendJson } from "./server.js";
  * @typedef {{name: string, saved: number}} Row
  */
 
+const NAMES = "A name begins with a letter or digit; letters, digits, spaces and - _ ' , ( ) & + ! may follow.";
 const SAVED_SINCE = "This project was saved since, from another page or a later state; that would be lost.";
 
 /** The projects that are kept here: saving, the list, opening, deleting. */
@@ -15,25 +16,25 @@ export class Projects {
   constructor(files) {
     this.files = files;
     this.list = /** @type {HTMLElement} */ (document.getElementById("projects"));
+    this.dialog = dialog("save");
     this.name = field("save-name");
     this.saveButton = /** @type {HTMLButtonElement} */ (document.getElementById("save-here"));
     button("open", () => this.showOpen());
-    button("save", () => this.showSave());
+    button("save", () => this.saveAgain());
+    button("save-as", () => this.showSave());
     this.name.addEventListener("input", () => this.ask(false));
     this.saving = false;
     this.name.addEventListener("keydown", (e) => e.repeat && e.key === "Enter" && e.preventDefault()); // no answer
     document.getElementById("save-form")?.addEventListener("submit", async (e) => {
       e.preventDefault(); // stays open while there is something to ask
-      if (this.saving) return;
-      this.saving = true;
-      await this.save().finally(() => (this.saving = false));
+      await this.once();
     });
   }
 
   showSave() {
-    this.name.value = this.files.name;
+    this.name.value = this.files.name.replace(/[^\p{L}\p{M}\p{N} \-_'’,()&+!]+/gu, " ").replace(/^[^\p{L}\p{N}]+/u, "");
     this.ask(false);
-    dialog("save").showModal();
+    this.dialog.showModal();
     this.name.select();
   }
 
@@ -45,13 +46,33 @@ export class Projects {
   ask(taken, why = "Another project has this name; it would be lost.") {
     this.sure = taken;
     this.saveButton.textContent = taken ? "Replace?" : "Save";
-    const note = /** @type {HTMLElement} */ (document.getElementById("save-note"));
-    note.textContent = taken ? why : "";
+    this.note(taken ? why : "");
+  }
+
+  /** @param {string} text */
+  note(text) {
+    /** @type {HTMLElement} */ (document.getElementById("save-note")).textContent = text;
+  }
+
+  /** Save the drawing under the name it was saved as before, or ask for one. */
+  async saveAgain() {
+    if (this.files.document.saved === null) return this.showSave();
+    this.name.value = this.files.name;
+    this.ask(false);
+    await this.once();
+  }
+
+  /** Save, unless that is still under way. */
+  async once() {
+    if (this.saving) return;
+    this.saving = true;
+    await this.save().finally(() => (this.saving = false));
   }
 
   async save() {
     const { files } = this;
     const name = this.name.value.trim();
+    if (!name || !this.name.checkValidity()) return this.note(NAMES);
     // Taken together, before anything is waited for: another drawing may be on the table when the answer comes.
     const drawn = files.document, project = files.project(), sure = this.sure;
     const own = drawn.saved !== null && drawn.name === name;
@@ -62,10 +83,12 @@ export class Projects {
       files.studio.told.emit(`Saved as ${name}`);
     } catch (error) {
       const failure = /** @type {import("./server.js").ApiError} */ (error);
-      if (failure.code === "name-taken") return this.ask(true, own ? SAVED_SINCE : undefined);
-      files.studio.told.emit(failure.message);
+      if (!this.dialog.open) this.showSave();
+      if (failure.code === "name-taken") this.ask(true, own ? SAVED_SINCE : undefined);
+      else this.note(failure.message);
+      return;
     }
-    dialog("save").close();
+    this.dialog.close();
   }
 
   async showOpen() {
@@ -91,7 +114,10 @@ export class Projects {
     open.append(when);
     open.addEventListener("click", () => {
       dialog("open").close();
-      this.files.try(async () => this.files.openProject(await (await call(address(name))).json(), { name, saved }));
+      this.files.try(async () => {
+        await this.files.openProject(await (await call(address(name))).json(), { name, saved });
+        this.files.studio.told.emit("Project opened");
+      });
     });
     const remove = document.createElement("button");
     remove.type = "button";

@@ -5,7 +5,8 @@
  * @typedef {import("./types.js").Point} Point
  */
 
-const SHOWN = 6000;
+/** Milliseconds that a message stays, and more for each of its characters. */
+const SHOWN = 2500, TO_READ = 60;
 
 /** The bar at the bottom: what is under the pointer, what has happened, how fast pictures come. */
 export class Status {
@@ -22,6 +23,7 @@ export class Status {
     this.last = null;
     this.progress = element("progress");
     studio.told.on((text) => this.tell(text));
+    document.addEventListener("close", () => this.place(), true);
     studio.stepped.on(() => this.point(this.last));
     this.live = live;
     live.showed.on((current) => {
@@ -50,11 +52,18 @@ export class Status {
 
   /** @param {string} text */
   tell(text) {
+    this.place();
     this.message.textContent = text;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.message.textContent = "";
-    }, SHOWN);
+    }, SHOWN + TO_READ * text.length);
+  }
+
+  /** Messages are where one looks: in the dialog that is open, or else over the drawing. */
+  place() {
+    const place = document.querySelector("dialog:modal") ?? element("messages");
+    if (this.message.parentElement !== place) place.append(this.message);
   }
 
   /** Say on the picture that it may be old, while no other can come. */
