@@ -34,6 +34,7 @@ class Layer(BaseModel):
 
     name: str = Field(max_length=80)
     visible: bool = True
+    locked: bool = False
     ids: str = ""
 
 

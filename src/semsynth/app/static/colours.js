@@ -57,16 +57,17 @@ export class Colours {
    * A small picture of a class: its colour with its pattern.
    * @param {number} id
    * @param {number} side
+   * @param {boolean} [patterned]
    * @returns {HTMLCanvasElement}
    */
-  swatch(id, side) {
+  swatch(id, side, patterned = true) {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = side;
     const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const image = g.createImageData(side, side);
     const pixels = new Uint32Array(image.data.buffer);
     for (let y = 0; y < side; y++) {
-      for (let x = 0; x < side; x++) pixels[y * side + x] = this.table[2 * id + bit(id, x >> 1, y >> 1)];
+      for (let x = 0; x < side; x++) pixels[y * side + x] = this.table[2 * id + (patterned ? bit(id, x >> 1, y >> 1) : 0)];
     }
     g.putImageData(image, 0, 0);
     return canvas;

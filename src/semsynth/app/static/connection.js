@@ -136,7 +136,7 @@ export class Connection {
 /**
  * Ask for one picture, apart from those that are shown live.
  * @param {Job[]} jobs painted one after the other
- * @param {(picture: Picture, index: number) => void} each
+ * @param {(picture: Picture, index: number) => boolean | void} each false ends it
  * @returns {Promise<void>}
  */
 export function ask(jobs, each) {
@@ -151,8 +151,8 @@ export function ask(jobs, each) {
     const next = () => (index < jobs.length ? void connection.send(jobs[index]) : end(null));
     connection.linked.on((up) => (up ? next() : connection.closed || end("The server does not answer.")));
     connection.painted.on((picture) => {
-      each(picture, index++);
-      next();
+      if (each(picture, index++) === false) end(null);
+      else next();
     });
     connection.refused.on(({ sentence }) => end(sentence));
     connection.open();

@@ -4,7 +4,7 @@
 export const EMPTY = 255;
 
 /**
- * @typedef {{name: string, visible: boolean, ids: Uint8Array<ArrayBuffer>}} Layer
+ * @typedef {{name: string, visible: boolean, locked?: boolean, ids: Uint8Array<ArrayBuffer>}} Layer
  * @typedef {{layers: Layer[], active: number}} Stack a copy of all layers
  */
 

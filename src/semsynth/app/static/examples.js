@@ -27,7 +27,7 @@ export class Examples {
     this.photo = photo;
     document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
     const tiles = items.map((item) => this.tile(item.name, picture(item.picture ?? ""), () => this.start(item)));
-    const empty = colours.swatch(studio.background, 128);
+    const empty = colours.swatch(studio.background, 128, false);
     tiles.unshift(this.tile(`all ${studio.nameOf(studio.background)}`, empty, () => this.startEmpty()));
     document.getElementById("examples")?.append(...tiles);
   }

@@ -194,7 +194,7 @@ export class Files {
       label_set: model.label_set,
       width: drawing.width,
       height: drawing.height,
-      layers: drawing.layers.map(({ name, visible, ids }) => ({ name, visible, ids: toBase64(ids) })),
+      layers: drawing.layers.map(({ ids, locked = false, ...layer }) => ({ ...layer, locked, ids: toBase64(ids) })),
       active: drawing.active,
       settings,
       own_styles: this.styles.own,
@@ -216,7 +216,7 @@ export class Files {
       throw new Error(`The project has ${project.width}x${project.height} pixels, this model ${drawing.width}x${drawing.height}.`);
     }
     const photo = project.photo ? await this.photo.handIn(project) : null;
-    const layers = project.layers.map(({ name, visible, ids }) => ({ name, visible, ids: fromBase64(ids) }));
+    const layers = project.layers.map(({ ids, ...layer }) => ({ ...layer, ids: fromBase64(ids) }));
     this.studio.exchange("Open project", () => {
       drawing.restore({ layers, active: project.active });
       this.photo.put(photo);

@@ -31,6 +31,7 @@ export class Input {
     this.fingers = new Map();
     this.panning = -1;
     this.wiping = -1;
+    this.dividing = -1;
     this.space = false;
     this.penSeen = -Infinity;
     /** Where the keyboard's brush is, and whether it is down. */
@@ -112,6 +113,8 @@ export class Input {
     const place = at(e);
     if (Math.abs(place.x - this.view.edge) < 16 && this.view.edge >= 0) {
       this.wiping = e.pointerId;
+    } else if (this.view.inGap(place)) {
+      this.dividing = e.pointerId;
     } else if (e.button === 1 || this.space || this.tool.pans) {
       this.panning = e.pointerId;
       canvas.style.cursor = "grabbing";
@@ -134,6 +137,8 @@ export class Input {
     if (before) this.fingers.set(e.pointerId, place);
     if (this.wiping === e.pointerId) {
       this.view.moveEdge(place.x / this.view.canvas.clientWidth);
+    } else if (this.dividing === e.pointerId) {
+      this.view.moveGap(place);
     } else if (this.panning === e.pointerId) {
       this.view.panBy(e.movementX, e.movementY);
     } else if (this.active?.id === e.pointerId) {
@@ -142,6 +147,8 @@ export class Input {
       for (const part of events.length ? events : [e]) tool.move?.(this.studio, this.pen(part, pane));
     } else {
       this.tool.hover?.(this.studio, this.pen(e, this.view.paneAt(place)));
+      const way = this.view.gap.x > 0 ? "col-resize" : "row-resize";
+      this.view.canvas.style.cursor = this.view.inGap(place) ? way : this.tool.pans || this.space ? "grab" : "none";
     }
     this.view.keyboard = false;
     this.point(this.view.toDrawing(place, this.active?.pane ?? this.view.paneAt(place)));
@@ -177,6 +184,7 @@ export class Input {
   release(e) {
     if (this.panning === e.pointerId) this.panning = -1;
     if (this.wiping === e.pointerId) this.wiping = -1;
+    if (this.dividing === e.pointerId) this.dividing = -1;
     this.view.canvas.style.cursor = this.tool.pans || this.space ? "grab" : "none";
     this.view.refresh();
   }

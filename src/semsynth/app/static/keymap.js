@@ -38,6 +38,13 @@ export function toggleFullscreen() {
   else document.body.requestFullscreen();
 }
 
+/** Hide the palette and its neighbours, or show them. */
+export function togglePanel() {
+  const panel = document.body.toggleAttribute("data-alone");
+  remember("panel", !panel);
+  press("panel", !panel);
+}
+
 /**
  * @param {Parts} parts
  * @returns {Section[]}
@@ -114,6 +121,7 @@ function picture({ view, styles, pictures, toolbar, studio }) {
       { keys: "+", does: "Zoom in", action: () => view.zoomBy(1.25) },
       { keys: "-", does: "Zoom out", action: () => view.zoomBy(0.8) },
       { keys: "f", does: "Full screen", action: toggleFullscreen },
+      { keys: "\\", does: "Hide or show the panel", action: togglePanel },
     ],
   };
 }

@@ -2,17 +2,35 @@ import { button, refill } from "./dom.js";
 import { EMPTY } from "./drawing.js";
 import { icon } from "./icons.js";
 
-/** @typedef {import("./studio.js").Studio} Studio */
+/**
+ * @typedef {import("./studio.js").Studio} Studio
+ * @typedef {import("./colours.js").Colours} Colours
+ * @typedef {import("./drawing.js").Layer} Layer
+ */
+
+/** Sides of a layer's small picture in pixels. */
+const SIDE = 32;
+/** Milliseconds within which two clicks are a double one. */
+const DOUBLE = 400;
 
 /** The list of layers, the topmost one first. */
 export class Layers {
-  /** @param {Studio} studio */
-  constructor(studio) {
+  /**
+   * @param {Studio} studio
+   * @param {Colours} colours
+   */
+  constructor(studio, colours) {
     this.studio = studio;
+    this.colours = colours;
     this.list = /** @type {HTMLElement} */ (document.getElementById("layers"));
+    /** The layer that is pulled to another place. */
+    this.pulled = -1;
+    /** The layer that was clicked last. */
+    this.clicked = { index: -1, when: -Infinity };
     button("layer-add", () => this.add());
     button("layer-merge", () => this.merge());
     button("layer-remove", () => this.remove());
+    button("layer-rename", () => this.rename(this.studio.drawing.active));
     button("layer-up", () => this.shift(1));
     button("layer-down", () => this.shift(-1));
     button("clear", () => this.clear());
@@ -20,101 +38,193 @@ export class Layers {
     this.build();
   }
 
+  /**
+   * Change the layers as one step, unless there is a reason against it, which is told.
+   * @param {string} label
+   * @param {string | false | undefined} why not
+   * @param {() => void} action
+   */
+  change(label, why, action) {
+    if (why) return this.studio.told.emit(why);
+    this.studio.record(label, () => {
+      action();
+      this.studio.drawing.compose(this.studio.drawing.whole);
+    });
+  }
+
+  /** Why what is on a layer may not be changed. @param {Layer | undefined} layer */
+  locked(layer) {
+    return layer?.locked && `${layer.name} is locked.`;
+  }
+
   add() {
-    const { drawing, model } = this.studio;
-    if (drawing.layers.length >= model.limits.max_layers) {
-      this.studio.told.emit(`There can be ${model.limits.max_layers} layers.`);
-      return;
-    }
-    this.studio.record("Add layer", () => {
+    const { drawing, model } = this.studio, most = model.limits.max_layers;
+    this.change("Add layer", drawing.layers.length >= most && `There can be ${most} layers.`, () => {
       const ids = new Uint8Array(drawing.width * drawing.height).fill(EMPTY);
       drawing.active += 1;
       drawing.layers.splice(drawing.active, 0, { name: `Layer ${drawing.layers.length}`, visible: true, ids });
-      drawing.compose(drawing.whole);
     });
   }
 
   merge() {
-    const { drawing } = this.studio;
-    const index = drawing.active;
-    if (index === 0) {
-      this.studio.told.emit("There is no layer below this one.");
-      return;
-    }
-    this.studio.record("Merge layers", () => {
+    const { drawing } = this.studio, index = drawing.active, under = drawing.layers[index - 1];
+    const why = index === 0 ? "There is no layer below this one." : this.locked(drawing.layer) || this.locked(under);
+    this.change("Merge layers", why, () => {
       const [upper] = drawing.layers.splice(index, 1);
-      const below = drawing.layers[index - 1].ids;
       upper.ids.forEach((id, i) => {
-        if (id !== EMPTY) below[i] = id;
+        if (id !== EMPTY) under.ids[i] = id;
       });
       drawing.active = index - 1;
-      drawing.compose(drawing.whole);
     });
   }
 
   remove() {
     const { drawing } = this.studio;
-    if (drawing.active === 0) {
-      this.studio.told.emit("The background stays; it can be cleared.");
-      return;
-    }
-    this.studio.record("Delete layer", () => {
+    const why = drawing.active === 0 ? "The background stays; it can be cleared." : this.locked(drawing.layer);
+    this.change("Delete layer", why, () => {
       drawing.layers.splice(drawing.active, 1);
       drawing.active -= 1;
-      drawing.compose(drawing.whole);
     });
   }
 
   /** @param {number} by */
   shift(by) {
+    this.move(this.studio.drawing.active, this.studio.drawing.active + by);
+  }
+
+  /**
+   * @param {number} from
+   * @param {number} to
+   */
+  move(from, to) {
     const { drawing } = this.studio;
-    const from = drawing.active, to = from + by;
-    if (from === 0 || to < 1 || to >= drawing.layers.length) return;
-    this.studio.record("Move layer", () => {
+    if (from === to) return;
+    const ends = [
+      [from === 0, "The background stays at the bottom."],
+      [to < 1, "Only the background is below this layer."],
+      [to >= drawing.layers.length, "This is the topmost layer."],
+    ];
+    const why = /** @type {string | undefined} */ (ends.find(([at]) => at)?.[1]);
+    this.change("Move layer", why, () => {
       const [layer] = drawing.layers.splice(from, 1);
       drawing.layers.splice(to, 0, layer);
       drawing.active = to;
-      drawing.compose(drawing.whole);
     });
   }
 
   clear() {
     const { drawing } = this.studio;
-    this.studio.record("Clear", () => {
-      drawing.layer.ids.fill(drawing.nothing);
-      drawing.compose(drawing.whole);
-    });
+    this.change("Clear", this.locked(drawing.layer), () => drawing.layer.ids.fill(drawing.nothing));
+  }
+
+  /** Give a layer another name, typed in the place of its name. @param {number} index */
+  rename(index) {
+    const { layers } = this.studio.drawing, old = layers[index].name;
+    const name = this.list.children[layers.length - 1 - index].querySelector(".name");
+    const input = document.createElement("input");
+    input.value = old;
+    input.maxLength = 80;
+    input.className = "name";
+    input.setAttribute("aria-label", `Name of ${old}`);
+    const end = (/** @type {boolean} */ takes) => {
+      input.onblur = null;
+      const typed = input.value.trim();
+      if (takes && typed && typed !== old) {
+        this.studio.record("Rename layer", () => (this.studio.drawing.layers[index].name = typed));
+      } else this.build();
+      /** @type {HTMLElement | null} */ (this.list.querySelector(".chosen .name"))?.focus();
+    };
+    input.onblur = () => end(true);
+    input.onkeydown = (e) => {
+      if (!["Enter", "Escape"].includes(e.key)) return;
+      e.preventDefault();
+      end(e.key === "Enter");
+    };
+    name?.replaceWith(input);
+    input.focus();
+    input.select();
   }
 
   build() {
-    const { drawing } = this.studio;
-    const rows = drawing.layers.map((layer, index) => {
-      const row = document.createElement("li");
-      row.className = index === drawing.active ? "chosen" : "";
-      const name = document.createElement("button");
-      name.type = "button";
-      name.textContent = layer.name;
-      name.className = "name";
-      name.setAttribute("aria-pressed", String(index === drawing.active));
-      name.addEventListener("click", () => {
-        drawing.active = index;
-        this.studio.stepped.emit();
-      });
-      const eye = document.createElement("button");
-      eye.type = "button";
-      eye.className = "icon";
-      eye.setAttribute("aria-label", `Show ${layer.name}`);
-      eye.setAttribute("aria-pressed", String(layer.visible));
-      eye.append(icon(layer.visible ? "eye" : "hidden"));
-      eye.addEventListener("click", () => {
-        this.studio.record(layer.visible ? "Hide layer" : "Show layer", () => {
-          drawing.layers[index].visible = !layer.visible;
-          drawing.compose(drawing.whole);
-        });
-      });
-      row.append(eye, name);
-      return row;
-    });
+    const rows = this.studio.drawing.layers.map((layer, index) => this.row(layer, index));
     refill(this.list, rows.reverse());
+  }
+
+  /**
+   * @param {Layer} layer
+   * @param {number} index
+   */
+  row(layer, index) {
+    const { drawing, stepped } = this.studio, chosen = index === drawing.active;
+    const row = document.createElement("li");
+    row.className = chosen ? "chosen" : "";
+    row.draggable = index > 0;
+    row.addEventListener("dragstart", () => (this.pulled = index));
+    row.addEventListener("dragover", (e) => e.preventDefault());
+    row.addEventListener("drop", (e) => {
+      e.preventDefault();
+      if (this.pulled > 0) this.move(this.pulled, index);
+      this.pulled = -1;
+    });
+    const name = document.createElement("button");
+    name.type = "button";
+    name.textContent = layer.name;
+    name.className = "name";
+    name.title = "Double click to rename";
+    name.setAttribute("aria-pressed", String(chosen));
+    name.addEventListener("click", (e) => {
+      const twice = e.timeStamp - this.clicked.when < DOUBLE && this.clicked.index === index;
+      this.clicked = { index, when: e.timeStamp };
+      if (twice && e.detail) return this.rename(index);
+      drawing.active = index;
+      stepped.emit(); // builds the list anew, so that the browser sees no double click
+    });
+    const eye = this.toggle(`Show ${layer.name}`, layer.visible, layer.visible ? "eye" : "hidden");
+    eye.addEventListener("click", () => {
+      this.change(layer.visible ? "Hide layer" : "Show layer", "", () => {
+        drawing.layers[index].visible = !layer.visible;
+      });
+    });
+    const lock = this.toggle(`Lock ${layer.name}`, layer.locked ?? false, "lock");
+    lock.addEventListener("click", () => {
+      this.change(layer.locked ? "Unlock layer" : "Lock layer", "", () => {
+        drawing.layers[index].locked = !layer.locked;
+      });
+    });
+    row.append(eye, this.small(layer), name, lock);
+    return row;
+  }
+
+  /**
+   * @param {string} label
+   * @param {boolean} pressed
+   * @param {string} shows
+   */
+  toggle(label, pressed, shows) {
+    const found = document.createElement("button");
+    found.type = "button";
+    found.className = "icon toggle";
+    found.setAttribute("aria-label", label);
+    found.setAttribute("aria-pressed", String(pressed));
+    found.append(icon(shows));
+    return found;
+  }
+
+  /** A layer's small picture. @param {Layer} layer */
+  small({ ids }) {
+    const { width, height } = this.studio.drawing;
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = SIDE;
+    const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    const image = g.createImageData(SIDE, SIDE), pixels = new Uint32Array(image.data.buffer);
+    const at = (/** @type {number} */ i, /** @type {number} */ length) => Math.floor(((i + 0.5) * length) / SIDE);
+    for (let y = 0; y < SIDE; y++) {
+      for (let x = 0; x < SIDE; x++) {
+        const id = ids[at(y, height) * width + at(x, width)];
+        pixels[y * SIDE + x] = id === EMPTY ? 0 : this.colours.table[2 * id];
+      }
+    }
+    g.putImageData(image, 0, 0);
+    return canvas;
   }
 }

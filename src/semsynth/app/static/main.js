@@ -8,7 +8,7 @@ import { Examples } from "./examples.js";
 import { Files } from "./files.js";
 import { fillIcons } from "./icons.js";
 import { Input } from "./input.js";
-import { keymap, ON_CANVAS, toggleFullscreen, togglePatterns, toggleTheme } from "./keymap.js";
+import { keymap, ON_CANVAS, toggleFullscreen, togglePanel, togglePatterns, toggleTheme } from "./keymap.js";
 import { Layers } from "./layers.js";
 import { Live } from "./live.js";
 import { Palette } from "./palette.js";
@@ -24,6 +24,7 @@ import { Styles } from "./styles.js";
 import { Tabs } from "./tabs.js";
 import { Toolbar } from "./toolbar.js";
 import { brush } from "./tools/index.js";
+import { Trials } from "./trials.js";
 import { View } from "./view.js";
 import { welcome } from "./welcome.js";
 
@@ -66,13 +67,14 @@ async function main() {
   const palette = new Palette(studio, colours, view);
   /** @returns {Settings} */
   const settings = () => ({ style: styles.style, ...photo.settings });
-  const styles = new Styles(studio, styleItems, settings);
+  const styles = new Styles(studio, styleItems);
   const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
+  new Trials(studio, styles, settings);
   const files = new Files(studio, styles, photo, settings);
   studio.history.scene = scene(styles, photo, files);
   new Projects(files);
-  const layers = new Layers(studio);
+  const layers = new Layers(studio, colours);
   const pictures = new Pictures(studio, styles, view, live, files, photo);
   const examples = new Examples(studio, exampleItems, files, photo, colours);
   const status = new Status(studio, palette, live);
@@ -193,6 +195,7 @@ function wire(parts) {
   studio.stepped.on(showSteps);
   showSteps();
   if (preference("patterns", false)) togglePatterns(parts);
+  if (!preference("panel", true)) togglePanel();
 
   button("undo", () => parts.input.undo());
   button("redo", () => parts.input.redo());
@@ -202,6 +205,7 @@ function wire(parts) {
     view.refresh();
   });
   button("fullscreen", toggleFullscreen);
+  button("panel", togglePanel);
   button("help", () => dialog("help").showModal());
   button("zoom-in", () => view.zoomBy(1.25));
   button("zoom-out", () => view.zoomBy(0.8));

@@ -35,6 +35,22 @@ export function drawEdge(view, pane) {
 }
 
 /**
+ * What one takes hold of between map and picture.
+ * @param {View} view
+ * @param {number} width of the gap
+ */
+export function drawGrip(view, width) {
+  const g = view.g, { x, y } = view.gap, half = width / 2;
+  g.fillStyle = getComputedStyle(view.canvas).color;
+  const middle = x > 0 ? [x + half, view.canvas.clientHeight / 2] : [view.canvas.clientWidth / 2, y + half];
+  for (const step of [-8, 0, 8]) {
+    g.beginPath();
+    g.arc(middle[0] + (x > 0 ? 0 : step), middle[1] + (x > 0 ? step : 0), 1.75, 0, 7);
+    g.fill();
+  }
+}
+
+/**
  * Say above a pane what it shows, where the drawing leaves room.
  * @param {View} view
  * @param {Pane} pane
@@ -65,7 +81,7 @@ export function drawCursor(view, pane) {
   if (!view.cursor || !view.tool || view.tool.pans) return;
   const p = view.toCanvas(view.cursor, pane);
   const g = view.g;
-  const radius = view.tool.sized ? Math.max(1.5, (view.studio.size / 2) * view.zoom) : 0;
+  const radius = view.tool.sized ? Math.max(1.5, (view.studio.size / 2) * view.zoom * pane.k) : 0;
   for (const [width, colour] of /** @type {[number, string][]} */ ([[3, "rgba(0,0,0,.55)"], [1.25, "#fff"]])) {
     g.lineWidth = width;
     g.strokeStyle = colour;

@@ -27,7 +27,8 @@ export class PhotoEdit {
     this.chip = /** @type {HTMLElement} */ (document.getElementById("photo-chip"));
     this.everywhere = field("photo-everywhere");
     this.feather = field("photo-feather");
-    this.chip.addEventListener("click", () => this.showDialog());
+    this.chip.addEventListener("click", () => this.toggleDialog());
+    dialog("photo").addEventListener("keydown", (e) => e.key === "Escape" && dialog("photo").close());
     this.everywhere.addEventListener("change", () =>
       this.adjust("Repaint the whole photo", { everywhere: this.everywhere.checked }));
     this.feather.addEventListener("input", () => this.adjust("Soft rim", { feather: Number(this.feather.value) }));
@@ -37,8 +38,11 @@ export class PhotoEdit {
     });
   }
 
-  showDialog() {
-    dialog("photo").showModal();
+  /** Beside the picture that it changes, which is worked on meanwhile. */
+  toggleDialog() {
+    const panel = dialog("photo");
+    if (panel.open) panel.close();
+    else panel.show();
   }
 
   showValues() {
@@ -69,6 +73,7 @@ export class PhotoEdit {
   put(photo) {
     this.photo = photo;
     this.chip.hidden = !photo;
+    if (!photo) dialog("photo").close();
     this.chip.replaceChildren(icon("photo"), "Editing a photo");
     this.showValues();
     this.changed.emit();

@@ -60,7 +60,7 @@ export function listen(sections, first) {
     const target = /** @type {Element} */ (e.target);
     const typing = target.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
     const mod = withMod(e);
-    if (document.querySelector("dialog[open]") || (typing && !mod) || e.defaultPrevented) return;
+    if (document.querySelector("dialog:modal") || (typing && !mod) || e.defaultPrevented) return;
     if (e.altKey && !e.getModifierState("AltGraph")) return; // the browser's, or the system's
     if (typing && ["z", "y"].includes(e.key.toLowerCase())) return;
     if (!mod && e.key.length === 1 && !single.checked) return;

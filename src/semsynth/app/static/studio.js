@@ -9,6 +9,9 @@ import { Stroke } from "./stroke.js";
  * @typedef {import("./types.js").LabelClass} LabelClass
  */
 
+/** No class may be painted over. */
+const ALL = new Uint8Array(256).fill(1);
+
 /** What the user works with: the drawing, its history, and what is chosen. */
 export class Studio {
   /**
@@ -71,8 +74,10 @@ export class Studio {
   /** @returns {Stroke} */
   begin() {
     this.cancel();
-    if (!this.drawing.layer.visible) this.told.emit("This layer is hidden; show it to see what you paint.");
-    this.stroke = new Stroke(this.drawing, this.locked);
+    const { layer } = this.drawing;
+    if (layer.locked) this.told.emit(`${layer.name} is locked; nothing can be painted on it.`);
+    else if (!layer.visible) this.told.emit("This layer is hidden; show it to see what you paint.");
+    this.stroke = new Stroke(this.drawing, layer.locked ? ALL : this.locked);
     return this.stroke;
   }
 

@@ -1,38 +1,35 @@
 import { pickFile } from "./bytes.js";
-import { ask, FORMAT } from "./connection.js";
 import { button, press, refill } from "./dom.js";
 import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
-import { candidate, tile, walkRadios } from "./tiles.js";
+import { tile, walkRadios } from "./tiles.js";
+import { randomSeed } from "./trials.js";
 
 /**
  * @typedef {import("./types.js").GalleryItem} GalleryItem
  * @typedef {import("./types.js").StyleChoice} StyleChoice
  * @typedef {import("./types.js").PlainStyle} PlainStyle
  * @typedef {import("./types.js").OwnStyle} OwnStyle
- * @typedef {import("./types.js").Settings} Settings
  * @typedef {import("./studio.js").Studio} Studio
  */
 
-const VARIATIONS = 6, MOST_OWN = 32;
+const MOST_OWN = 32;
 /** What the style of a photograph is called that was opened to be edited. */
 export const OPENED = "photo";
-/** The dice shows seeds below this, short enough to be read out; any other can be typed. */
-const DICE = 1_000_000;
 
 /** The style of the picture: a random one, one of the model's, one's own, or a mix of two. */
 export class Styles {
   /**
    * @param {Studio} studio
    * @param {GalleryItem[]} items
-   * @param {() => Settings} settings of the picture as a whole
    */
-  constructor(studio, items, settings) {
+  constructor(studio, items) {
     this.studio = studio;
     this.items = items;
-    this.settings = settings;
     /** @type {OwnStyle[]} */
     this.own = [];
+    /** Addresses of pictures of the drawing in the styles of the gallery, by those styles. @type {Map<string, string>} */
+    this.previews = new Map();
     /** @type {PlainStyle} */
     this.first = items.length ? { name: items[0].name } : { seed: 0 };
     /** @type {PlainStyle | null} */
@@ -48,7 +45,6 @@ export class Styles {
     this.mixWith = /** @type {HTMLSelectElement} */ (document.getElementById("mix-with"));
     this.mixInput = /** @type {HTMLInputElement} */ (document.getElementById("mix"));
     this.gallery = /** @type {HTMLElement} */ (document.getElementById("gallery"));
-    this.variations = /** @type {HTMLElement} */ (document.getElementById("variations"));
     if (!studio.model.encodes) document.getElementById("add-style")?.remove();
     this.listen();
     this.build();
@@ -116,7 +112,6 @@ export class Styles {
       const file = await pickFile("image/png,image/jpeg,image/webp");
       if (file) this.addPhoto(file);
     });
-    button("vary", () => this.vary());
     this.mixWith.addEventListener("change", () => {
       const choice = this.choices()[Number(this.mixWith.value || -1)];
       this.studio.adjust(`Mix with ${choice?.label ?? "nothing"}`, () => {
@@ -220,7 +215,8 @@ export class Styles {
     /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
     press("lock-seed", this.seedLocked);
     const choices = this.choices();
-    const tiles = choices.map((choice) => tile(choice, sameStyle(choice.style, this.first), () => this.use(choice.style, choice.label)));
+    const shown = (/** @type {PlainStyle} */ style) => this.previews.get(JSON.stringify(style));
+    const tiles = choices.map((choice) => tile({ ...choice, picture: shown(choice.style) ?? choice.picture }, sameStyle(choice.style, this.first), () => this.use(choice.style, choice.label)));
     refill(this.gallery, tiles);
     const options = choices.map((choice, i) => new Option(choice.label, String(i)));
     this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
@@ -239,47 +235,6 @@ export class Styles {
     const value = document.getElementById("mix-value");
     if (value) value.textContent = `${Math.round(this.amount * 100)} %`;
   }
-
-  /** Paint the drawing in a few variations of its style, or in a few random styles, to choose from. */
-  async vary() {
-    const { drawing } = this.studio;
-    const ofStyle = this.studio.model.varies && !("seed" in this.first);
-    const numbers = Array.from({ length: VARIATIONS }, randomSeed);
-    const ids = drawing.ids.slice();
-    const what = ofStyle ? "variation" : "seed";
-    this.variations.replaceChildren(...numbers.map((number) => candidate(number, `Use ${what} ${number}`)));
-    const tiles = [...this.variations.children];
-    /** @type {StyleChoice[]} */
-    const choices = numbers.map((number) => (ofStyle ? this.varied(number) : { seed: number }));
-    const jobs = choices.map((style) => ({
-      ids,
-      width: drawing.width,
-      height: drawing.height,
-      settings: { ...this.settings(), style },
-      format: FORMAT.jpeg,
-    }));
-    try {
-      await ask(jobs, (picture, i) => {
-        const image = /** @type {HTMLImageElement} */ (tiles[i].querySelector("img"));
-        image.src = URL.createObjectURL(new Blob([picture.bytes], { type: "image/jpeg" }));
-        image.onload = () => URL.revokeObjectURL(image.src);
-        tiles[i].addEventListener("click", () => {
-          if (!ofStyle && this.seedLocked) this.studio.told.emit("The seed is locked.");
-          else this.studio.adjust(`${capital(what)} ${numbers[i]}`, () => (this.style = choices[i]));
-        });
-        tiles[i].removeAttribute("disabled");
-      });
-    } catch (error) {
-      this.studio.told.emit(/** @type {Error} */ (error).message);
-    }
-  }
-}
-
-/** @param {string} text */
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
-
-function randomSeed() {
-  return crypto.getRandomValues(new Uint32Array(1))[0] % DICE;
 }
 
 /**

@@ -34,7 +34,14 @@ export class Toolbar {
     });
     const edge = field("wipe");
     edge.addEventListener("input", () => view.moveEdge(Number(edge.value) / 100));
-    view.wiped.on(() => (edge.value = String(Math.round(view.wipe * 100))));
+    const split = field("split");
+    split.addEventListener("input", () => view.divide(Number(split.value) / 100));
+    const show = () => {
+      edge.value = String(Math.round(view.wipe * 100));
+      split.value = String(Math.round(view.split * 100));
+    };
+    view.slid.on(show);
+    show();
     studio.chosen.on(() => this.showSize());
     this.choose(input.tool);
     this.setMode(view.mode);
@@ -48,7 +55,9 @@ export class Toolbar {
       button.className = "icon";
       button.setAttribute("aria-label", tool.label);
       button.title = `${tool.label} (${tool.key.toUpperCase()})`;
-      button.append(icon(tool.id));
+      const name = document.createElement("span");
+      name.textContent = tool.label;
+      button.append(icon(tool.id), name);
       this.rail.append(button);
     }
     for (const mode of MODES) {
@@ -76,6 +85,7 @@ export class Toolbar {
     check(this.views, `view-${known}`);
     /** @type {HTMLElement} */ (document.getElementById("blend-control")).hidden = known !== "overlay";
     /** @type {HTMLElement} */ (document.getElementById("wipe-control")).hidden = known !== "wipe";
+    /** @type {HTMLElement} */ (document.getElementById("split-control")).hidden = known !== "side";
   }
 
   nextMode() {

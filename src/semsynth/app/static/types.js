@@ -24,7 +24,7 @@
  *   name was saved or opened as this drawing (null: it is none). There is one object for each drawing; the steps of
  *   the history and the kept pictures refer to it, so that a name given later is theirs, too.
  *
- * @typedef {{name: string, visible: boolean, ids: string}} PackedLayer
+ * @typedef {{name: string, visible: boolean, locked?: boolean, ids: string}} PackedLayer
  * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,
  *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string}} Project
  */

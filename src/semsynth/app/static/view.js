@@ -1,4 +1,4 @@
-import { drawCursor, drawEdge, drawTitle } from "./marks.js";
+import { drawCursor, drawEdge, drawGrip, drawTitle } from "./marks.js";
 import { preference, remember } from "./preferences.js";
 import { Signal } from "./signal.js";
 import { surface } from "./surface.js";
@@ -8,7 +8,8 @@ import { surface } from "./surface.js";
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./colours.js").Colours} Colours
  * @typedef {import("./tools/tool.js").Tool} Tool
- * @typedef {{x: number, y: number, w: number, h: number, shows: "map" | "picture" | "overlay" | "wipe"}} Pane
+ * @typedef {{x: number, y: number, w: number, h: number, shows: "map" | "picture" | "overlay" | "wipe", k: number}} Pane
+ *   k: how much smaller the drawing is here than in the larger pane
  */
 
 /** @type {{id: string, label: string}[]} */
@@ -19,7 +20,7 @@ export const MODES = [
   { id: "picture", label: "Picture" },
 ];
 
-const GAP = 12, MARGIN = 20;
+const GAP = 14, ASIDE = 8, ABOVE = 24;
 /** How much of the picture a new stroke hides until the next picture. */
 const AHEAD = 0.7;
 
@@ -48,6 +49,8 @@ export class View {
     this.mode = /** @type {string} */ (preference("view", "side"));
     this.blend = 0.5;
     this.wipe = 0.5;
+    /** Side by side, the map's share of the room. */
+    this.split = /** @type {number} */ (preference("split", 0.5));
     this.zoom = 1;
     this.fitted = true;
     /** What lies in the middle of every pane, in pixels of the drawing. @type {Point} */
@@ -61,8 +64,8 @@ export class View {
     this.stale = { map: true, all: true };
     /** @type {Signal<void>} */
     this.zoomed = new Signal();
-    /** The wipe's edge has moved. @type {Signal<void>} */
-    this.wiped = new Signal();
+    /** The wipe's edge, or the gap between map and picture, has moved. @type {Signal<void>} */
+    this.slid = new Signal();
 
     studio.changed.on(() => this.refresh(true));
     studio.chosen.on(() => this.refresh());
@@ -90,12 +93,54 @@ export class View {
   panes() {
     const w = this.canvas.clientWidth, h = this.canvas.clientHeight;
     if (this.mode !== "side") {
-      return [{ x: 0, y: 0, w, h, shows: /** @type {Pane["shows"]} */ (this.mode) }];
+      return [{ x: 0, y: 0, w, h, shows: /** @type {Pane["shows"]} */ (this.mode), k: 1 }];
     }
-    const half = (w - GAP) / 2, low = (h - GAP) / 2;
-    return w >= h
-      ? [{ x: 0, y: 0, w: half, h, shows: "map" }, { x: half + GAP, y: 0, w: half, h, shows: "picture" }]
-      : [{ x: 0, y: 0, w, h: low, shows: "map" }, { x: 0, y: low + GAP, w, h: low, shows: "picture" }];
+    const { x, y } = this.gap, beside = x > 0;
+    /** @type {Pane[]} */
+    const panes = beside
+      ? [{ x: 0, y: 0, w: x, h, shows: "map", k: 1 }, { x: x + GAP, y: 0, w: w - x - GAP, h, shows: "picture", k: 1 }]
+      : [{ x: 0, y: 0, w, h: y, shows: "map", k: 1 }, { x: 0, y: y + GAP, w, h: h - y - GAP, shows: "picture", k: 1 }];
+    const most = Math.max(...panes.map((pane) => this.room(pane.w, pane.h)));
+    for (const pane of panes) pane.k = this.room(pane.w, pane.h) / most;
+    return panes;
+  }
+
+  /**
+   * How large the drawing can be in a room.
+   * @param {number} w
+   * @param {number} h
+   */
+  room(w, h) {
+    const { width, height } = this.studio.drawing;
+    return Math.max(0.05, Math.min((w - 2 * ASIDE) / width, (h - 2 * ABOVE) / height));
+  }
+
+  /** Where the gap between map and picture begins: beside each other or one above the other, whichever is larger. */
+  get gap() {
+    const w = this.canvas.clientWidth, h = this.canvas.clientHeight;
+    const beside = this.room((w - GAP) / 2, h) >= this.room(w, (h - GAP) / 2);
+    return beside ? { x: (w - GAP) * this.split, y: 0 } : { x: 0, y: (h - GAP) * this.split };
+  }
+
+  /** Whether a place on the canvas is in the gap. @param {Point} p */
+  inGap(p) {
+    const { x, y } = this.gap;
+    return this.mode === "side" && (x > 0 ? p.x >= x && p.x < x + GAP : p.y >= y && p.y < y + GAP);
+  }
+
+  /** Move the gap to a place on the canvas. @param {Point} p */
+  moveGap(p) {
+    const beside = this.gap.x > 0;
+    this.divide((beside ? p.x : p.y) / (beside ? this.canvas.clientWidth : this.canvas.clientHeight));
+  }
+
+  /** @param {number} share of the room that is the map's */
+  divide(share) {
+    this.split = Math.max(0.2, Math.min(0.8, share));
+    remember("split", this.split);
+    if (this.fitted) this.fit();
+    this.slid.emit();
+    this.refresh();
   }
 
   /** @param {Point} p on the canvas */
@@ -110,8 +155,8 @@ export class View {
    */
   toDrawing(p, pane) {
     return {
-      x: (p.x - pane.x - pane.w / 2) / this.zoom + this.middle.x,
-      y: (p.y - pane.y - pane.h / 2) / this.zoom + this.middle.y,
+      x: (p.x - pane.x - pane.w / 2) / (this.zoom * pane.k) + this.middle.x,
+      y: (p.y - pane.y - pane.h / 2) / (this.zoom * pane.k) + this.middle.y,
     };
   }
 
@@ -122,8 +167,8 @@ export class View {
    */
   toCanvas(p, pane) {
     return {
-      x: (p.x - this.middle.x) * this.zoom + pane.x + pane.w / 2,
-      y: (p.y - this.middle.y) * this.zoom + pane.y + pane.h / 2,
+      x: (p.x - this.middle.x) * this.zoom * pane.k + pane.x + pane.w / 2,
+      y: (p.y - this.middle.y) * this.zoom * pane.k + pane.y + pane.h / 2,
     };
   }
 
@@ -136,9 +181,8 @@ export class View {
   }
 
   fit() {
-    const pane = this.panes()[0];
     const { width, height } = this.studio.drawing;
-    this.zoom = Math.max(0.05, Math.min((pane.w - 2 * MARGIN) / width, (pane.h - 2 * MARGIN) / height));
+    this.zoom = Math.max(...this.panes().map((pane) => this.room(pane.w, pane.h)));
     this.middle = { x: width / 2, y: height / 2 };
     this.fitted = true;
     this.zoomed.emit();
@@ -188,7 +232,7 @@ export class View {
   /** @param {number} share of the canvas that lies left of the wipe's edge */
   moveEdge(share) {
     this.wipe = Math.max(0, Math.min(1, share));
-    this.wiped.emit();
+    this.slid.emit();
     this.refresh();
   }
 
@@ -213,6 +257,7 @@ export class View {
       drawTitle(this, pane);
       g.restore();
     }
+    if (this.mode === "side") drawGrip(this, GAP);
   }
 
   drawMap() {
@@ -274,6 +319,6 @@ export class View {
     const corner = this.toCanvas({ x: 0, y: 0 }, pane);
     this.g.imageSmoothingEnabled = ![this.map.canvas, this.mark.canvas, this.ahead.canvas].some((map) => map === image);
     this.g.imageSmoothingQuality = "high";
-    this.g.drawImage(image, corner.x, corner.y, width * this.zoom, height * this.zoom);
+    this.g.drawImage(image, corner.x, corner.y, width * this.zoom * pane.k, height * this.zoom * pane.k);
   }
 }
