@@ -13,8 +13,9 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from semsynth.app.protocol import PaintRequest, pack_request, unpack_reply
+from semsynth.app.protocol import PaintRequest
 from semsynth.app.settings import SeedStyle, Settings
+from tests.app.client import pack_request, unpack_reply
 
 PATHS = (
     "/api/model", "/api/labels", "/api/styles", "/api/styles/0/thumbnail", "/api/examples/0", "/api/photos",

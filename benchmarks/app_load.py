@@ -19,14 +19,15 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-import app_abuse
-from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.protocol import PaintRequest, Reply
 from semsynth.app.settings import SeedStyle, Settings
 from semsynth.ops import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+import app_abuse  # noqa: E402
 from tests.app import siege  # noqa: E402
+from tests.app.client import pack_request, unpack_reply  # noqa: E402
 from tests.app.conftest import TOKEN, Served, free_port  # noqa: E402
 
 KEY = {"Authorization": f"Bearer {TOKEN}"}

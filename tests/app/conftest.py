@@ -126,17 +126,27 @@ def harmless(text: str) -> bool:
     return any(words in text for words in ("net::", "status of 400", "status of 409", "status of 503"))
 
 
-@pytest.fixture
-def page(browser: Any, served: Served) -> Iterator[Any]:
-    """The application in a fresh browser profile, ready to paint; fails the test on any error of the page."""
-    context = browser.new_context(
+@pytest.fixture(scope="session")
+def context(browser: Any, served: Served) -> Iterator[Any]:
+    """A browser profile that has the page's files."""
+    found = browser.new_context(
         viewport={"width": 1280, "height": 720},
         accept_downloads=True,
         reduced_motion="reduce",
         color_scheme="dark",
     )
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
+    found.grant_permissions(["clipboard-read", "clipboard-write"], origin=served.url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def page(context: Any, served: Served) -> Iterator[Any]:
+    """The application as it is opened for the first time; fails the test on any error of the page."""
     found = context.new_page()
+    kept = "cookies,local_storage,indexeddb,service_workers,cache_storage"
+    device = context.new_cdp_session(found)
+    device.send("Storage.clearDataForOrigin", {"origin": served.url, "storageTypes": kept})
     problems: list[str] = []
     found.on("pageerror", lambda error: problems.append(str(error)))
     found.on(
@@ -144,7 +154,8 @@ def page(browser: Any, served: Served) -> Iterator[Any]:
     )
     open_page(found, served.address)
     yield found
-    context.close()
+    for opened in context.pages:
+        opened.close()
     assert not problems
 
 

@@ -131,22 +131,6 @@ def test_every_tool(page: Any) -> None:
     assert page.inner_text("#current-class").lower() == "mountain"
 
 
-def test_undo_survives_changes_of_tool_and_style(page: Any) -> None:
-    states = [ids(page)]
-    choose(page, "tree")
-    for n, key in enumerate("brbl"):
-        page.keyboard.press(key)
-        drag(page, (20 + 30 * n, 30), (40 + 30 * n, 60))
-        page.keyboard.press("d")
-        states.append(ids(page))
-    for state in reversed(states[:-1]):
-        page.keyboard.press("Control+z")
-        assert np.array_equal(ids(page), state)
-    for state in states[1:]:
-        page.keyboard.press("Control+Shift+z")
-        assert np.array_equal(ids(page), state)
-
-
 def test_a_locked_class_is_not_painted_over(page: Any) -> None:
     before = ids(page)
     mountain = SPACE.names.index("mountain")

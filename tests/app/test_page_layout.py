@@ -5,25 +5,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.app.conftest import shoot
 from tests.app.test_page import at, choose, drag, ids, picture
-from tests.app.test_page_care import FOCUS, open_photo, photo, said
+from tests.app.test_page_care import FOCUS, kept, open_photo, photo, said
 
 pytestmark = pytest.mark.browser
 SIZES = ((390, 844), (820, 1180), (1280, 720), (1440, 900), (1920, 1080))
 COVERED = """() => {
-    const shown = [...document.querySelectorAll("header *, .rail *, .options *, .welcome, .status *, #tabs *, #canvas")]
-        .filter((e) => e.checkVisibility() && !e.querySelector("*:not(path)") && !e.closest(".sr, [role=radio] > *, button > *"));
+    const parts = "header *, .rail *, .options *, .welcome, .status *, #tabs *, #canvas";
+    const inner = ".sr, [role=radio] > *, button > *";
+    const shown = [...document.querySelectorAll(parts)]
+        .filter((e) => e.checkVisibility() && !e.querySelector("*:not(path)") && !e.closest(inner));
     const scrolled = (e) => e.closest(".rail");
     const problems = [];
     const boxes = shown.map((e) => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width && b.height);
     const name = (e) => e.id || e.className || e.textContent.trim();
     for (const [i, [e, a]] of boxes.entries()) {
-        if (!scrolled(e) && (a.left < -1 || a.right > innerWidth + 1 || a.bottom > innerHeight + 1)) problems.push(`${name(e)} is cut`);
+        const cut = a.left < -1 || a.right > innerWidth + 1 || a.bottom > innerHeight + 1;
+        if (cut && !scrolled(e)) problems.push(`${name(e)} is cut`);
         for (const [f, b] of boxes.slice(i + 1)) {
             if (scrolled(e) || scrolled(f) || e.contains(f) || f.contains(e)) continue;
-            const apart = a.right <= b.left + 1 || b.right <= a.left + 1 || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+            const beside = a.right <= b.left + 1 || b.right <= a.left + 1;
+            const apart = beside || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
             if (!apart) problems.push(`${name(e)} lies on ${name(f)}`);
         }
     }
@@ -67,7 +72,7 @@ def test_nothing_overlaps_at_any_width_and_panes_and_panel_give_way(page: Any) -
     assert sizes[0] > 640
 
 
-def test_the_photo_panel_lies_beside_the_picture(page: Any, tmp_path: Path) -> None:
+def test_a_photo_is_painted_anew_with_its_panel_beside_the_picture(page: Any, tmp_path: Path) -> None:
     open_photo(page, photo(tmp_path))
     choose(page, "sand")
     page.click("#photo-chip")
@@ -75,8 +80,28 @@ def test_the_photo_panel_lies_beside_the_picture(page: Any, tmp_path: Path) -> N
     assert panel["x"] >= stage["x"] + stage["width"]
     drag(page, (40, 60), (80, 60))  # one goes on painting
     narrow = picture(page)
+    original = np.asarray(Image.open(tmp_path / "photo.png"))
+    page.keyboard.press("t")  # the same sky, but anew
+    drag(page, (150, 40), (200, 40))
+    anew = picture(page)
+    changed = (anew != narrow).any(-1)
+    assert changed[40, 150:200].all()
+    assert changed[60:].sum() + changed[:, :120].sum() == 0
+    assert np.array_equal(anew[100:], original[100:])
+    page.keyboard.press("Control+z")
+    assert np.array_equal(picture(page), narrow)
+    page.keyboard.press("Control+Shift+z")
+    kept(page)
+    page.reload()
+    page.wait_for_selector("html[data-ready=yes]")
+    assert np.array_equal(picture(page), anew)
+    choose(page, "sky")
+    page.keyboard.press("b")
+    drag(page, (210, 20), (230, 20))
+    said(page, "There is sky already. The tool Repaint")
+    page.click("#photo-chip")
     page.fill("#photo-feather", "40")
-    assert not np.array_equal(picture(page), narrow)
+    assert not np.array_equal(picture(page), anew)
     shoot(page, "photo-beside")
     page.keyboard.press("Control+z")  # from within the panel
     assert page.inner_text("#photo-feather-value") == "8 px"
@@ -88,9 +113,7 @@ def test_styles_are_shown_on_the_drawing_and_variations_go_with_it(page: Any) ->
     page.set_viewport_size({"width": 1440, "height": 900})
     page.click("#tab-style")
     page.click("#preview")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('#gallery img')].filter((i) => i.src.startsWith('blob:')).length === 2"
-    )
+    page.wait_for_function("() => document.querySelectorAll('#gallery img[src^=\"blob:\"]').length === 3")
     page.click("#vary")
     page.wait_for_selector("#variations .tile:not([disabled]) >> nth=5")
     box = page.locator("#variations .tile").last.bounding_box()

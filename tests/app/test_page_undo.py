@@ -90,7 +90,7 @@ def test_every_setting_is_a_step_and_steps_outlive_a_reload(page: Any, tmp_path:
 
 
 def test_the_first_picture_is_of_the_drawing_and_a_reload_says_nothing(page: Any, tmp_path: Path) -> None:
-    page.context.add_init_script(
+    page.add_init_script(
         """
         window.asked = [];
         const send = WebSocket.prototype.send;

@@ -12,12 +12,11 @@ from semsynth.app.protocol import (
     PaintRequest,
     Reply,
     pack_reply,
-    pack_request,
-    unpack_reply,
     unpack_request,
 )
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
 from semsynth.errors import SemsynthError
+from tests.app.client import pack_request, unpack_reply
 
 LIMITS = Limits(max_side=64)
 PLAIN = st.one_of(

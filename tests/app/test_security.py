@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsynth.app.limits import Limits
-from semsynth.app.protocol import PaintRequest, pack_request
+from semsynth.app.protocol import PaintRequest
 from semsynth.app.security import AuthMiddleware, load_token, redirect_page
 from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
+from tests.app.client import pack_request
 from tests.app.conftest import ROOT, TOKEN, Served
 
 httpx = pytest.importorskip("httpx")
@@ -50,6 +51,11 @@ def test_the_address_lets_in_and_hides_its_token(served: Served) -> None:
         assert "samesite=strict" in cookie
         assert fresh.get("/").status_code == 200
         assert fresh.get("/api/model").status_code == 200
+        main = re.search(r'src="(/files/\w+/main\.js)"', fresh.get("/").text)
+        assert main is not None
+        files = fresh.get(main[1])  # the page's files need not be asked for again
+        assert files.text == (STATIC / "main.js").read_text()
+        assert "immutable" in files.headers["cache-control"]
 
 
 def test_an_old_address_does_not_lock_out_who_has_the_key(served: Served) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semsynth.app.protocol import Format, PaintRequest, Reason, Reply, pack_request, unpack_reply
+from semsynth.app.protocol import Format, PaintRequest, Reason, Reply
 from semsynth.app.settings import NamedStyle, SeedStyle, Settings
+from tests.app.client import pack_request, unpack_reply
 from tests.app.conftest import Served
 from tests.app.stand_in import StandIn
 from tests.app.test_security import BEARER, connect

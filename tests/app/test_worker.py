@@ -18,12 +18,13 @@ from semsynth.app.engine import Engine, PaintJob, PhotoJob, work
 from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.presence import AWAY
-from semsynth.app.protocol import PaintRequest, Reply, pack_request, unpack_reply
+from semsynth.app.protocol import PaintRequest, Reply
 from semsynth.app.server import create_app
 from semsynth.app.settings import Settings
 from semsynth.app.worker import Worker, WorkerBroke
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
+from tests.app.client import pack_request, unpack_reply
 from tests.app.stand_in import Fragile, Slow, StandIn
 
 TOKEN = "t" * 40

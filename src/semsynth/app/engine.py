@@ -108,7 +108,7 @@ class Engine:
     def _retouch(self, job: PaintJob, key: str, pixels: np.ndarray) -> np.ndarray:
         """Lay what was painted over the photograph, at the size asked for."""
         photo = self.photos.find(key, job.labels.shape)
-        mask = change_mask(photo.labels, job.labels, job.settings.feather)
+        mask = change_mask(photo.before(job.settings.repaint), job.labels, job.settings.feather)
         if job.scale > 1:
             size = (job.scale * pixels.shape[1], job.scale * pixels.shape[0])
             pixels, mask = resize(pixels, size), resize(mask, size)

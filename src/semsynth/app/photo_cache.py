@@ -33,6 +33,18 @@ class Photo:
         height, width = (scale * n for n in self.labels.shape)
         return self.large if self.large.shape[:2] == (height, width) else resize(self.large, (width, height))
 
+    def before(self, repaint: tuple[int, ...]) -> np.ndarray:
+        """Give its labels, but 255, which no class is, where it is painted anew; see `Settings.repaint`.
+
+        Raises:
+            SemsynthError: There are more pixels to repaint than it has.
+        """
+        if sum(repaint) > self.labels.size:
+            raise SemsynthError("More pixels of the photograph were to be painted anew than it has.")
+        anew = np.repeat(np.arange(len(repaint)) % 2 == 1, repaint)
+        anew = np.pad(anew, (0, self.labels.size - anew.size)).reshape(self.labels.shape)
+        return np.where(anew, np.uint8(255), self.labels)
+
 
 class PhotoCache:
     """The photographs that are being edited; the most recently used ones are kept.

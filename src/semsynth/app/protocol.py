@@ -104,25 +104,6 @@ def request_number(message: bytes) -> int:
     return int(REQUEST.unpack_from(message)[4]) if len(message) >= REQUEST.size else 0
 
 
-def pack_request(request: PaintRequest) -> bytes:
-    """Write a request as a client would send it."""
-    settings = request.settings.model_dump_json(exclude_defaults=True).encode()
-    height, width = request.labels.shape
-    header = REQUEST.pack(
-        VERSION,
-        Request.PAINT,
-        request.format,
-        request.scale,
-        request.number,
-        width,
-        height,
-        len(settings),
-        request.quality,
-        0,
-    )
-    return header + settings + np.ascontiguousarray(request.labels, dtype=np.uint8).tobytes()
-
-
 def unpack_request(message: bytes, limits: Limits, num_classes: int) -> PaintRequest:
     """Read a request and refuse, with a sentence, whatever is not one.
 
@@ -193,27 +174,3 @@ def pack_reply(
     """Write a reply; ``size`` is (width, height) in pixels."""
     microseconds = min(int(seconds * 1e6), 2**32 - 1)
     return REPLY.pack(VERSION, kind, form, reason, number, *size, microseconds) + payload
-
-
-@dataclass(frozen=True)
-class ReadReply:
-    """A reply as a client reads it."""
-
-    kind: Reply
-    number: int
-    format: Format
-    width: int
-    height: int
-    seconds: float
-    payload: bytes
-    reason: Reason = Reason.OTHER
-
-
-def unpack_reply(message: bytes) -> ReadReply:
-    """Read a reply; the counterpart of :func:`pack_reply`, for clients written in Python."""
-    version, kind, form, reason, number, width, height, microseconds = REPLY.unpack_from(message)
-    if version != VERSION:
-        raise SemsynthError(f"The server speaks version {version} of the painting protocol, not {VERSION}.")
-    payload = message[REPLY.size :]
-    seconds = microseconds / 1e6
-    return ReadReply(Reply(kind), number, Format(form), width, height, seconds, payload, Reason(reason))

@@ -1,5 +1,6 @@
 """The web server of the painting application. It never touches the model: the worker process does."""
 
+import hashlib
 import hmac
 import logging
 import mimetypes
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -72,9 +74,26 @@ def create_app(
     app.include_router(api.router)
     app.include_router(api_files.router)
     app.include_router(session.router)
+    app.mount("/files/{version}", _Unchanging(directory=STATIC))
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(AuthMiddleware, token=token, hosts=hosts, any_address=any_address, limits=limits)
     return app
+
+
+class _Unchanging(StaticFiles):
+    """Files below a path that changes with them, see `_version`: a browser need not ask for them again."""
+
+    def file_response(self, *arguments: Any, **keywords: Any) -> Response:
+        """Answer with a file."""
+        answer = super().file_response(*arguments, **keywords)
+        answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        return answer
+
+
+def _version() -> str:
+    """A name for the files of the page that changes with any of them."""
+    paths = sorted(path for path in STATIC.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
 def _speak_in_sentences(app: FastAPI) -> None:
@@ -122,7 +141,8 @@ def _serve_pages(app: FastAPI, token: str) -> None:
     async def page(request: Request) -> Response:
         offered = request.query_params.get("token")
         if offered is None:
-            return FileResponse(STATIC / "index.html")
+            page = (STATIC / "index.html").read_text("utf-8")
+            return HTMLResponse(page.replace("/static/", f"/files/{_version()}/"))
         answer: Response = RedirectResponse("/", status_code=303)
         if request.headers.get("sec-fetch-site") == "cross-site":
             # Opened by a page elsewhere, such as the file a browser is started with: the cookie would not be

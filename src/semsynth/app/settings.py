@@ -61,12 +61,15 @@ class Settings(_Strict):
         photo: Key of a photograph handed in before; the picture then changes only where the map does.
         feather: Width in pixels of the soft rim around a change of a photograph.
         everywhere: Paint the whole photograph anew, not only where its map changed.
+        repaint: Where a photograph is painted anew although its map is the same: numbers of pixels, row by
+            row, by turns left as they are and painted.
     """
 
     style: StyleChoice = SeedStyle(seed=0)
     photo: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
     feather: int = Field(default=8, ge=0, le=64)
     everywhere: bool = False
+    repaint: tuple[Annotated[int, Field(ge=0, le=1 << 24)], ...] = Field(default=(), max_length=8192)
 
     @model_validator(mode="before")
     @classmethod

@@ -49,3 +49,30 @@ export function pickFile(accept) {
     input.click();
   });
 }
+
+/**
+ * The lengths of runs of equal values, by turns of 0 and 1, the first of 0.
+ * @param {Uint8Array} mask
+ * @returns {number[]}
+ */
+export function toRuns(mask) {
+  const runs = [0];
+  for (const value of mask) {
+    if (value !== (runs.length + 1) % 2) runs.push(0);
+    runs[runs.length - 1]++;
+  }
+  if (runs.length % 2) runs.pop(); // what is left as it is need not be said
+  return runs;
+}
+
+/**
+ * @param {number[]} runs
+ * @param {number} length
+ * @returns {Uint8Array}
+ */
+export function fromRuns(runs, length) {
+  const mask = new Uint8Array(length);
+  let at = 0;
+  for (const [i, run] of runs.entries()) mask.fill(i % 2, at, (at += run));
+  return mask;
+}

@@ -20,6 +20,7 @@ export class PhotoEdit {
   /** @param {Studio} studio */
   constructor(studio) {
     this.studio = studio;
+    studio.photo = this;
     /** Never changed, only replaced: the steps of the history hold on to it. @type {EditedPhoto | null} */
     this.photo = null;
     /** @type {Signal<void>} */
@@ -65,8 +66,8 @@ export class PhotoEdit {
   /** What the server must know about it. @returns {Partial<Settings>} */
   get settings() {
     if (!this.photo) return {};
-    const { key, feather, everywhere } = this.photo;
-    return { ...(key ? { photo: key } : {}), feather, everywhere };
+    const { key, feather, everywhere, repaint = [] } = this.photo;
+    return { ...(key ? { photo: key } : {}), feather, everywhere, repaint };
   }
 
   /** Edit another photograph, or none. @param {EditedPhoto | null} photo */
@@ -90,13 +91,13 @@ export class PhotoEdit {
    * @returns {Promise<EditedPhoto>}
    */
   async handIn({ photo: png, photo_labels: labels, settings }) {
-    const { feather = FEATHER, everywhere = false } = settings;
+    const { feather = FEATHER, everywhere = false, repaint = [] } = settings;
     try {
       const { key } = await this.send(new Blob([fromBase64(png)]), labels);
-      return { source: { png, labels }, key, feather, everywhere };
+      return { source: { png, labels }, key, feather, everywhere, repaint };
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);
-      return { source: { png, labels }, key: "", feather, everywhere };
+      return { source: { png, labels }, key: "", feather, everywhere, repaint };
     }
   }
 

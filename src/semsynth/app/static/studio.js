@@ -34,6 +34,8 @@ export class Studio {
     this.locked = new Uint8Array(256);
     /** @type {Stroke | null} */
     this.stroke = null;
+    /** What is edited, if it is a photograph. @type {import("./photo.js").PhotoEdit | null} */
+    this.photo = null;
 
     /** Pixels have changed, maybe in the middle of a stroke. @type {Signal<void>} */
     this.changed = new Signal();
@@ -95,6 +97,9 @@ export class Studio {
     stroke.show();
     const step = stroke.finish(label);
     if (step) this.history.push(step);
+    else if (stroke.dirty && this.photo?.photo) {
+      this.told.emit(`There is ${this.nameOf(this.classId)} already. The tool Repaint (T) makes a new one of it.`);
+    }
     this.changed.emit();
     this.stepped.emit();
   }

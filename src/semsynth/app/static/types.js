@@ -12,12 +12,14 @@
  *
  * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainStyle
  * @typedef {PlainStyle | {mix: [PlainStyle, PlainStyle], amount: number}} StyleChoice
- * @typedef {{style: StyleChoice, photo?: string | null, feather?: number, everywhere?: boolean}} Settings
+ * @typedef {{style: StyleChoice, photo?: string | null, feather?: number, everywhere?: boolean,
+ *   repaint?: number[]}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
  *
- * @typedef {{source: {png: string, labels: string}, key: string, feather: number, everywhere: boolean}} EditedPhoto
+ * @typedef {{source: {png: string, labels: string}, key: string, feather: number, everywhere: boolean,
+ *   repaint?: number[]}} EditedPhoto
  *   a PNG and its class ids, in base 64, which all states of the edit share; the server's key for both, or nothing
- *   while it does not have them
+ *   while it does not have them; in runs, where it is painted anew with the same classes
  * @typedef {{photo: EditedPhoto | null, style: StyleChoice, own: OwnStyle[], document: Document}} Scene
  *   what belongs to a drawing but lies beside its layers
  * @typedef {{name: string, saved: number | null}} Document what a drawing is called, and when the project of that

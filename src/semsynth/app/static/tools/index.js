@@ -11,10 +11,11 @@ import { lasso } from "./lasso.js";
 import { line } from "./line.js";
 import { polygon } from "./polygon.js";
 import { rectangle } from "./rectangle.js";
+import { repaint } from "./repaint.js";
 import { swap } from "./swap.js";
 
 export const TOOLS = [
-  brush, eraser, fill, everywhere, line, rectangle, ellipse, polygon, lasso, eyedropper, swap, hand,
+  brush, eraser, fill, everywhere, line, rectangle, ellipse, polygon, lasso, repaint, eyedropper, swap, hand,
 ];
 
 export { brush, eyedropper, hand };
