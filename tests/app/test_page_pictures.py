@@ -68,6 +68,26 @@ def test_a_map_is_a_map(form: str) -> None:
     assert (found.ids == landscape(SPACE, 256)).mean() > 0.99
 
 
+@pytest.mark.parametrize("scale", [1, 8])
+def test_a_map_of_another_shape_is_cut_not_squeezed(scale: int) -> None:
+    """Also one so large that only the pixels that are kept are read."""
+    y, x = np.mgrid[: 360 * scale, : 640 * scale] / scale
+    disc = np.hypot(y - 180, x - 320) < 90
+    drawn = np.where(disc, SPACE.names.index("sun"), SPACE.names.index("sky"))
+    found = read_map(encoded(Image.fromarray(SPACE.colorize(drawn))), SPACE, Limits(), (256, 256))
+    ys, xs = np.nonzero(found.ids == SPACE.names.index("sun"))
+    assert abs(np.ptp(ys) - np.ptp(xs)) <= 2
+    assert abs(np.ptp(xs) - 180 * 256 / 360) <= 2
+    assert abs(xs.mean() - 127.5) < 1
+    assert "middle of the map was cut" in " ".join(found.notes)
+
+
+def test_a_map_far_too_narrow_is_refused() -> None:
+    narrow = Image.fromarray(SPACE.colorize(np.zeros((20_000, 16), np.int64)))
+    with pytest.raises(SemsynthError, match="too narrow"):
+        read_map(encoded(narrow), SPACE, Limits(), (256, 256))
+
+
 @pytest.mark.browser
 def test_an_exported_picture_opened_as_a_map_is_asked_about(page: Any, tmp_path: Path) -> None:
     before = ids(page)

@@ -52,12 +52,13 @@ def read_map(
         data: The file, as somebody sent it.
         space: The classes of the model.
         limits: What is accepted.
-        size: (width, height) to bring the map to, by nearest neighbour; None leaves it.
+        size: (width, height) to bring the map to, by nearest neighbour: the middle of one of another shape is
+            taken, as of photographs. None leaves it.
         palette: See `read_label_map`.
 
     Raises:
         ApiError: It is a picture, not a label map.
-        SemsynthError: It is no label map of this label set.
+        SemsynthError: It is no label map of this label set, or far too narrow.
     """
     with open_header(data, name="The file", formats=ALLOWED) as picture:
         limits.check_picture(*picture.size)
@@ -65,15 +66,23 @@ def read_map(
         stored, record = picture.size, record_of(picture) or Record()
     if record.model:
         raise ApiError("The file is a picture that semsynth made, not its label map.", IS_PICTURE)
-    wanted = (size or stored)[::-1]
-    reading = _read(data, space, wanted if stored[0] * stored[1] > WHOLE else None, palette)
+    width, height = size or stored
+    factor = max(width / stored[0], height / stored[1])
+    covering = (max(height, round(factor * stored[1])), max(width, round(factor * stored[0])))
+    if covering[0] * covering[1] > max(WHOLE, 4 * width * height):
+        raise SemsynthError(
+            f"A map of {stored[0]}x{stored[1]} pixels is too narrow to be cut to {width}x{height}."
+        )
+    reading = _read(data, space, covering if stored[0] * stored[1] > WHOLE else None, palette)
     notes = list(reading.notes)
-    if size not in (None, stored):
-        notes.append(f"The map was resized from {stored[0]}x{stored[1]} to {size[0]}x{size[1]} pixels.")
+    if (width, height) != stored:
+        what = "map was" if covering == (height, width) else "middle of the map was cut and"
+        notes.append(f"The {what} resized from {stored[0]}x{stored[1]} to {width}x{height} pixels.")
     filled = space.fill_void(reading.ids)
     if filled is not reading.ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
-    ids = resize_map(filled, wanted)
+    y, x = (covering[0] - height) // 2, (covering[1] - width) // 2
+    ids = resize_map(filled, covering)[y : y + height, x : x + width]
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(record))
 
 
