@@ -133,6 +133,10 @@ def test_what_was_saved_is_saved_again_at_once_and_names_are_explained(page: Any
         ".layers[0].ids === semsynth.files.project().layers[0].ids"
     )
     assert page.is_hidden("#dialog-save")
+    page.keyboard.press("Control+o")
+    page.wait_for_function("() => document.querySelector('#projects img')?.naturalWidth === 102")
+    shoot(page, "projects")
+    page.keyboard.press("Escape")
     page.click("#save-as")
     assert page.is_visible("#dialog-save")
     page.keyboard.press("Escape")

@@ -83,7 +83,7 @@ def test_a_map_of_another_shape_is_cut_not_squeezed(scale: int) -> None:
 
 
 def test_a_map_far_too_narrow_is_refused() -> None:
-    narrow = Image.fromarray(SPACE.colorize(np.zeros((20_000, 16), np.int64)))
+    narrow = Image.fromarray(SPACE.colorize(np.zeros((16_000, 16), np.int64)))
     with pytest.raises(SemsynthError, match="too narrow"):
         read_map(encoded(narrow), SPACE, Limits(), (256, 256))
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from semsynth.app.errors import NAME_TAKEN, ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.project_store import ProjectStore, check_name
-from semsynth.app.projects import EMPTY, Layer, Project, pack_ids, read_project, write_project
+from semsynth.app.projects import EMPTY, Layer, Project, pack_ids, picture_of, read_project, write_project
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
@@ -53,6 +53,18 @@ def test_a_project_reads_back_and_writes_the_same_bytes() -> None:
     data = write_project(project(), PALETTE)
     assert read_project(data, LIMITS, SPACE) == project()
     assert write_project(read_project(data, LIMITS, SPACE), PALETTE) == data
+
+
+def test_the_picture_of_a_project_is_read_alone() -> None:
+    picture = "data:image/jpeg;base64,/9j/4AAQ"
+    assert (
+        picture_of(write_project(project().model_copy(update={"picture": picture}), PALETTE))[:2]
+        == b"\xff\xd8"
+    )
+    with pytest.raises(SemsynthError, match="has no picture"):
+        picture_of(write_project(project(), PALETTE))
+    with pytest.raises(ValidationError):
+        Project(**project().model_dump() | {"picture": "data:text/html;base64,AAAA"})
 
 
 def test_classes_the_model_does_not_have_are_refused() -> None:

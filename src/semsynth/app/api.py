@@ -11,12 +11,9 @@ from pydantic import BaseModel
 
 from semsynth.app.engine import PaintJob, PhotoJob
 from semsynth.app.images import encode, middle, read_photo
-from semsynth.app.maps import read_map, to_base64
+from semsynth.app.maps import read_map
 from semsynth.app.painter import GalleryItem
-from semsynth.app.projects import (
-    ids_of_bytes,
-    pack_ids,
-)
+from semsynth.app.projects import ids_of_bytes, pack_ids
 from semsynth.app.protocol import Format, check_labels, parse_settings
 from semsynth.app.settings import NamedStyle, SeedStyle
 from semsynth.app.state import AppState, state_of, upload_bytes
@@ -139,7 +136,7 @@ async def photo_to_edit(
         "key": analysis.key,
         "vector": analysis.vector,
         "labels": pack_ids(analysis.labels),
-        "png": to_base64(await state.run_in_thread(encode, large, Format.PNG)),
+        "png": base64.b64encode(await state.run_in_thread(encode, large, Format.PNG)).decode(),
         "thumbnail": await state.run_in_thread(_thumbnail, pixels),
     }
 
@@ -171,7 +168,7 @@ async def synthesize(
     size = map_size(state, width, height)
     data = await upload_bytes(map, state.limits)
     reading = await state.run_in_thread(read_map, data, found.label_space, state.limits, size, palette)
-    form = Format.named(format)
+    form = Format[format.upper()]
     painted = await state.worker.paint(lambda: PaintJob(reading.ids, wish, form, scale))
     headers = {
         "X-Semsynth-Seconds": f"{painted.seconds:.4f}",
@@ -200,8 +197,12 @@ def _item_picture(items: tuple[GalleryItem, ...], index: int) -> Response:
     if index >= len(items) or not items[index].picture:
         raise SemsynthError("There is no such picture.")
     data = items[index].picture
-    kind = next((kind for start, kind in KINDS.items() if data.startswith(start)), "image/webp")
-    return Response(data, media_type=kind, headers={"Cache-Control": "max-age=3600"})
+    return Response(data, media_type=kind_of(data), headers={"Cache-Control": "max-age=3600"})
+
+
+def kind_of(picture: bytes) -> str:
+    """The media type of a PNG, JPEG or WebP file."""
+    return next((kind for start, kind in KINDS.items() if picture.startswith(start)), "image/webp")
 
 
 def _thumbnail(pixels: np.ndarray) -> str:

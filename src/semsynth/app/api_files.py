@@ -5,10 +5,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from semsynth.app.api import PNG, PROBLEMS, Palette, Problem, Side, State, map_size
+from semsynth.app.api import PNG, PROBLEMS, Palette, Problem, Side, State, kind_of, map_size
 from semsynth.app.maps import read_map, write_map
 from semsynth.app.project_store import check_name
-from semsynth.app.projects import Project, check_project, pack_ids, read_project, unpack_ids, write_project
+from semsynth.app.projects import (
+    Project,
+    check_project,
+    pack_ids,
+    picture_of,
+    read_project,
+    unpack_ids,
+    write_project,
+)
 from semsynth.app.protocol import check_labels
 from semsynth.app.settings import Settings
 from semsynth.app.state import AppState, upload_bytes
@@ -88,6 +96,14 @@ async def load_project(state: State, name: str) -> Project:
     found = await state.worker.describe()
     data = await state.run_in_thread(state.projects.load, check_name(name))
     return await state.run_in_thread(read_project, data, state.limits, found.label_space)
+
+
+@router.get("/projects/{name}/picture", responses=PNG, response_class=Response)
+async def project_picture(state: State, name: str) -> Response:
+    """Give the small picture of a saved project."""
+    data = await state.run_in_thread(state.projects.load, check_name(name))
+    picture = await state.run_in_thread(picture_of, data)
+    return Response(picture, media_type=kind_of(picture))
 
 
 @router.put("/projects/{name}", status_code=204, responses={409: {"model": Problem}, 507: {"model": Problem}})

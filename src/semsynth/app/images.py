@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
@@ -101,12 +102,12 @@ def encode(
     if form is Format.RGB:
         return picture.tobytes()
     out = io.BytesIO()
-    if form is Format.PNG:
-        picture.save(out, "PNG", compress_level=4, pnginfo=record and record.png_info())
-    elif form is Format.JPEG:
-        picture.save(out, "JPEG", quality=quality or 92)
-    else:
-        picture.save(out, "WEBP", quality=quality or 92, method=1)
+    options: dict[Format, dict[str, Any]] = {
+        Format.PNG: {"compress_level": 4, "pnginfo": record and record.png_info()},
+        Format.JPEG: {"quality": quality or 92},
+        Format.WEBP: {"quality": quality or 92, "method": 1},
+    }
+    picture.save(out, form.name, **options[form])
     return out.getvalue()
 
 

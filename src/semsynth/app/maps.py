@@ -1,6 +1,5 @@
 """Label maps that come in as files, and go out as files."""
 
-import base64
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,11 +127,6 @@ def write_map(ids: np.ndarray, space: LabelSpace, settings: Settings | None) -> 
         info = Record(label_set=space.name, settings=settings.model_dump()).png_info()
     info.add_text(LABEL_SET_KEY, space.name)
     return map_png(ids, space.palette(), info)
-
-
-def to_base64(data: bytes) -> str:
-    """Write bytes as text."""
-    return base64.b64encode(data).decode("ascii")
 
 
 def _settings(record: Record) -> Settings | None:

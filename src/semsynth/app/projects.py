@@ -9,7 +9,9 @@ import binascii
 import io
 import json
 import zipfile
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +27,12 @@ EMPTY = 255
 """The id of a layer's pixel where the layers below show through."""
 
 _MAX_JSON = 1 << 20
+
+
+SmallPicture = Annotated[
+    str, Field(max_length=60_000, pattern=r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]*)?$")
+]
+"""A picture as a data address, or nothing."""
 
 
 class Layer(BaseModel):
@@ -45,9 +53,7 @@ class OwnStyle(BaseModel):
 
     name: str = Field(max_length=80)
     vector: list[StyleNumber] = Field(max_length=1024)
-    thumbnail: str = Field(
-        default="", max_length=60_000, pattern=r"^(data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/=]*)?$"
-    )
+    thumbnail: SmallPicture = ""
 
 
 class Project(BaseModel):
@@ -62,6 +68,7 @@ class Project(BaseModel):
     layers: list[Layer] = Field(min_length=1)
     active: int = Field(default=0, ge=0)
     settings: Settings = Settings()
+    picture: SmallPicture = Field(default="", description="What it looked like when it was saved.")
     own_styles: list[OwnStyle] = Field(default_factory=list, max_length=64)
     photo: str = Field(default="", description="A photograph that is being edited: a PNG file in base 64.")
     photo_labels: str = Field(
@@ -84,11 +91,7 @@ def check_project(project: Project, limits: Limits, space: LabelSpace) -> None:
         raise SemsynthError(
             f"The project uses the classes of {project.label_set}; this model has those of {space.name}."
         )
-    limits.check_map(project.width, project.height)
-    if len(project.layers) > limits.max_layers:
-        raise SemsynthError(
-            f"A project may have {limits.max_layers} layers; this one has {len(project.layers)}."
-        )
+    _check_size(project, limits)
     if project.active >= len(project.layers):
         raise SemsynthError("The project's active layer does not exist.")
     for layer in project.layers:
@@ -101,6 +104,14 @@ def check_project(project: Project, limits: Limits, space: LabelSpace) -> None:
             (n * project.width, n * project.height) for n in range(1, limits.max_scale + 1)
         ]:
             raise SemsynthError("The project's photograph does not have the size of its layers.")
+
+
+def _check_size(project: Project, limits: Limits) -> None:
+    limits.check_map(project.width, project.height)
+    if len(project.layers) > limits.max_layers:
+        raise SemsynthError(
+            f"A project may have {limits.max_layers} layers; this one has {len(project.layers)}."
+        )
 
 
 def unpack_ids(text: str, width: int, height: int) -> np.ndarray:
@@ -173,27 +184,46 @@ def read_project(data: bytes, limits: Limits, space: LabelSpace) -> Project:
     Raises:
         SemsynthError: It is no project, a damaged one, or one of another label set.
     """
+    with _opened(data) as archive:
+        project = _read_archive(archive, limits)
+    check_project(project, limits, space)
+    return project
+
+
+def picture_of(data: bytes) -> bytes:
+    """The small picture in the bytes of a project's file.
+
+    Raises:
+        SemsynthError: There is none, or the file is no project.
+    """
+    with _opened(data) as archive:
+        picture = _read_head(archive).picture
+    if not picture:
+        raise SemsynthError("The project has no picture.")
+    return _from_base64(picture.partition(",")[2])
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[zipfile.ZipFile]:
+    """Open the bytes of a zip file; what it is damaged by becomes a sentence."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            project = _read_archive(archive, limits)
+            yield archive
     except SemsynthError:
         raise
     except ValidationError as error:
         raise SemsynthError(f"The project cannot be used: {explain(error)}.") from None
     except Exception:  # zipfile and zlib raise anything at all on hostile bytes
         raise SemsynthError("The file is not a semsynth project, or it is damaged.") from None
-    check_project(project, limits, space)
-    return project
+
+
+def _read_head(archive: zipfile.ZipFile) -> Project:
+    return Project.model_validate(json.loads(_entry(archive, "project.json", _MAX_JSON * 4)))
 
 
 def _read_archive(archive: zipfile.ZipFile, limits: Limits) -> Project:
-    head = json.loads(_entry(archive, "project.json", _MAX_JSON * 4))
-    project = Project.model_validate(head)
-    limits.check_map(project.width, project.height)
-    if len(project.layers) > limits.max_layers:
-        raise SemsynthError(
-            f"A project may have {limits.max_layers} layers; this one has {len(project.layers)}."
-        )
+    project = _read_head(archive)
+    _check_size(project, limits)
     size = (project.width, project.height)
     layers = [
         layer.model_copy(update={"ids": pack_ids(_read_indexed(archive, f"layers/{i}.png", size, limits))})

@@ -64,14 +64,6 @@ class Format(IntEnum):
     RGB = 3
     """Raw: three bytes a pixel, row by row."""
 
-    @classmethod
-    def named(cls, name: str) -> "Format":
-        """Look up a format by its lower-case name, as the REST interface spells it."""
-        try:
-            return {"png": cls.PNG, "jpeg": cls.JPEG, "webp": cls.WEBP, "rgb": cls.RGB}[name.lower()]
-        except KeyError:
-            raise SemsynthError("The format must be one of png, jpeg, webp and rgb.") from None
-
     @property
     def media_type(self) -> str:
         """The MIME type to serve it under."""

@@ -4,19 +4,17 @@ import contextlib
 import hmac
 import html
 import ipaddress
-import json
 import os
 import re
 import secrets
 import stat
 from collections.abc import Iterator
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semsynth.app.connections import ADMIT
@@ -165,7 +163,7 @@ class AuthMiddleware:
         if not self._known_host(host):
             return 421, "This server answers only to the address it printed when it was started."
         origin = headers.get("origin")
-        if origin is not None and (urlsplit_safe(origin) != host.lower()):
+        if origin is not None and origin.lower().partition("://")[2] != host.lower():
             return 403, "Pages of other sites may not use this server."
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and scope["path"] != "/":
             return 403, "Pages of other sites may not use this server."
@@ -185,7 +183,7 @@ class AuthMiddleware:
     def _holds_token(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, value = headers.get("authorization", "").partition(" ")
         offered = [value.strip()] if scheme.lower() == "bearer" else []
-        offered.append(_cookie(headers, cookie_name(scope)))
+        offered.append(cookie_parser(headers.get("cookie", "")).get(cookie_name(scope), ""))
         if scope["path"] == "/" and scope["type"] == "http":
             query = scope.get("query_string", b"").decode("latin-1")
             offered.extend(p[6:] for p in query.split("&") if p.startswith("token="))
@@ -196,14 +194,6 @@ def cookie_name(scope: Scope) -> str:
     """Name the cookie after the port: cookies ignore ports, and two servers may run side by side."""
     server = scope.get("server") or ("", 0)
     return f"semsynth_{server[1]}"
-
-
-def urlsplit_safe(origin: str) -> str:
-    """Give the host and port of an Origin header in lower case, or nothing when it cannot be read."""
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
 
 
 def _short_enough(length: str, limit: int) -> bool:
@@ -217,14 +207,6 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _cookie(headers: Headers, name: str) -> str:
-    try:
-        jar = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    return jar[name].value if name in jar else ""
 
 
 def _with_headers(send: Send) -> Send:
@@ -258,14 +240,6 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, sente
         await receive()
         await send({"type": "websocket.close", "code": 4000 + status % 1000, "reason": sentence})
         return
-    body = json.dumps({"error": sentence}).encode()
     wants_page = "text/html" in Headers(scope=scope).get("accept", "")
-    kind = "text/plain; charset=utf-8" if wants_page else "application/json"
-    content = sentence.encode() if wants_page else body
-    start: dict[str, Any] = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())],
-    }
-    await _with_headers(send)(start)
-    await send({"type": "http.response.body", "body": content})
+    answer = PlainTextResponse(sentence, status) if wants_page else JSONResponse({"error": sentence}, status)
+    await answer(scope, receive, _with_headers(send))

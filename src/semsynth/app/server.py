@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import logging
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -99,32 +99,31 @@ def _version() -> str:
 def _speak_in_sentences(app: FastAPI) -> None:
     """Every refusal is {"error": sentence}, and none says anything of the machine."""
 
-    @app.exception_handler(ApiError)
-    async def refused_by_code(_: Request, error: ApiError) -> Response:
-        return _problem(error.status, str(error), error.code)
+    unexpected = "Something went wrong in the server; its terminal says what."
+    answers: dict[type[Exception], Callable[[Any], Response]] = {
+        ApiError: lambda error: _problem(error.status, str(error), error.code),
+        SemsynthError: lambda error: _problem(400, str(error)),
+        WorkerBroke: lambda error: _problem(503, str(error)),
+        HTTPException: lambda error: _problem(error.status_code, str(error.detail)),
+        RequestValidationError: _invalid,
+        Exception: lambda error: _problem(500, unexpected),
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, _handler(answer))
 
-    @app.exception_handler(SemsynthError)
-    async def refused(_: Request, error: SemsynthError) -> Response:
-        return _problem(400, str(error))
 
-    @app.exception_handler(WorkerBroke)
-    async def broke(_: Request, error: WorkerBroke) -> Response:
-        return _problem(503, str(error))
+def _handler(answer: Callable[[Any], Response]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(_: Request, error: Exception) -> Response:
+        return answer(error)
 
-    @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
-        return _problem(error.status_code, str(error.detail))
+    return handle
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        items = [
-            f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg'].lower()}" for e in error.errors()
-        ]
-        return _problem(422, f"The request cannot be used: {'; '.join(items[:3])}.")
 
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> Response:
-        return _problem(500, "Something went wrong in the server; its terminal says what.")
+def _invalid(error: RequestValidationError) -> Response:
+    items = [
+        f"{'.'.join(str(p) for p in e['loc'][1:]) or 'body'}: {e['msg'].lower()}" for e in error.errors()
+    ]
+    return _problem(422, f"The request cannot be used: {'; '.join(items[:3])}.")
 
 
 def _problem(status: int, sentence: str, code: str = "") -> Response:

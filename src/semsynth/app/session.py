@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
@@ -63,10 +64,7 @@ class ClientSession:
             self._tell_presence()
         try:
             await self._receive()
-        except (
-            WebSocketDisconnect,
-            RuntimeError,
-        ):  # Starlette raises the latter when sending to a closed socket
+        except (WebSocketDisconnect, RuntimeError):  # the latter comes of sending to a closed socket
             return
         finally:
             self._left = True
@@ -87,7 +85,7 @@ class ClientSession:
                 found = await self._state.worker.describe()
                 request = unpack_request(data, self._state.limits, found.label_space.num_classes)
             except SemsynthError as error:
-                await self._say(Reply.ERROR, request_number(data or b""), str(error))
+                await self._say(Reply.ERROR, request_number(data or b""), str(error).encode())
                 continue
             replaced, self._newest = self._newest, request
             self._filled.set()
@@ -113,18 +111,12 @@ class ClientSession:
             # A worker that cannot be started never takes anything: its client is answered all the same.
             lost = isinstance(error, ApiError) and error.code == PHOTO_LOST
             reason = Reason.PHOTO_LOST if lost else Reason.OTHER
-            await self._say(Reply.ERROR, (taken or self._take()).number, str(error), reason=reason)
-            return
+            number = (taken or self._take()).number
+            return await self._say(Reply.ERROR, number, str(error).encode(), reason=reason)
         assert taken is not None
-        message = pack_reply(
-            Reply.PICTURE,
-            taken.number,
-            painted.data,
-            form=taken.format,
-            size=(painted.width, painted.height),
-            seconds=painted.seconds,
-        )
-        await self._socket.send_bytes(message)
+        size = (painted.width, painted.height)
+        number, form, seconds = taken.number, taken.format, painted.seconds
+        await self._say(Reply.PICTURE, number, painted.data, form=form, size=size, seconds=seconds)
 
     def _take(self) -> PaintRequest:
         if self._left or self._newest is None:
@@ -141,17 +133,8 @@ class ClientSession:
         self._say_soon(Reply.AWAY if away else Reply.BACK, 0, away)
 
     def _say_soon(self, kind: Reply, number: int, sentence: str = "", *, seconds: float = 0.0) -> None:
-        told = asyncio.ensure_future(self._say(kind, number, sentence, seconds=seconds))
+        told = asyncio.ensure_future(self._say(kind, number, sentence.encode(), seconds=seconds))
         told.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def _say(
-        self,
-        kind: Reply,
-        number: int,
-        sentence: str = "",
-        *,
-        seconds: float = 0.0,
-        reason: Reason = Reason.OTHER,
-    ) -> None:
-        message = pack_reply(kind, number, sentence.encode(), seconds=seconds, reason=reason)
-        await self._socket.send_bytes(message)
+    async def _say(self, kind: Reply, number: int, payload: bytes = b"", **fields: Any) -> None:
+        await self._socket.send_bytes(pack_reply(kind, number, payload, **fields))

@@ -23,12 +23,14 @@ export class Files {
    * @param {Styles} styles
    * @param {PhotoEdit} photo
    * @param {() => Settings} settings
+   * @param {() => string | null} still a small picture of the drawing, as a data address
    */
-  constructor(studio, styles, photo, settings) {
+  constructor(studio, styles, photo, settings, still) {
     this.studio = studio;
     this.styles = styles;
     this.photo = photo;
     this.settings = settings;
+    this.still = still;
     /** Which drawing is on the table; whoever puts another there says which. @type {Document} */
     this.document = { name: "Untitled", saved: null };
     /** @type {Signal<void>} */
@@ -203,6 +205,11 @@ export class Files {
     };
   }
 
+  /** The project as it is saved, with its picture. @returns {Project} */
+  pictured() {
+    return { ...this.project(), picture: this.still() ?? "" };
+  }
+
   /**
    * @param {Project} project
    * @param {Document} document
@@ -234,7 +241,7 @@ export class Files {
   }
 
   async exportProject() {
-    const answer = await sendJson("/api/projects/write", this.project());
+    const answer = await sendJson("/api/projects/write", this.pictured());
     download(await answer.blob(), `${this.name}.zip`);
   }
 

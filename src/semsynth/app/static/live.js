@@ -67,14 +67,15 @@ export class Live {
 
   /**
    * The picture that is shown, as a data address.
+   * @param {number} [share] of its size
    * @returns {string | null}
    */
-  still() {
+  still(share = 1) {
     const picture = this.view.picture;
     if (!picture) return null;
     const canvas = document.createElement("canvas");
-    canvas.width = this.studio.drawing.width;
-    canvas.height = this.studio.drawing.height;
+    canvas.width = Math.round(this.studio.drawing.width * share);
+    canvas.height = Math.round(this.studio.drawing.height * share);
     canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
     return canvas.toDataURL("image/jpeg", 0.9);
   }

@@ -74,7 +74,7 @@ export class Projects {
     const name = this.name.value.trim();
     if (!name || !this.name.checkValidity()) return this.note(NAMES);
     // Taken together, before anything is waited for: another drawing may be on the table when the answer comes.
-    const drawn = files.document, project = files.project(), sure = this.sure;
+    const drawn = files.document, project = files.pictured(), sure = this.sure;
     const own = drawn.saved !== null && drawn.name === name;
     try {
       const replace = sure || (own && (await savedAt(name)) === drawn.saved);
@@ -111,6 +111,12 @@ export class Projects {
     open.textContent = name;
     const when = document.createElement("small");
     when.textContent = new Date(saved * 1000).toLocaleString();
+    const picture = document.createElement("img");
+    picture.src = `${address(name)}/picture?${saved}`;
+    picture.alt = "";
+    picture.loading = "lazy";
+    picture.onerror = () => picture.removeAttribute("src"); // saved by an earlier version
+    open.prepend(picture);
     open.append(when);
     open.addEventListener("click", () => {
       dialog("open").close();

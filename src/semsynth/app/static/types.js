@@ -28,7 +28,7 @@
  *
  * @typedef {{name: string, visible: boolean, locked?: boolean, ids: string}} PackedLayer
  * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,
- *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string}} Project
+ *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string, picture?: string}} Project
  */
 
 export {};
