@@ -1,6 +1,7 @@
 """Changing a photograph only where its labels changed."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,21 @@ def test_blending_keeps_both_sides_bit_for_bit() -> None:
     assert np.array_equal(out[8:16], picture[8:16])
     low, high = np.minimum(photo, picture), np.maximum(photo, picture)
     assert ((out >= low) & (out <= high)).all()
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_picture_of_another_style_leaves_no_halo(times: int) -> None:
+    rng = np.random.default_rng(1)
+    side = 128 * times
+    before = np.zeros((side, side), np.uint8)
+    after = before.copy()
+    after[40 * times : 80 * times, 50 * times : 70 * times] = 1
+    photo = (rng.integers(-4, 5, (side, side, 3)) + np.array((40, 90, 200))).astype(np.uint8)
+    picture = (rng.integers(-4, 5, (side, side, 3)) + np.array((240, 140, 60))).astype(np.uint8)
+    picture[after == 1] = (60, 40, 20)
+    out = blend(photo, picture, change_mask(before, after, 8 * times)).astype(int)
+    assert np.abs(out - [40, 90, 200])[before == after].max() < 16
+    assert (out[after == 1] == (60, 40, 20)).all()
 
 
 def test_a_larger_photograph_keeps_its_pixels_where_labels_stay() -> None:

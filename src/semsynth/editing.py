@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MIN_SIDE = 16
 """Shortest side in pixels at which a photograph is synthesized."""
+TONE_RADIUS = 6
+"""How far around a pixel of the rim colours are compared, in pixels of about 256 a side."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,43 @@ def change_mask(before: np.ndarray, after: np.ndarray, feather: int) -> np.ndarr
 def blend(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Lay the new picture over the photograph.
 
+    In the rim the picture has the photograph's colours, so that one of another style leaves no halo.
+
     Args:
         photo: (H, W, 3) uint8; returned bit for bit where the mask is 0.
         picture: (H, W, 3) uint8; returned bit for bit where the mask is 255.
         mask: (H, W) uint8.
     """
     weight = mask[..., None].astype(np.uint32)
-    mixed = (photo * (255 - weight) + picture * weight + 127) // 255
+    mixed = (photo * (255 - weight) + _toned(photo, picture, mask) * weight + 127) // 255
     return mixed.astype(np.uint8)
+
+
+def _toned(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture (H, W, 3) uint8, in the rim shifted by how the photograph differs from it around there."""
+    rim = (mask > 0) & (mask < 255)
+    if not rim.any():
+        return picture
+    step = max(1, min(mask.shape) // 256)  # the difference is smooth: a part of the pixels tells it
+    outside = (mask[::step, ::step, None] < 255).astype(np.float32)
+    difference = (photo[::step, ::step].astype(np.float32) - picture[::step, ::step]) * outside
+    shift = (_box_sum(difference) / np.maximum(_box_sum(outside), 1)).astype(np.float32)
+    if step > 1:
+        size = mask.shape[::-1]
+        channels = (Image.fromarray(channel) for channel in np.moveaxis(shift, -1, 0))
+        shift = np.stack([c.resize(size, Image.Resampling.BILINEAR) for c in channels], -1)
+    drawn, own, toned = picture[rim], photo[rim], picture.copy()
+    toned[rim] = np.clip(drawn + shift[rim], np.minimum(own, drawn), np.maximum(own, drawn))
+    return toned
+
+
+def _box_sum(values: np.ndarray) -> np.ndarray:
+    """Sum (H, W, C) over a square around each pixel, as far as it lies inside."""
+    sides = [(TONE_RADIUS + 1, TONE_RADIUS), (0, 0)]
+    for _ in range(2):  # rows, then columns
+        sums = np.pad(values, [*sides, (0, 0)]).cumsum(0, dtype=np.float64)
+        values = (sums[2 * TONE_RADIUS + 1 :] - sums[: -2 * TONE_RADIUS - 1]).swapaxes(0, 1)
+    return values
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

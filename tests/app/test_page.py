@@ -381,16 +381,13 @@ def drop(page: Any, selector: str, picture: bytes) -> None:
     )
 
 
-def test_a_photo_dropped_on_the_styles_is_one(page: Any) -> None:
+def test_what_is_dropped_is_asked_about_unless_it_is_a_style(page: Any) -> None:
     page.click("#tab-style")
     before = picture(page)
     drop(page, "#gallery", _png(np.full((90, 120, 3), (20, 250, 20))))
     page.wait_for_function("() => semsynth.styles.own.length === 1")
     assert not np.array_equal(picture(page), before)
     assert page.inner_text("#gallery [aria-checked=true]") == "dropped"
-
-
-def test_a_dropped_picture_is_asked_about(page: Any) -> None:
     wanted = np.full((256, 256), SPACE.names.index("grass"), np.uint8)
     drop(page, "#canvas", _png(SPACE.colorize(wanted)))
     page.click("#dialog-drop >> text=A label map")
@@ -554,37 +551,6 @@ def test_pages_of_other_sites_get_nothing(browser: Any, served: Served, tmp_path
     finally:
         context.close()
         elsewhere.shutdown()
-
-
-def test_recovers_when_the_server_comes_back(browser: Any, tmp_path: Path) -> None:
-    from tests.app.conftest import free_port
-
-    own = Served(free_port(), tmp_path)
-    own.start()
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
-    try:
-        open_page(page, own.address)
-        photo = SPACE.colorize(landscape(SPACE, 256))
-        Image.fromarray(photo).save(tmp_path / "photo.png")
-        _open(page, "#open-photo", tmp_path / "photo.png")
-        page.wait_for_selector("#photo-chip")
-        own.stop()
-        page.wait_for_selector("#status-link[data-state=down]", timeout=30_000)
-        choose(page, "tree")
-        drag(page, (50, 50), (90, 90))
-        drawn = ids(page)
-        own.start()
-        page.wait_for_selector("#status-link[data-state=up]")
-        shown = picture(page)  # the new server knows nothing of the photo; the page hands it in again
-        assert np.array_equal(ids(page), drawn)
-        changed = drawn != landscape(SPACE, 256)
-        far = ~_near(changed, 9)
-        assert np.array_equal(shown[far], photo[far])
-        assert (shown[changed] != photo[changed]).any(-1).mean() > 0.9
-    finally:
-        context.close()
-        own.stop()
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -143,7 +143,7 @@ def test_the_dialog_says_what_a_project_had(page: Any, tmp_path: Path) -> None:
 # What the browser keeps
 
 
-def test_two_tabs_keep_a_drawing_each(page: Any, served: Served) -> None:
+def test_each_tab_keeps_a_drawing_of_its_own(page: Any, served: Served) -> None:
     choose(page, "tree")
     drag(page, (50, 50), (90, 90))
     first = ids(page)
@@ -151,29 +151,18 @@ def test_two_tabs_keep_a_drawing_each(page: Any, served: Served) -> None:
     other = page.context.new_page()
     open_page(other, served.address)
     assert np.array_equal(ids(other), first)  # a new tab begins with the newest drawing
-    choose(other, "sand")
-    drag(other, (150, 50), (190, 90))
-    second = ids(other)
-    kept(other)
-    for tab, drawn in ((page, first), (other, second)):
-        tab.reload()
-        tab.wait_for_selector("html[data-ready=yes]")
-        assert np.array_equal(ids(tab), drawn)
-
-
-def test_a_copy_of_a_tab_keeps_a_drawing_of_its_own(page: Any) -> None:
     with page.expect_popup() as popup:
         page.evaluate("() => void window.open('/')")  # like 'Duplicate', it copies what the tab has stored
     copy = popup.value
     copy.wait_for_selector("html[data-ready=yes]")
-    drawings = []
-    for tab, name in ((page, "tree"), (copy, "sand")):
+    tabs, drawings = (page, other, copy), []
+    for tab, name in zip(tabs, ("tree", "sand", "sea"), strict=True):
         tab.bring_to_front()
         choose(tab, name)
-        drag(tab, (50, 50), (90, 90))
+        drag(tab, (150, 50), (190, 90))
         drawings.append(ids(tab))
         kept(tab)
-    for tab, drawn in zip((page, copy), drawings, strict=True):
+    for tab, drawn in zip(tabs, drawings, strict=True):
         tab.reload()
         tab.wait_for_selector("html[data-ready=yes]")
         assert np.array_equal(ids(tab), drawn)
@@ -268,7 +257,7 @@ def test_single_keys_can_be_switched_off(page: Any) -> None:
     assert page.get_attribute("#tool-rectangle", "aria-checked") == "true"
 
 
-def test_the_focus_stays_in_lists_that_change(page: Any) -> None:
+def test_the_focus_stays_in_lists_that_change_and_the_wipe_has_keys(page: Any) -> None:
     page.click("#tab-layers")
     page.click("#layer-add")
     page.focus("#layers li:first-child .icon")
@@ -291,6 +280,24 @@ def test_the_focus_stays_in_lists_that_change(page: Any) -> None:
         expected = "Forget" if left else "Keep this picture"
         text = f"{FOCUS}.getAttribute('aria-label') ?? document.activeElement.textContent"
         assert page.evaluate(text).startswith(expected)
+    page.click("#tab-palette")
+    page.focus("#classes [role=option][aria-selected=true]")
+    page.keyboard.press("y")
+    assert page.evaluate(f"{FOCUS}.getAttribute('aria-selected')") == "true"
+    assert page.is_hidden("#wipe-control")
+    page.click("#view-wipe")
+    page.focus("#wipe")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("() => semsynth.view.wipe") == pytest.approx(0.55)
+    edge = page.evaluate("() => semsynth.view.edge")
+    x, y = at(page, 0, 128)
+    left = page.evaluate("() => semsynth.view.canvas.getBoundingClientRect().left")
+    page.mouse.move(left + edge, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y)
+    page.mouse.up()
+    assert int(page.input_value("#wipe")) == round(100 * page.evaluate("() => semsynth.view.wipe"))
 
 
 def test_the_focus_stays_among_the_saved_projects(page: Any) -> None:
@@ -306,29 +313,6 @@ def test_the_focus_stays_among_the_saved_projects(page: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_function("n => document.querySelectorAll('#projects li').length === n", arg=rows - 1)
     assert page.evaluate(f"{FOCUS}.closest('#projects') !== null")
-
-
-def test_a_favourite_keeps_the_focus(page: Any) -> None:
-    page.focus("#classes [role=option][aria-selected=true]")
-    page.keyboard.press("y")
-    assert page.evaluate(f"{FOCUS}.getAttribute('aria-selected')") == "true"
-
-
-def test_the_edge_of_the_wipe_moves_by_keys(page: Any) -> None:
-    assert page.is_hidden("#wipe-control")
-    page.click("#view-wipe")
-    page.focus("#wipe")
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
-    assert page.evaluate("() => semsynth.view.wipe") == pytest.approx(0.55)
-    edge = page.evaluate("() => semsynth.view.edge")
-    x, y = at(page, 0, 128)
-    left = page.evaluate("() => semsynth.view.canvas.getBoundingClientRect().left")
-    page.mouse.move(left + edge, y)
-    page.mouse.down()
-    page.mouse.move(x + 40, y)
-    page.mouse.up()
-    assert int(page.input_value("#wipe")) == round(100 * page.evaluate("() => semsynth.view.wipe"))
 
 
 def test_the_colours_are_the_systems_until_others_are_chosen(page: Any) -> None:

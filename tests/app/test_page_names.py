@@ -129,45 +129,44 @@ def test_a_kept_picture_has_its_photo_or_none(page: Any, tmp_path: Path) -> None
 WAYS = ["empty", "example", "map", "photo", "project file", "dropped map", "dropped photo", "return", "undo"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_another_drawing_never_replaces_the_project_before(page: Any, tmp_path: Path, way: str) -> None:
-    name, path = f"before {way}", tmp_path / "other.png"
-    Image.fromarray(SPACE.colorize(landscape(SPACE, 256))).save(path)
-    if way == "return":
-        keep(page)
-    if way == "project file":
-        path = _download(page, "#export-project", tmp_path / f"{name}.zip")
-    if way == "undo":
+def test_another_drawing_never_replaces_the_project_before(page: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    Image.fromarray(SPACE.colorize(landscape(SPACE, 256))).save(other)
+    keep(page)
+    for number, way in enumerate(WAYS):
+        name, path = f"before {way}", other
+        if way == "project file":
+            path = _download(page, "#export-project", tmp_path / f"{name}.zip")
         start(page)
-    paint(page)
-    save_as(page, name)
-    saved = stored(page, name)
-    if way in ("empty", "example"):
-        start(page, int(way == "example"))
-    elif way == "map":
-        _open(page, "#open-map", path)
-    elif way == "photo":
-        open_photo(page, path)
-    elif way == "project file":
-        _open(page, "#open-project", path)
-    elif way.startswith("dropped"):
-        drop(page, "#stage", path.read_bytes())
-        page.click(f"#dialog-drop button[value={way.removeprefix('dropped ')}]")
-    elif way == "return":
-        start(page, 0)
-        return_to(page)
-    else:
-        page.keyboard.press("Control+z")
-        page.keyboard.press("Control+z")
-    page.wait_for_function("() => semsynth.files.document.saved === null")
-    kept(page)
-    page.reload()
-    page.wait_for_selector("html[data-ready=yes]")
-    settle(page)
-    assert page.evaluate("() => semsynth.files.document.saved") is None
-    save(page, name)
-    page.wait_for_function(ASKS)
-    assert stored(page, name) == saved
+        paint(page, 20 + 5 * number)
+        save_as(page, name)
+        saved = stored(page, name)
+        if way in ("empty", "example"):
+            start(page, int(way == "example"))
+        elif way == "map":
+            _open(page, "#open-map", path)
+        elif way == "photo":
+            open_photo(page, path)
+        elif way == "project file":
+            _open(page, "#open-project", path)
+        elif way.startswith("dropped"):
+            drop(page, "#stage", path.read_bytes())
+            page.click(f"#dialog-drop button[value={way.removeprefix('dropped ')}]")
+        elif way == "return":
+            return_to(page)
+        else:
+            page.keyboard.press("Control+z")
+            page.keyboard.press("Control+z")
+        page.wait_for_function("() => semsynth.files.document.saved === null")
+        kept(page)
+        page.reload()
+        page.wait_for_selector("html[data-ready=yes]")
+        settle(page)
+        assert page.evaluate("() => semsynth.files.document.saved") is None, way
+        save(page, name)
+        page.wait_for_function(ASKS)
+        assert stored(page, name) == saved, way
+        page.keyboard.press("Escape")
 
 
 def test_what_arrives_while_saving_is_not_the_saved_project(page: Any, tmp_path: Path) -> None:

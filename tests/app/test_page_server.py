@@ -8,19 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.app.conftest import Served, free_port, open_page, settle, shoot
-from tests.app.test_page import choose, drag, ids
+from tests.app.stand_in import landscape
+from tests.app.test_page import SPACE, _near, choose, drag, ids, picture
+from tests.app.test_page_care import open_photo, photo
 
 pytestmark = pytest.mark.browser
 STATE = "state => document.querySelector('#status-link').dataset.state === state"
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Served]:
-    """A server of this test alone."""
-    found = Served(free_port(), tmp_path)
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of these tests alone."""
+    found = Served(free_port(), tmp_path_factory.mktemp("own"))
     found.start()
     yield found
     found.stop()
@@ -66,21 +70,31 @@ def test_a_dead_model_process_is_told_at_once_and_mended(browser: Any, own: Serv
         context.close()
 
 
-def test_a_picture_is_marked_as_old_while_the_server_is_away(browser: Any, own: Served) -> None:
+def test_a_page_outlives_its_server_and_hands_the_photo_in_again(
+    browser: Any, own: Served, tmp_path: Path
+) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, color_scheme="dark")
     page = context.new_page()
     try:
         open_page(page, own.address)
+        open_photo(page, photo(tmp_path))
         assert page.is_hidden("#stale")
         own.stop()
         page.wait_for_selector("#stale")
         choose(page, "tree")
         drag(page, (50, 50), (90, 90))
         assert "earlier drawing" in page.inner_text("#stale")
+        drawn = ids(page)
         own.start()
         page.wait_for_function(STATE, arg="up")
-        settle(page)
+        shown = picture(page)  # the new server knows nothing of the photo
         assert page.is_hidden("#stale")
+        assert np.array_equal(ids(page), drawn)
+        original = np.asarray(Image.open(tmp_path / "photo.png"))
+        changed = drawn != landscape(SPACE, 256)
+        far = ~_near(changed, 9)
+        assert np.array_equal(shown[far], original[far])
+        assert (shown[changed] != original[changed]).any(-1).mean() > 0.9
     finally:
         context.close()
 

@@ -57,21 +57,16 @@ def listen(host: str, port: int) -> socket.socket:
         if not host:  # which would be every address
             raise socket.gaierror
         listener.bind((host, port))
-    # TypeError and UnicodeError where the text can be no name at all.
-    except (socket.gaierror, TypeError, UnicodeError):
+    except (OSError, OverflowError, TypeError, UnicodeError) as error:
         listener.close()
-        raise SemsynthError(
-            f"--host is {host!r}, which is no name or address of this machine; 127.0.0.1 is it alone, and "
-            "0.0.0.0 all of its addresses."
-        ) from None
-    except OverflowError:
-        listener.close()
-        raise SemsynthError(f"There is no port {port}: ports are 0 to 65535; 0 takes a free one.") from None
-    except OSError as error:
-        listener.close()
-        raise SemsynthError(
-            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another with --port."
-        ) from None
+        reason = getattr(error, "strerror", error)
+        why = f"Cannot listen on {host}, port {port}: {reason}. Choose another with --port."
+        if isinstance(error, OverflowError):
+            why = f"There is no port {port}: ports are 0 to 65535; 0 takes a free one."
+        elif isinstance(error, socket.gaierror | TypeError | UnicodeError):  # the text may be no name at all
+            why = f"--host is {host!r}, which is no name or address of this machine; "
+            why += "127.0.0.1 is it alone, and 0.0.0.0 all of its addresses."
+        raise SemsynthError(why) from None
     return listener
 
 

@@ -51,8 +51,8 @@ def open_picture(data: bytes, limits: Limits, formats: tuple[str, ...] = ALLOWED
     Raises:
         SemsynthError: It is no such picture, is damaged, or is too large.
     """
-    with open_header(data, name="The file", formats=formats) as picture:
-        limits.check_picture(*picture.size)
+    with open_header(data, name="The file", max_pixels=limits.max_photo_pixels, formats=formats):
+        pass  # a picture that is too large is refused before it is waited for
     with decoding():
         return open_image(data, name="The file", formats=formats)
 

@@ -44,15 +44,3 @@ class Limits:
                 f"A label map of {width}x{height} pixels cannot be painted: "
                 f"each side must be {self.min_side} to {self.max_side} pixels."
             )
-
-    def check_picture(self, width: int, height: int) -> None:
-        """Refuse a picture file that would unpack to too many pixels.
-
-        Raises:
-            SemsynthError: There are more than ``max_photo_pixels``.
-        """
-        if width * height > self.max_photo_pixels:
-            raise SemsynthError(
-                f"The picture has {width}x{height} pixels; at most {self.max_photo_pixels / 1e6:.0f} "
-                "million are read. Make it smaller and try again."
-            )

@@ -59,8 +59,7 @@ def read_map(
         ApiError: It is a picture, not a label map.
         SemsynthError: It is no label map of this label set, or far too narrow.
     """
-    with open_header(data, name="The file", formats=ALLOWED) as picture:
-        limits.check_picture(*picture.size)
+    with open_header(data, name="The file", max_pixels=limits.max_photo_pixels, formats=ALLOWED) as picture:
         limits.check_map(*(size or picture.size))  # before its pixels take any memory
         stored, record = picture.size, record_of(picture) or Record()
     if record.model:

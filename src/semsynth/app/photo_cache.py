@@ -42,8 +42,9 @@ class Photo:
         if sum(repaint) > self.labels.size:
             raise SemsynthError("More pixels of the photograph were to be painted anew than it has.")
         anew = np.repeat(np.arange(len(repaint)) % 2 == 1, repaint)
-        anew = np.pad(anew, (0, self.labels.size - anew.size)).reshape(self.labels.shape)
-        return np.where(anew, np.uint8(255), self.labels)
+        before = self.labels.copy()
+        before.reshape(-1)[: anew.size][anew] = 255
+        return before
 
 
 class PhotoCache:
