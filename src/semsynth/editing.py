@@ -119,7 +119,7 @@ def _toned(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarr
     if step > 1:
         size = mask.shape[::-1]
         channels = (Image.fromarray(channel) for channel in np.moveaxis(shift, -1, 0))
-        shift = np.stack([c.resize(size, Image.Resampling.BILINEAR) for c in channels], -1)
+        shift = np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], -1)
     drawn, own, toned = picture[rim], photo[rim], picture.copy()
     toned[rim] = np.clip(drawn + shift[rim], np.minimum(own, drawn), np.maximum(own, drawn))
     return toned

@@ -34,6 +34,8 @@ COVERED = """() => {
     }
     return problems;
 }"""
+SMALL = """() => [...document.querySelectorAll("button, select, #search, [role=option]")]
+    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44).map((e) => e.id || e.textContent)"""
 SIDE = "() => semsynth.view.zoom * 256"
 
 
@@ -44,6 +46,8 @@ def test_nothing_overlaps_at_any_width_and_panes_and_panel_give_way(page: Any) -
             page.click(f"#view-{view}")
             assert page.evaluate(COVERED) == [], (width, view)
             shoot(page, f"layout-{width}-{view}")
+        if width < 860:  # for fingers
+            assert page.evaluate(SMALL) == []
         before = page.evaluate(SIDE)
         page.click("#panel")
         page.wait_for_function(f"before => ({SIDE})() > before", arg=before)
@@ -112,6 +116,16 @@ def test_a_photo_is_painted_anew_with_its_panel_beside_the_picture(page: Any, tm
 def test_styles_are_shown_on_the_drawing_and_variations_go_with_it(page: Any) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.click("#tab-style")
+    page.evaluate(  # many styles scroll, and are not squeezed
+        """() => {
+            const { styles } = semsynth;
+            const own = (_, i) => ({ name: `own ${i}`, vector: [i], thumbnail: "" });
+            styles.own = Array.from({ length: 24 }, own);
+            styles.build();
+        }"""
+    )
+    assert page.locator("#gallery .tile").first.bounding_box()["height"] > 90
+    page.evaluate("() => { semsynth.styles.own = []; semsynth.styles.build(); }")
     page.click("#preview")
     page.wait_for_function("() => document.querySelectorAll('#gallery img[src^=\"blob:\"]').length === 3")
     page.click("#vary")
