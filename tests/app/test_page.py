@@ -466,6 +466,9 @@ def test_fingers_paint_pinch_and_palms_do_not(browser: Any, served: Served) -> N
     send("touchEnd")
     assert page.evaluate("() => semsynth.view.zoom") > zoom * 1.2
     assert np.array_equal(ids(page), painted)
+    page.tap("#tool-swap")
+    message = "() => document.querySelector('#status-message').textContent"
+    assert page.evaluate(message).startswith("Swap classes: Click a class")  # where nothing hovers
     shoot(page, "tablet")
     context.close()
 

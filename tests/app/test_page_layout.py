@@ -35,7 +35,8 @@ COVERED = """() => {
     return problems;
 }"""
 SMALL = """() => [...document.querySelectorAll("button, select, #search, [role=option]")]
-    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44).map((e) => e.id || e.textContent)"""
+    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 44)
+    .map((e) => e.id || e.textContent)"""
 SIDE = "() => semsynth.view.zoom * 256"
 
 
@@ -57,7 +58,9 @@ def test_nothing_overlaps_at_any_width_and_panes_and_panel_give_way(page: Any) -
         page.wait_for_function(f"before => ({SIDE})() === before", arg=before)
     page.set_viewport_size({"width": 1440, "height": 900})
     page.wait_for_function(f"() => ({SIDE})() > 505")
-    gap = page.evaluate("() => semsynth.view.gap.x + semsynth.view.canvas.getBoundingClientRect().left + 7")
+    gap = page.evaluate(
+        "() => semsynth.view.panes()[0].w + semsynth.view.canvas.getBoundingClientRect().left + 7"
+    )
     y = at(page, 0, 128)[1]
     page.mouse.move(gap, y)
     page.mouse.down()

@@ -1,12 +1,14 @@
-// Mouse, pen, touch and keyboard on the canvas.
+// Mouse, pen and touch on the canvas; the keyboard has a brush of its own.
 
-import { eyedropper, hand } from "./tools/index.js";
+import { KeyBrush } from "./keybrush.js";
+import { gapOf, inGap } from "./panes.js";
+import { eyedropper } from "./tools/index.js";
 
 /**
  * @typedef {import("./types.js").Point} Point
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./view.js").View} View
- * @typedef {import("./view.js").Pane} Pane
+ * @typedef {import("./panes.js").Pane} Pane
  * @typedef {import("./tools/tool.js").Tool} Tool
  * @typedef {import("./tools/tool.js").Pen} Pen
  */
@@ -34,10 +36,14 @@ export class Input {
     this.dividing = -1;
     this.space = false;
     this.penSeen = -Infinity;
-    /** Where the keyboard's brush is, and whether it is down. */
-    this.keys = { x: studio.drawing.width / 2, y: studio.drawing.height / 2, down: false };
+    this.keys = new KeyBrush(this);
     this.listen();
     this.choose(tool);
+  }
+
+  /** The cursor while nothing is pulled. */
+  get resting() {
+    return this.tool.pans || this.space ? "grab" : "none";
   }
 
   /** @param {Tool} tool */
@@ -45,7 +51,7 @@ export class Input {
     this.cancel();
     this.tool = tool;
     this.view.tool = tool;
-    this.view.canvas.style.cursor = tool.pans ? "grab" : "none";
+    this.view.canvas.style.cursor = this.resting;
     this.view.refresh();
   }
 
@@ -86,11 +92,11 @@ export class Input {
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
     canvas.addEventListener("dblclick", () => this.tool.close?.(this.studio));
-    canvas.addEventListener("keydown", (e) => this.key(e));
+    canvas.addEventListener("keydown", (e) => this.keys.press(e));
     document.addEventListener("keydown", (e) => this.hold(e, true));
     document.addEventListener("keyup", (e) => this.hold(e, false));
     canvas.addEventListener("blur", () => {
-      if (this.keys.down) this.toggleKeyPen();
+      if (this.keys.down) this.keys.toggle();
       this.view.keyboard = false;
       this.view.refresh();
     });
@@ -113,7 +119,7 @@ export class Input {
     const place = at(e);
     if (Math.abs(place.x - this.view.edge) < 16 && this.view.edge >= 0) {
       this.wiping = e.pointerId;
-    } else if (this.view.inGap(place)) {
+    } else if (inGap(this.view, place)) {
       this.dividing = e.pointerId;
     } else if (e.button === 1 || this.space || this.tool.pans) {
       this.panning = e.pointerId;
@@ -147,19 +153,12 @@ export class Input {
       for (const part of events.length ? events : [e]) tool.move?.(this.studio, this.pen(part, pane));
     } else {
       this.tool.hover?.(this.studio, this.pen(e, this.view.paneAt(place)));
-      const way = this.view.gap.x > 0 ? "col-resize" : "row-resize";
-      this.view.canvas.style.cursor = this.view.inGap(place) ? way : this.tool.pans || this.space ? "grab" : "none";
+      const way = gapOf(this.view).x > 0 ? "col-resize" : "row-resize";
+      this.view.canvas.style.cursor = inGap(this.view, place) ? way : this.resting;
     }
     this.view.keyboard = false;
     this.point(this.view.toDrawing(place, this.active?.pane ?? this.view.paneAt(place)));
-    if (!this.keys.down && this.view.cursor) this.moveKeys(this.view.cursor);
-  }
-
-  /** Put the keyboard's brush somewhere on the drawing. @param {Point} p */
-  moveKeys({ x, y }) {
-    const { width, height } = this.studio.drawing;
-    this.keys.x = Math.max(0.5, Math.min(width - 0.5, x));
-    this.keys.y = Math.max(0.5, Math.min(height - 0.5, y));
+    if (!this.keys.down && this.view.cursor) this.keys.moveTo(this.view.cursor);
   }
 
   /** @param {PointerEvent} e */
@@ -185,7 +184,7 @@ export class Input {
     if (this.panning === e.pointerId) this.panning = -1;
     if (this.wiping === e.pointerId) this.wiping = -1;
     if (this.dividing === e.pointerId) this.dividing = -1;
-    this.view.canvas.style.cursor = this.tool.pans || this.space ? "grab" : "none";
+    this.view.canvas.style.cursor = this.resting;
     this.view.refresh();
   }
 
@@ -217,28 +216,6 @@ export class Input {
     this.point(this.view.toDrawing(at(e), this.view.paneAt(at(e))));
   }
 
-  /** @param {KeyboardEvent} e */
-  key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
-    const step = e.shiftKey ? 1 : Math.max(4, Math.round(this.studio.size / 4));
-    /** @type {Record<string, [number, number]>} */
-    const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    const way = ways[e.key];
-    if (way) {
-      this.moveKeys({ x: this.keys.x + way[0], y: this.keys.y + way[1] });
-      if (this.keys.down) this.tool.move?.(this.studio, this.keyPen());
-      else this.tool.hover?.(this.studio, this.keyPen());
-    } else if (e.key === "Enter") {
-      const closed = !this.view.keyboard && this.tool.close?.(this.studio);
-      if (!closed) this.toggleKeyPen();
-    } else {
-      return;
-    }
-    e.preventDefault();
-    this.view.keyboard = true;
-    this.point(this.keys);
-  }
-
   /**
    * While Space is held over the canvas, the pointer moves the view.
    * @param {KeyboardEvent} e
@@ -247,27 +224,8 @@ export class Input {
   hold(e, down) {
     if (e.key !== " " || (down && document.activeElement !== this.view.canvas)) return;
     this.space = down;
-    this.view.canvas.style.cursor = down || this.tool.pans ? "grab" : "none";
+    this.view.canvas.style.cursor = this.resting;
     if (down) e.preventDefault();
-  }
-
-  toggleKeyPen() {
-    if (this.tool === hand) return;
-    if (this.keys.down) {
-      this.keys.down = false;
-      this.tool.up?.(this.studio, this.keyPen());
-      this.studio.told.emit("Brush lifted");
-      return;
-    }
-    const lasting = Boolean(this.tool.up);
-    this.tool.down(this.studio, this.keyPen());
-    this.keys.down = lasting;
-    if (lasting) this.studio.told.emit("Brush down; arrows paint, Enter lifts it");
-  }
-
-  /** @returns {Pen} */
-  keyPen() {
-    return { x: this.keys.x, y: this.keys.y, pressure: 1, shift: false };
   }
 
   /** @param {Point | null} p on the drawing */

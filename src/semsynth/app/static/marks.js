@@ -2,8 +2,10 @@
 
 /**
  * @typedef {import("./view.js").View} View
- * @typedef {import("./view.js").Pane} Pane
+ * @typedef {import("./panes.js").Pane} Pane
  */
+
+import { GAP, gapOf } from "./panes.js";
 
 const TITLE = "12px system-ui, sans-serif";
 
@@ -37,10 +39,9 @@ export function drawEdge(view, pane) {
 /**
  * What one takes hold of between map and picture.
  * @param {View} view
- * @param {number} width of the gap
  */
-export function drawGrip(view, width) {
-  const g = view.g, { x, y } = view.gap, half = width / 2;
+export function drawGrip(view) {
+  const g = view.g, { x, y } = gapOf(view), half = GAP / 2;
   g.fillStyle = getComputedStyle(view.canvas).color;
   const middle = x > 0 ? [x + half, view.canvas.clientHeight / 2] : [view.canvas.clientWidth / 2, y + half];
   for (const step of [-8, 0, 8]) {

@@ -50,7 +50,10 @@ export class Toolbar {
 
   build() {
     for (const tool of TOOLS) {
-      const button = radio(() => this.choose(tool));
+      const button = radio(() => {
+        this.choose(tool);
+        if (matchMedia("(hover: none)").matches) this.studio.told.emit(`${tool.label}: ${tool.hint}`);
+      });
       button.id = `tool-${tool.id}`;
       button.className = "icon";
       button.setAttribute("aria-label", tool.label);

@@ -1,4 +1,5 @@
 import { drawCursor, drawEdge, drawGrip, drawTitle } from "./marks.js";
+import { gapOf, panesOf, roomFor } from "./panes.js";
 import { preference, remember } from "./preferences.js";
 import { Signal } from "./signal.js";
 import { surface } from "./surface.js";
@@ -8,8 +9,7 @@ import { surface } from "./surface.js";
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./colours.js").Colours} Colours
  * @typedef {import("./tools/tool.js").Tool} Tool
- * @typedef {{x: number, y: number, w: number, h: number, shows: "map" | "picture" | "overlay" | "wipe", k: number}} Pane
- *   k: how much smaller the drawing is here than in the larger pane
+ * @typedef {import("./panes.js").Pane} Pane
  */
 
 /** @type {{id: string, label: string}[]} */
@@ -20,7 +20,6 @@ export const MODES = [
   { id: "picture", label: "Picture" },
 ];
 
-const GAP = 14, ASIDE = 8, ABOVE = 24;
 /** How much of the picture a new stroke hides until the next picture. */
 const AHEAD = 0.7;
 
@@ -89,48 +88,13 @@ export class View {
     this.draw();
   }
 
-  /** @returns {Pane[]} */
   panes() {
-    const w = this.canvas.clientWidth, h = this.canvas.clientHeight;
-    if (this.mode !== "side") {
-      return [{ x: 0, y: 0, w, h, shows: /** @type {Pane["shows"]} */ (this.mode), k: 1 }];
-    }
-    const { x, y } = this.gap, beside = x > 0;
-    /** @type {Pane[]} */
-    const panes = beside
-      ? [{ x: 0, y: 0, w: x, h, shows: "map", k: 1 }, { x: x + GAP, y: 0, w: w - x - GAP, h, shows: "picture", k: 1 }]
-      : [{ x: 0, y: 0, w, h: y, shows: "map", k: 1 }, { x: 0, y: y + GAP, w, h: h - y - GAP, shows: "picture", k: 1 }];
-    const most = Math.max(...panes.map((pane) => this.room(pane.w, pane.h)));
-    for (const pane of panes) pane.k = this.room(pane.w, pane.h) / most;
-    return panes;
-  }
-
-  /**
-   * How large the drawing can be in a room.
-   * @param {number} w
-   * @param {number} h
-   */
-  room(w, h) {
-    const { width, height } = this.studio.drawing;
-    return Math.max(0.05, Math.min((w - 2 * ASIDE) / width, (h - 2 * ABOVE) / height));
-  }
-
-  /** Where the gap between map and picture begins: beside each other or one above the other, whichever is larger. */
-  get gap() {
-    const w = this.canvas.clientWidth, h = this.canvas.clientHeight;
-    const beside = this.room((w - GAP) / 2, h) >= this.room(w, (h - GAP) / 2);
-    return beside ? { x: (w - GAP) * this.split, y: 0 } : { x: 0, y: (h - GAP) * this.split };
-  }
-
-  /** Whether a place on the canvas is in the gap. @param {Point} p */
-  inGap(p) {
-    const { x, y } = this.gap;
-    return this.mode === "side" && (x > 0 ? p.x >= x && p.x < x + GAP : p.y >= y && p.y < y + GAP);
+    return panesOf(this);
   }
 
   /** Move the gap to a place on the canvas. @param {Point} p */
   moveGap(p) {
-    const beside = this.gap.x > 0;
+    const beside = gapOf(this).x > 0;
     this.divide((beside ? p.x : p.y) / (beside ? this.canvas.clientWidth : this.canvas.clientHeight));
   }
 
@@ -182,7 +146,7 @@ export class View {
 
   fit() {
     const { width, height } = this.studio.drawing;
-    this.zoom = Math.max(...this.panes().map((pane) => this.room(pane.w, pane.h)));
+    this.zoom = Math.max(...this.panes().map((pane) => roomFor(this.studio.drawing, pane.w, pane.h)));
     this.middle = { x: width / 2, y: height / 2 };
     this.fitted = true;
     this.zoomed.emit();
@@ -257,7 +221,7 @@ export class View {
       drawTitle(this, pane);
       g.restore();
     }
-    if (this.mode === "side") drawGrip(this, GAP);
+    if (this.mode === "side") drawGrip(this);
   }
 
   drawMap() {
