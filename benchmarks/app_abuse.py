@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from semsynth.app.protocol import PaintRequest
+from semsynth.app.protocol import PaintJob
 from semsynth.app.settings import SeedStyle, Settings
 from tests.app.client import pack_request, unpack_reply
 
@@ -37,7 +37,7 @@ def junk(rng: random.Random) -> bytes:
     if kind == 3:
         return b"[" * rng.randrange(3000)
     good = bytearray(
-        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=1))))
+        pack_request(PaintJob(np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=1)), number=1))
     )
     for _ in range(rng.randrange(1, 9)):
         good[rng.randrange(len(good))] = rng.randrange(256)

@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from semsynth.app.protocol import PaintRequest, Reply
+from semsynth.app.protocol import PaintJob, Reply
 from semsynth.app.settings import SeedStyle, Settings
 from semsynth.ops import processor
 
@@ -71,12 +71,12 @@ async def paint(served: Served, seed: int, until: float, side: int, counts: Coun
             labels[y : y + 8, x : x + 8] = rng.integers(1, 33)
             number += 1
             await socket.send(
-                pack_request(PaintRequest(number, labels, Settings(style=SeedStyle(seed=seed))))
+                pack_request(PaintJob(labels, Settings(style=SeedStyle(seed=seed)), number=number))
             )
             await asyncio.sleep(1 / 30)
         await asyncio.sleep(max(0.0, until - time.monotonic()))
         number += 1
-        await socket.send(pack_request(PaintRequest(number, labels, Settings(style=SeedStyle(seed=seed)))))
+        await socket.send(pack_request(PaintJob(labels, Settings(style=SeedStyle(seed=seed)), number=number)))
         await asyncio.wait_for(reader, 120)
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semsynth.app.protocol import REPLY, REQUEST, VERSION, Format, PaintRequest, Reason, Reply, Request
+from semsynth.app.protocol import REPLY, REQUEST, VERSION, Format, PaintJob, Reason, Reply, Request
 from semsynth.errors import SemsynthError
 
 
-def pack_request(request: PaintRequest) -> bytes:
+def pack_request(request: PaintJob) -> bytes:
     """Write a request as a client would send it."""
     settings = request.settings.model_dump_json(exclude_defaults=True).encode()
     height, width = request.labels.shape

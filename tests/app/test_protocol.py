@@ -9,7 +9,7 @@ from semsynth.app.limits import Limits
 from semsynth.app.protocol import (
     REQUEST,
     Format,
-    PaintRequest,
+    PaintJob,
     Reply,
     pack_reply,
     unpack_request,
@@ -32,7 +32,7 @@ STYLES = st.one_of(PLAIN, st.builds(MixStyle, mix=st.tuples(PLAIN, PLAIN), amoun
 )
 def test_a_request_reads_back(style: SeedStyle, number: int, size: tuple[int, int]) -> None:
     labels = np.random.default_rng(number).integers(0, 9, size, np.uint8)
-    sent = PaintRequest(number, labels, Settings(style=style, feather=3), Format.WEBP, 2, 50)
+    sent = PaintJob(labels, Settings(style=style, feather=3), Format.WEBP, 2, 50, number=number)
     got = unpack_request(pack_request(sent), LIMITS, 9)
     assert np.array_equal(got.labels, labels)
     assert (got.number, got.settings, got.format, got.scale, got.quality) == (
@@ -53,7 +53,7 @@ def test_nonsense_is_refused_with_a_sentence(message: bytes) -> None:
 @given(place=st.integers(0, 60), value=st.integers(0, 255))
 def test_a_damaged_request_is_refused_or_still_a_request(place: int, value: int) -> None:
     message = bytearray(
-        pack_request(PaintRequest(1, np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=5))))
+        pack_request(PaintJob(np.zeros((16, 16), np.uint8), Settings(style=SeedStyle(seed=5)), number=1))
     )
     message[place] = value
     try:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsynth.app.limits import Limits
-from semsynth.app.protocol import PaintRequest
+from semsynth.app.protocol import PaintJob
 from semsynth.app.security import AuthMiddleware, load_token, redirect_page
 from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
@@ -227,7 +227,7 @@ def test_the_socket_survives_nonsense(served: Served, junk: list[bytes | str]) -
         for message in junk:
             socket.send(message)
             assert socket.recv(timeout=20)[1] == 3
-        socket.send(pack_request(PaintRequest(7, np.ones((32, 32), np.uint8), Settings())))
+        socket.send(pack_request(PaintJob(np.ones((32, 32), np.uint8), Settings(), number=7)))
         assert socket.recv(timeout=20)[1] == 1
 
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
-from semsynth.app.engine import Engine, PaintJob, PaintResult, PhotoAnalysis, PhotoJob
-from semsynth.app.protocol import Format
+from semsynth.app.engine import Engine, PaintResult, PhotoAnalysis, PhotoJob
+from semsynth.app.protocol import Format, PaintJob
 from semsynth.app.server import create_app
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
 from semsynth.app.synthesizer_painter import SynthesizerPainter, load_painter, mix

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from semsynth.app.engine import Engine, PaintJob, PhotoJob, work
+from semsynth.app.engine import Engine, PhotoJob, work
 from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.presence import AWAY
-from semsynth.app.protocol import PaintRequest, Reply
+from semsynth.app.protocol import PaintJob, Reply
 from semsynth.app.server import create_app
 from semsynth.app.settings import Settings
 from semsynth.app.worker import Worker, WorkerBroke
@@ -151,7 +151,7 @@ def test_slow_pictures_are_announced(tmp_path: Path) -> None:
         kinds = []
         for number in (1, 2):
             labels = np.full((16, 16), 3, np.uint8)
-            socket.send_bytes(pack_request(PaintRequest(number, labels, Settings())))
+            socket.send_bytes(pack_request(PaintJob(labels, Settings(), number=number)))
             while not kinds or kinds[-1] != (number, Reply.PICTURE):
                 reply = unpack_reply(socket.receive_bytes())
                 kinds.append((reply.number, reply.kind))

@@ -9,12 +9,12 @@ from fastapi import Path as PathParameter
 from PIL import Image
 from pydantic import BaseModel
 
-from semsynth.app.engine import PaintJob, PhotoJob
+from semsynth.app.engine import PhotoJob
 from semsynth.app.images import encode, middle, read_photo
 from semsynth.app.maps import read_map
 from semsynth.app.painter import GalleryItem
 from semsynth.app.projects import ids_of_bytes, pack_ids
-from semsynth.app.protocol import Format, check_labels, parse_settings
+from semsynth.app.protocol import Format, PaintJob, check_labels, parse_settings
 from semsynth.app.settings import NamedStyle, SeedStyle
 from semsynth.app.state import AppState, state_of, upload_bytes
 from semsynth.editing import resize

@@ -14,21 +14,9 @@ from semsynth.app.images import encode
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
 from semsynth.app.photo_cache import Photo, PhotoCache
-from semsynth.app.protocol import Format
-from semsynth.app.settings import Settings
+from semsynth.app.protocol import PaintJob
 from semsynth.editing import blend, change_mask, resize
 from semsynth.errors import SemsynthError
-
-
-@dataclass(frozen=True)
-class PaintJob:
-    """A label map to paint; the fields mean what they mean in a request."""
-
-    labels: np.ndarray
-    settings: Settings
-    format: Format = Format.RGB
-    scale: int = 1
-    quality: int = 0
 
 
 @dataclass(frozen=True)

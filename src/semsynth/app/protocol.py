@@ -71,24 +71,24 @@ class Format(IntEnum):
 
 
 @dataclass(frozen=True)
-class PaintRequest:
+class PaintJob:
     """One label map to be painted.
 
     Attributes:
-        number: The client's own count; the reply carries it back.
         labels: (H, W) uint8 class ids.
         settings: Style, photograph and feathering.
         format: Encoding of the picture wanted.
         scale: 1..4, how many times larger than the map the picture shall be.
         quality: 1..100 for JPEG and WebP; 0 takes the default.
+        number: The client's own count, where it is a request; the reply carries it back.
     """
 
-    number: int
     labels: np.ndarray
     settings: Settings
     format: Format = Format.RGB
     scale: int = 1
     quality: int = 0
+    number: int = 0
 
 
 def request_number(message: bytes) -> int:
@@ -96,7 +96,7 @@ def request_number(message: bytes) -> int:
     return int(REQUEST.unpack_from(message)[4]) if len(message) >= REQUEST.size else 0
 
 
-def unpack_request(message: bytes, limits: Limits, num_classes: int) -> PaintRequest:
+def unpack_request(message: bytes, limits: Limits, num_classes: int) -> PaintJob:
     """Read a request and refuse, with a sentence, whatever is not one.
 
     Args:
@@ -127,7 +127,7 @@ def unpack_request(message: bytes, limits: Limits, num_classes: int) -> PaintReq
     settings = parse_settings(message[REQUEST.size : REQUEST.size + length])
     labels = np.frombuffer(message, np.uint8, width * height, REQUEST.size + length).reshape(height, width)
     check_labels(labels, num_classes)
-    return PaintRequest(number, labels, settings, Format(form), scale, quality)
+    return PaintJob(labels, settings, Format(form), scale, quality, number)
 
 
 def parse_settings(text: bytes | str) -> Settings:

@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from semsynth.app.engine import PaintJob
 from semsynth.app.errors import PHOTO_LOST, ApiError
-from semsynth.app.protocol import PaintRequest, Reason, Reply, pack_reply, request_number, unpack_request
+from semsynth.app.protocol import PaintJob, Reason, Reply, pack_reply, request_number, unpack_request
 from semsynth.app.state import AppState
 from semsynth.app.worker import WorkerBroke
 from semsynth.errors import SemsynthError
@@ -51,7 +50,7 @@ class ClientSession:
     def __init__(self, socket: WebSocket, state: AppState) -> None:
         self._socket = socket
         self._state = state
-        self._newest: PaintRequest | None = None
+        self._newest: PaintJob | None = None
         self._filled = asyncio.Event()
         self._left = False
 
@@ -98,12 +97,12 @@ class ClientSession:
             await self._paint_one()
 
     async def _paint_one(self) -> None:
-        taken: PaintRequest | None = None
+        taken: PaintJob | None = None
 
         def take() -> PaintJob:
             nonlocal taken
             taken = self._take()
-            return PaintJob(taken.labels, taken.settings, taken.format, taken.scale, taken.quality)
+            return taken
 
         try:
             painted = await self._state.worker.paint(take)
@@ -118,7 +117,7 @@ class ClientSession:
         number, form, seconds = taken.number, taken.format, painted.seconds
         await self._say(Reply.PICTURE, number, painted.data, form=form, size=size, seconds=seconds)
 
-    def _take(self) -> PaintRequest:
+    def _take(self) -> PaintJob:
         if self._left or self._newest is None:
             raise _Left
         request, self._newest = self._newest, None

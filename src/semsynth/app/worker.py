@@ -10,11 +10,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
-from semsynth.app.engine import Failure, PaintJob, PaintResult, PhotoAnalysis, PhotoJob, work
+from semsynth.app.engine import Failure, PaintResult, PhotoAnalysis, PhotoJob, work
 from semsynth.app.errors import ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
 from semsynth.app.presence import AWAY, GONE, Presence, when_ended
+from semsynth.app.protocol import PaintJob
 from semsynth.errors import SemsynthError
 
 Job = PaintJob | PhotoJob
