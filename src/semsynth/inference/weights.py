@@ -40,12 +40,15 @@ class LabelTable:
     def of(cls, conv: LabelConv2d, num_classes: int) -> "LabelTable":
         """That of a convolution."""
         assert conv.bias is not None
-        return cls(conv.table(num_classes).detach().float().contiguous(), conv.bias.detach().float().clone())
+        return cls(conv.table(num_classes).detach().float().cpu(), conv.bias.detach().float().cpu().clone())
+
+    def to(self, device: torch.device) -> "LabelTable":
+        """The same on another device."""
+        return LabelTable(self.rows.to(device), self.bias.to(device))
 
     def __call__(self, patches: Tensor, dtype: torch.dtype = torch.float32, *, relu: bool = False) -> Tensor:
         """(V, k*k) symbols → (V, O)."""
-        patches = patches.to(self.rows.device)
-        return lookup_sum(self.rows, self.bias, patches, dtype=dtype, relu=relu)
+        return lookup_sum(self.rows, self.bias, patches.to(self.rows.device), dtype=dtype, relu=relu)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Conv:
     def of(cls, conv: nn.Module) -> "Conv":
         """A copy of a `torch.nn.Conv2d`, whose spectral norm is folded."""
         own = cast(nn.Conv2d, fold_spectral_norm(copy.deepcopy(conv)))
-        return cls(own.weight.detach().float(), None if own.bias is None else own.bias.detach().float())
+        bias = None if own.bias is None else own.bias.detach().float().cpu()
+        return cls(own.weight.detach().float().cpu(), bias)
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,8 @@ def block_weights(generator: SpadeGenerator) -> Iterator[BlockWeights]:
 
 
 def without_blocks(generator: SpadeGenerator) -> SpadeGenerator:
-    """A copy in evaluation mode of all but the blocks: the stem, the fixed noise, and the checks."""
-    return copy.deepcopy(generator, {id(generator.blocks): nn.ModuleList()}).eval()
+    """A copy of all but the blocks, on the CPU: the stem's part of the style, fixed noise, and the checks."""
+    return copy.deepcopy(generator, {id(generator.blocks): nn.ModuleList()}).eval().cpu()
 
 
 def is_local(generator: SpadeGenerator) -> bool:
