@@ -106,7 +106,8 @@ class AmxBackend:
     def picture(self, boxes: list[Box]) -> Tensor:
         """See `Backend`."""
         if boxes and not self._is_raw_whole:
-            self._to_image.run(self._image_of(_rows(boxes, 0, self._frames[-1])))
+            rows = _rows(boxes, 0, self._frames[-1])  # must outlive the call
+            self._to_image.run(self._image_of(rows))
         self._is_raw_whole = False
         for box in boxes:
             self._picture[(..., *box.window)] = self._raw[(..., *box.window)].tanh()
