@@ -1,5 +1,7 @@
 """The backend of PyTorch's public operations: any device, float32 and bfloat16."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -73,7 +75,7 @@ class TorchBackend:
 
     def resize(self, sizes: list[Size], keep: bool) -> None:
         """See `Backend`."""
-        self._sizes, self._keep = sizes, keep
+        self._sizes, self._keep, self._noise = sizes, keep, {}
         self._x = torch.empty(0, dtype=self._dtype, device=self._device)
         self._features: list[_Features | None] = [None] * len(self._blocks)
         self._picture = torch.empty(1, 3, *sizes[-1], dtype=torch.float32, device=self._device)
@@ -149,19 +151,14 @@ class TorchBackend:
         """A block's features."""
         found = self._features[block]
         if found is None:
-            convs = self._blocks[block]
-            found = _Features(
+            convs, (height, width) = self._blocks[block], self._sizes[block + 1]
+            before, between = convs.conv_0.weight.shape[1], convs.conv_0.weight.shape[0]
+            found = self._features[block] = _Features(
                 *(
                     torch.zeros(height + 2, width + 2, channels, dtype=self._dtype, device=self._device)
-                    for height, width in [self._sizes[block + 1]]
-                    for channels in (
-                        convs.conv_0.weight.shape[1],
-                        convs.conv_0.weight.shape[0],
-                        convs.conv_1.weight.shape[0],
-                    )
+                    for channels in (before, between, convs.conv_1.weight.shape[0])
                 )
             )
-            self._features[block] = found
         return found
 
     def _strips(self, boxes: list[Box], grow: int, size: Size) -> list[slice]:
@@ -175,27 +172,25 @@ class TorchBackend:
         return [slice(step * i, min(step * (i + 1), size[0])) for i in sorted(touched)]
 
 
+@dataclass(frozen=True)
 class _Features:
     """Of one block: its input modulated, what lies between its convolutions, its result; framed."""
 
-    def __init__(self, inputs: Tensor, middle: Tensor, outputs: Tensor) -> None:
-        self.inputs, self.middle, self.outputs = inputs, middle, outputs
+    inputs: Tensor
+    middle: Tensor
+    outputs: Tensor
 
 
+@dataclass(frozen=True)
 class _Block:
     """See `BlockWeights`."""
 
-    def __init__(
-        self,
-        upsample: bool,
-        modulations: list["_Modulation"],
-        conv_0: "_Conv",
-        conv_1: "_Conv",
-        conv_s: "_Conv | None",
-        noise: "_Conv | None",
-    ) -> None:
-        self.upsample, self.modulations, self.noise = upsample, modulations, noise
-        self.conv_0, self.conv_1, self.conv_s = conv_0, conv_1, conv_s
+    upsample: bool
+    modulations: list["_Modulation"]
+    conv_0: "_Conv"
+    conv_1: "_Conv"
+    conv_s: "_Conv | None"
+    noise: "_Conv | None"
 
 
 class _Conv:
