@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <thread>
+#include <memory>
 #include <vector>
 
+#include "convolve.h"
 #include "kernels.h"
 #include "levels.h"
 #include "patches.h"
@@ -43,6 +45,12 @@ const Kernels* const SETS[] = {&portable,
 #endif
 #endif
 };
+ConvolveStrip* const CONVOLUTIONS[] = {convolve_portable,
+#if defined(SEMSYNTH_X86)
+                                       convolve_avx2, convolve_avx512
+#endif
+};
+constexpr int LAST_CONVOLUTION = int(sizeof(CONVOLUTIONS) / sizeof(*CONVOLUTIONS)) - 1;
 constexpr int LAST_SET = int(sizeof(SETS) / sizeof(*SETS)) - 1;
 
 int level = level_of(features());
@@ -90,6 +98,36 @@ constexpr int64_t TASK_VALUES = 16384;  // about what a task should touch
 
 int64_t per_task(int64_t width) { return std::max<int64_t>(1, TASK_VALUES / std::max<int64_t>(width, 1)); }
 
+// The scratch memory of a thread, and which strip's inputs it holds.
+struct Room {
+    std::unique_ptr<float[]> memory;
+    int64_t floats = 0, call = 0, strip = 0;
+
+    float* of(int64_t wanted) {
+        if (wanted > floats) memory.reset(), memory.reset(new float[wanted]), floats = wanted;
+        return memory.get();
+    }
+};
+thread_local Room room;
+std::atomic<int64_t> convolutions{0};
+
+// A box in strips of about `strip` tiles, as equal as can be.
+void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
+    const int64_t tile = c.tile, top = box[0] / tile, left = box[1] / tile;
+    const int64_t rows = (box[2] + tile - 1) / tile - top, columns = (box[3] + tile - 1) / tile - left;
+    const int64_t wide = std::max<int64_t>(1, std::min<int64_t>(columns, c.strip >= 32 ? 8 : 4));
+    const int64_t high = std::max<int64_t>(1, std::min(rows, c.strip / wide));
+    const int64_t down = (rows + high - 1) / high, across = (columns + wide - 1) / wide;
+    for (int64_t i = 0; i < down; i++)
+        for (int64_t j = 0; j < across; j++) {
+            const int64_t y = top + i * rows / down, x = left + j * columns / across;
+            strips.push_back({y, x, top + (i + 1) * rows / down - y, left + (j + 1) * columns / across - x, box[0],
+                              box[1], box[2], box[3]});
+        }
+}
+
+constexpr int64_t FEW_PRODUCTS = 20'000'000;  // half a millisecond: not worth waking threads for
+
 }  // namespace
 }  // namespace semsynth
 
@@ -115,7 +153,8 @@ int semsynth_use_level(int wanted) {
 // The sizes of the structs, in the order of MIRRORED in ops/structs.py.
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
-                           sizeof(Product),    sizeof(AmxModulation), sizeof(Chain)};
+                           sizeof(Product),    sizeof(AmxModulation), sizeof(Chain),  sizeof(Source),
+                           sizeof(Convolution)};
     std::memcpy(sizes, all, sizeof(all));
 }
 
@@ -193,6 +232,31 @@ void semsynth_lookup_backward(const Lookup* l) {
 void semsynth_sum_groups(const Groups* g) {
     parallel_ranges(g->count, per_task(g->width * 16),
                     [&](int64_t begin, int64_t end) { kernels->sum_groups(*g, begin, end); });
+}
+
+void semsynth_convolve(const Convolution* c) {
+    thread_local std::vector<Strip> strips;
+    strips.clear();
+    int64_t tiles = 0;
+    for (int64_t box = 0; box < c->num_boxes; box++) cut(*c, c->boxes + 4 * box, strips);
+    for (const Strip& strip : strips) tiles += strip.rows * strip.columns;
+    const int64_t positions = (c->tile + 2) * (c->tile + 2), count = int64_t(strips.size());
+    const bool alone = tiles * positions * c->source.channels * c->out_channels < FEW_PRODUCTS;
+    // Where there are too few strips for the threads, several share one, and each transforms its inputs.
+    const int64_t threads = alone ? 1 : thread_count;
+    const int64_t parts = threads == 1 || count == 0 ? 1 : std::min(c->groups, std::max<int64_t>(1, 4 * threads / count));
+    const int64_t call = ++convolutions;
+    const Strip* all = strips.data();
+    ConvolveStrip* const convolve = CONVOLUTIONS[std::min(level, LAST_CONVOLUTION)];
+    const auto body = [&](int64_t task) {
+        const int64_t strip = task / parts, part = task % parts;
+        const bool transformed = room.call == call && room.strip == strip;
+        float* scratch = room.of(Scratch(*c, all[strip].rows * all[strip].columns).end);
+        room.call = call, room.strip = strip;
+        convolve(*c, all[strip], part * c->groups / parts, (part + 1) * c->groups / parts, scratch, transformed);
+    };
+    if (alone) for (int64_t task = 0; task < count * parts; task++) body(task);
+    else parallel(count * parts, body);
 }
 
 #if defined(SEMSYNTH_MATRIX_UNIT)
