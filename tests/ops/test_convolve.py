@@ -45,6 +45,7 @@ class Case:
         tile: int,
         double: bool = False,
         plain: bool = False,
+        offset: int = 0,
         seed: int = 0,
     ) -> None:
         self.height, self.width, inputs, outputs = shape
@@ -74,7 +75,7 @@ class Case:
             self.x, self.out, norm=self.norm, doubled=double, activation=0.2,
             shortcut=self.middle if beside else None,
             shortcut_norm=self.norm_s if beside else None, shortcut_doubled=double,
-            residual=self.residual, slope=0.1,
+            residual=self.residual, slope=0.1, offset=offset,
         )  # fmt: skip
         self.call.modulate(self.index, self.table, self.style)
         if beside:
@@ -93,9 +94,9 @@ class Case:
 
         def modulated(x: Tensor, norm: Tensor, index: Tensor, table: Tensor, style: Tensor | None) -> Tensor:
             rows = table.to(dtype) if style is None else table.to(dtype) + style.to(dtype)
-            gamma, beta = rows[index].chunk(2, 2)
+            gain, offset = rows[index].chunk(2, 2)
             scale, shift = norm.to(dtype)
-            return (doubled(x) * scale + shift) * (1 + gamma) + beta
+            return (doubled(x) * scale + shift) * gain + offset
 
         weight = self.weight.to(dtype)
         if self.plain:
@@ -130,11 +131,11 @@ def test_error_against_float64_is_that_of_float32(
         assert error <= torch.maximum(2 * (single - exact).abs().max(), 2e-6 * exact.abs().max())
 
 
-@pytest.mark.parametrize("tile", [2, 4])
+@pytest.mark.parametrize(("tile", "offset"), [(2, 0), (4, 0), (4, 2)])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_boxes_equal_the_whole_to_the_bit(shape: tuple[int, int, int, int], tile: int) -> None:
+def test_boxes_equal_the_whole_to_the_bit(shape: tuple[int, int, int, int], tile: int, offset: int) -> None:
     """And nothing outside them is written."""
-    case = Case(shape, tile=tile)
+    case = Case(shape, tile=tile, offset=offset)
     whole, rng = case.whole(), torch.Generator().manual_seed(1)
 
     def span(size: int) -> tuple[int, int]:
@@ -152,6 +153,23 @@ def test_boxes_equal_the_whole_to_the_bit(shape: tuple[int, int, int, int], tile
             wanted[top:bottom, left:right] = whole[top:bottom, left:right]
         case.call.run(boxes)
         assert torch.equal(case.out, wanted)
+
+
+@pytest.mark.parametrize(("tile", "offset"), [(2, 0), (2, 1), (4, 0), (4, 2)])
+def test_a_change_reaches_the_tiles_that_see_it(tile: int, offset: int) -> None:
+    rng = torch.Generator().manual_seed(2)
+    case = Case((19, 26, 24, 16), tile=tile, offset=offset)
+    for _ in range(30):
+        before = case.whole()
+        y, x = (int(torch.randint(0, side, (), generator=rng)) for side in case.full)
+        case.x[y, x] += torch.randn(24, generator=rng)
+        top, left, bottom, right = reached = case.call.reached((y, x, y + 1, x + 1))
+        case.call.run([reached])
+        assert torch.equal(case.out.clone(), case.whole())
+        changed = (case.out != before).any(2).nonzero()
+        assert bool((changed >= torch.tensor([top, left])).all())
+        assert bool((changed < torch.tensor([bottom, right])).all())
+        assert max(bottom - top, right - left) <= 2 * tile
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 64, 96), (16, 16, 520, 256)])

@@ -2,8 +2,8 @@
 //
 //     out = leaky(conv3x3(modulated(source)) + bias + conv1x1(modulated(shortcut)) + residual + noise)
 //
-// Tiles of `tile` x `tile` outputs stand on a grid that begins in the map's corner, and every sum runs in one
-// order: a value does not depend on which others are computed. The structs are mirrored by ops/structs.py.
+// Tiles of `tile` x `tile` outputs stand on a fixed grid, and every sum runs in one order: a value does not depend
+// on which others are computed. It does depend, in its rounding, on all that its tile sees. The structs are mirrored by ops/structs.py.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Source {
     const float* x;        // (height >> doubled, width >> doubled, channels); null: there is none
     const float* norm;     // (2, channels): what to multiply by, then what to add; null: neither
     const int32_t* index;  // (height, width): the row of `table` of each pixel; null: no table and no style
-    const float* table;    // (rows, 2, channels): gamma, beta. The scale is 1 + gamma
-    const float* style;    // (2, channels) added to gamma and beta, or null
+    const float* table;    // (rows, 2, channels): scale, shift
+    const float* style;    // (2, channels) added to scale and shift, or null
     const float* weight;   // (groups, positions, blocks, group / 16, depth, 16) transformed
     int64_t channels, depth, blocks;  // blocks of `depth` inputs (a multiple of 16) are summed apart, then joined
     int32_t doubled;       // x is doubled by nearest sampling
@@ -34,6 +34,7 @@ struct Convolution {
     const int32_t* boxes;   // (num_boxes, 4): top, left, bottom, right of the pixels to write
     int64_t num_boxes, height, width, out_channels, groups, group;
     int32_t tile;           // 4: F(4x4,3x3); 2: F(2x2,3x3)
+    int32_t offset;         // the first tile begins so many pixels above and left of the map
     int32_t strip;          // tiles that are computed together
     int32_t residual_doubled;
     float slope;
@@ -73,5 +74,21 @@ struct Scratch {
 using ConvolveStrip = void(const Convolution&, const Strip&, int64_t first_group, int64_t last_group, float* scratch,
                            bool transformed);
 ConvolveStrip convolve_portable, convolve_avx2, convolve_avx512;
+
+// Per window of rows, bias + the sum over its taps of row * weight, added in that order. Or, without windows, the
+// products of every row with every tap, whose sums by `Lookup` are then the same to the bit.
+struct WindowProduct {
+    const float* rows;       // (any, depth)
+    const int32_t* windows;  // (count, taps) which rows; null: `out` is (taps, count, outputs), without the bias
+    const float* weight;     // (groups, taps, group / 16, depth, 16)
+    const float* bias;       // (groups * group)
+    float* out;              // (count, outputs)
+    int64_t count, taps, depth, outputs, groups, group;
+};
+
+// Windows begin..end, some groups of outputs; the scratch memory holds (end - begin) * (taps * depth + group).
+using MultiplyWindows = void(const WindowProduct&, int64_t begin, int64_t end, int64_t first_group, int64_t last_group,
+                             float* scratch);
+MultiplyWindows windows_portable, windows_avx2, windows_avx512;
 
 }  // namespace semsynth

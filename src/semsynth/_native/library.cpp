@@ -45,16 +45,22 @@ const Kernels* const SETS[] = {&portable,
 #endif
 #endif
 };
-ConvolveStrip* const CONVOLUTIONS[] = {convolve_portable,
+struct Products {  // in float32
+    ConvolveStrip* convolve;
+    MultiplyWindows* windows;
+};
+const Products PRODUCTS[] = {{convolve_portable, windows_portable},
 #if defined(SEMSYNTH_X86)
-                                       convolve_avx2, convolve_avx512
+                             {convolve_avx2, windows_avx2}, {convolve_avx512, windows_avx512}
 #endif
 };
-constexpr int LAST_CONVOLUTION = int(sizeof(CONVOLUTIONS) / sizeof(*CONVOLUTIONS)) - 1;
+constexpr int LAST_PRODUCTS = int(sizeof(PRODUCTS) / sizeof(*PRODUCTS)) - 1;
 constexpr int LAST_SET = int(sizeof(SETS) / sizeof(*SETS)) - 1;
 
 int level = level_of(features());
 const Kernels* kernels = SETS[std::min(level, LAST_SET)];
+
+const Products& float_products() { return PRODUCTS[std::min(level, LAST_PRODUCTS)]; }
 
 // A second OpenMP runtime beside the one PyTorch has loaded would fight it for the cores: its threads spin
 // after each parallel region. So this library links none, and borrows PyTorch's by a function pointer.
@@ -73,11 +79,11 @@ struct Work {
     }
 };
 
-// body(i) for all i below count, in any order, on any thread.
+// body(i) for all i below count, in any order, on any of at most so many threads.
 template <class Body>
-void parallel(int64_t count, const Body& body) {
+void parallel(int64_t count, const Body& body, int64_t most = thread_count) {
     Work<Body> work{body, count};
-    const int threads = int(std::min<int64_t>(thread_count, count));
+    const int threads = int(std::min(most, count));
     if (threads <= 1) return Work<Body>::run(&work);
     if (fork_threads) return fork_threads(Work<Body>::run, &work, unsigned(threads), 0);
     std::vector<std::thread> helpers;
@@ -113,8 +119,9 @@ std::atomic<int64_t> convolutions{0};
 
 // A box in strips of about `strip` tiles, as equal as can be.
 void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
-    const int64_t tile = c.tile, top = box[0] / tile, left = box[1] / tile;
-    const int64_t rows = (box[2] + tile - 1) / tile - top, columns = (box[3] + tile - 1) / tile - left;
+    const int64_t tile = c.tile, before = c.offset, past = before + tile - 1;
+    const int64_t top = (box[0] + before) / tile, left = (box[1] + before) / tile;
+    const int64_t rows = (box[2] + past) / tile - top, columns = (box[3] + past) / tile - left;
     const int64_t wide = std::max<int64_t>(1, std::min<int64_t>(columns, c.strip >= 32 ? 8 : 4));
     const int64_t high = std::max<int64_t>(1, std::min(rows, c.strip / wide));
     const int64_t down = (rows + high - 1) / high, across = (columns + wide - 1) / wide;
@@ -126,6 +133,7 @@ void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
         }
 }
 
+constexpr int64_t WINDOWS = 96;  // that are multiplied together
 constexpr int64_t FEW_PRODUCTS = 20'000'000;  // half a millisecond: not worth waking threads for
 
 }  // namespace
@@ -154,7 +162,7 @@ int semsynth_use_level(int wanted) {
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
                            sizeof(Product),    sizeof(AmxModulation), sizeof(Chain),  sizeof(Source),
-                           sizeof(Convolution)};
+                           sizeof(Convolution), sizeof(WindowProduct)};
     std::memcpy(sizes, all, sizeof(all));
 }
 
@@ -247,16 +255,26 @@ void semsynth_convolve(const Convolution* c) {
     const int64_t parts = threads == 1 || count == 0 ? 1 : std::min(c->groups, std::max<int64_t>(1, 4 * threads / count));
     const int64_t call = ++convolutions;
     const Strip* all = strips.data();
-    ConvolveStrip* const convolve = CONVOLUTIONS[std::min(level, LAST_CONVOLUTION)];
     const auto body = [&](int64_t task) {
         const int64_t strip = task / parts, part = task % parts;
         const bool transformed = room.call == call && room.strip == strip;
         float* scratch = room.of(Scratch(*c, all[strip].rows * all[strip].columns).end);
         room.call = call, room.strip = strip;
-        convolve(*c, all[strip], part * c->groups / parts, (part + 1) * c->groups / parts, scratch, transformed);
+        float_products().convolve(*c, all[strip], part * c->groups / parts, (part + 1) * c->groups / parts, scratch, transformed);
     };
-    if (alone) for (int64_t task = 0; task < count * parts; task++) body(task);
-    else parallel(count * parts, body);
+    parallel(count * parts, body, threads);
+}
+
+void semsynth_multiply_windows(const WindowProduct* w) {
+    const bool alone = w->count * w->taps * w->depth * w->outputs < FEW_PRODUCTS;
+    const int64_t threads = alone ? 1 : thread_count, strips = (w->count + WINDOWS - 1) / WINDOWS;
+    const int64_t parts = strips >= threads ? 1 : std::min(w->groups, threads);
+    parallel(strips * parts, [&](int64_t task) {
+        const int64_t begin = task / parts * WINDOWS, end = std::min(w->count, begin + WINDOWS), part = task % parts;
+        float* scratch = room.of((end - begin) * (w->taps * w->depth + w->group));
+        room.call = 0;
+        float_products().windows(*w, begin, end, part * w->groups / parts, (part + 1) * w->groups / parts, scratch);
+    }, threads);
 }
 
 #if defined(SEMSYNTH_MATRIX_UNIT)

@@ -3,14 +3,12 @@
 // F(4x4,3x3) has the points 0, +-sqrt(1/2), +-sqrt(2) and infinity: with them it is more exact than the direct
 // sum. As in kernels.cpp, nothing of the C++ library is used here.
 #include "convolve.h"
-#include "vectors.h"
+#include "micro.h"
 
 namespace semsynth {
 namespace {
 
 constexpr float ROOT_HALF = 0.70710678118654752f, ROOT_TWO = 1.41421356237309505f;
-
-constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 struct Four {
     static constexpr int OUT = 4, IN = 6;
@@ -42,7 +40,7 @@ struct Two {
     }
 };
 
-// Modulates 16 channels from `channel` on. `table_` already points at them.
+// Modulates 16 channels from `channel` on.
 class Modulated {
   public:
     static constexpr int PARTS = PANEL / LANES;
@@ -53,7 +51,6 @@ class Modulated {
             scale_[i] = Vector{} + 1.0f, shift_[i] = gain_[i] = offset_[i] = Vector{};
             if (s.norm) scale_[i] = part(s.norm, i), shift_[i] = part(s.norm + s.channels, i);
             if (s.style) gain_[i] = part(s.style, i), offset_[i] = part(s.style + s.channels, i);
-            gain_[i] += 1.0f;
         }
     }
 
@@ -102,7 +99,7 @@ template <class Kind>
 void transform_input(const Convolution& c, const Strip& s, const Scratch& room, float* scratch) {
     constexpr int IN = Kind::IN, OUT = Kind::OUT;
     const Source& source = c.source;
-    const int64_t high = s.rows * OUT + 2, wide = s.columns * OUT + 2, y0 = s.top * OUT - 1, x0 = s.left * OUT - 1;
+    const int64_t high = s.rows * OUT + 2, wide = s.columns * OUT + 2, y0 = s.top * OUT - c.offset - 1, x0 = s.left * OUT - c.offset - 1;
     float* patch = scratch + room.patch;
     for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
         const Modulated modulated(source, channel);
@@ -138,88 +135,17 @@ void transform_input(const Convolution& c, const Strip& s, const Scratch& room, 
 // The modulated pixels under a strip's tiles, for the 1x1 convolution.
 void lay_beside(const Convolution& c, const Strip& s, const Scratch& room, float* scratch) {
     const Source& source = c.shortcut;
-    const int64_t wide = s.columns * c.tile, x0 = s.left * c.tile;
+    const int64_t wide = s.columns * c.tile, y0 = s.top * c.tile - c.offset, x0 = s.left * c.tile - c.offset;
     float* line = scratch + room.patch;
     for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
         const Modulated modulated(source, channel);
         float* to = scratch + room.beside + channel / source.depth * room.pixels * source.depth + channel % source.depth;
         for (int64_t y = 0; y < s.rows * c.tile; y++) {
-            modulated.row(s.top * c.tile + y, x0, x0 + wide, c.height, c.width, line);
+            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, line);
             for (int64_t x = 0; x < wide; x++, to += source.depth)
                 std::memcpy(to, line + x * PANEL, PANEL * sizeof(float));
         }
     }
-}
-
-// c (R, group) = or += a (R, depth) times N vectors of b (panels, depth, 16). Asks for the memory at `ahead`.
-template <int R, int N, bool AHEAD>
-__attribute__((noinline)) void micro(const float* a, const float* b, int64_t depth, float* c, int64_t group, bool add,
-                                     const float* ahead) {
-    Vector sums[R][N] = {};
-    const float* rows[R];
-    for (int r = 0; r < R; r++) rows[r] = a + r * depth;
-    for (int64_t k = 0; k < depth; k += 2) {
-        if (AHEAD) __builtin_prefetch(ahead + k * (N * LANES / 2), 0, 2);
-        SEMSYNTH_UNROLL
-        for (int half = 0; half < 2; half++) {
-            Vector w[N];
-            SEMSYNTH_UNROLL
-            for (int n = 0; n < N; n++) w[n] = load(b + n * LANES / PANEL * depth * PANEL + n * LANES % PANEL + (k + half) * PANEL);
-            SEMSYNTH_UNROLL
-            for (int r = 0; r < R; r++) {
-                SEMSYNTH_UNROLL
-                for (int n = 0; n < N; n++) sums[r][n] += rows[r][k + half] * w[n];
-            }
-        }
-    }
-    SEMSYNTH_UNROLL
-    for (int r = 0; r < R; r++) {
-        SEMSYNTH_UNROLL
-        for (int n = 0; n < N; n++) {
-            float* to = c + r * group + n * LANES;
-            store(to, add ? load(to) + sums[r][n] : sums[r][n]);
-        }
-    }
-}
-
-using Micro = void (*)(const float*, const float*, int64_t, float*, int64_t, bool, const float*);
-
-template <int N, bool AHEAD, int R = ROWS>
-SEMSYNTH_INLINE Micro micro_of(int64_t rows) {
-    if constexpr (R == 1) return micro<1, N, AHEAD>;
-    else return rows == R ? micro<R, N, AHEAD> : micro_of<N, AHEAD, R - 1>(rows);
-}
-
-// c (rows, group) = a (blocks, rows, depth) times the weight of one group and position (blocks, group / 16, depth, 16).
-template <int N>
-void multiply(const float* a, const float* weight, int64_t rows, const Source& s, int64_t group, int64_t first,
-              int64_t last, float* c) {
-    const int64_t calls = (rows + ROWS - 1) / ROWS, most = (rows + calls - 1) / calls, longer = rows - (most - 1) * calls;
-    const Micro ahead[2] = {micro_of<N, true>(most - 1), micro_of<N, true>(most)};
-    const Micro plain[2] = {micro_of<N, false>(most - 1), micro_of<N, false>(most)};
-    const int64_t step = N * LANES, panel = s.depth * step;
-    for (int64_t block = 0; block < s.blocks; block++)
-        for (int64_t at = first; at < last; at += step) {
-            const float* b = weight + (block * group + at) * s.depth;
-            const float* from = a + block * rows * s.depth;
-            float* to = c + at;
-            for (int64_t call = 0; call < calls; call++) {
-                const bool is_longer = call < longer;
-                const int64_t count = is_longer ? most : most - 1;
-                // The next weights, half of them in each of the first two calls.
-                if (call < 2) ahead[is_longer](from, b, s.depth, to, group, block, b + panel + call * panel / 2);
-                else plain[is_longer](from, b, s.depth, to, group, block, nullptr);
-                from += count * s.depth, to += count * group;
-            }
-        }
-}
-
-void multiply_group(const float* a, const float* weight, int64_t rows, const Source& s, int64_t group, int64_t outputs,
-                    float* c) {
-    if (outputs <= LANES && LANES < PANEL) return multiply<1>(a, weight, rows, s, group, 0, LANES, c);
-    const int64_t paired = group / (VECTORS * LANES) * (VECTORS * LANES);
-    if (paired) multiply<VECTORS>(a, weight, rows, s, group, 0, paired, c);
-    if (LANES == PANEL && paired < group) multiply<1>(a, weight, rows, s, group, paired, group, c);
 }
 
 template <class Kind>
@@ -228,7 +154,8 @@ void transform_output(const Convolution& c, const Strip& s, int64_t g, const Scr
     const int64_t outputs = least(c.group, c.out_channels - g * c.group), row = c.width * c.out_channels;
     const float* bias = c.bias + g * c.group;
     for (int64_t tile = 0; tile < room.tiles; tile++) {
-        const int64_t y0 = (s.top + tile / s.columns) * OUT, x0 = (s.left + tile % s.columns) * OUT;
+        const int64_t y0 = (s.top + tile / s.columns) * OUT - c.offset;
+        const int64_t x0 = (s.left + tile % s.columns) * OUT - c.offset;
         const int64_t top = s.begin_y > y0 ? s.begin_y - y0 : 0, bottom = least(OUT, s.end_y - y0);
         const int64_t left = s.begin_x > x0 ? s.begin_x - x0 : 0, right = least(OUT, s.end_x - x0);
         const float* from = scratch + room.products + tile * c.group;
@@ -277,11 +204,13 @@ void convolve(const Convolution& c, const Strip& s, int64_t first, int64_t last,
     const int64_t block = source.depth * source.blocks * c.group, outputs = c.out_channels;
     for (int64_t g = first; g < last; g++) {
         for (int64_t p = 0; p < room.positions; p++)
-            multiply_group(scratch + p * room.input_step, source.weight + (g * room.positions + p) * block, room.tiles,
-                           source, c.group, outputs, scratch + room.products + p * room.product_step);
+            multiply_group(scratch + p * room.input_step, source.weight + (g * room.positions + p) * block,
+                           {room.tiles, source.blocks, source.depth, c.group, outputs},
+                           scratch + room.products + p * room.product_step);
         if (shortcut.x)
             multiply_group(scratch + room.beside, shortcut.weight + g * shortcut.depth * shortcut.blocks * c.group,
-                           room.pixels, shortcut, c.group, outputs, scratch + room.beside_products);
+                           {room.pixels, shortcut.blocks, shortcut.depth, c.group, outputs},
+                           scratch + room.beside_products);
         transform_output<Kind>(c, s, g, room, scratch);
     }
 }

@@ -19,6 +19,8 @@ _PANEL = 16  # outputs side by side, as in `_native/convolve.h`
 _MOST_DEPTH = 256  # inputs in a sum: a panel of their weights stays in the first cache
 _LEAST_FOUR = 16  # pixels of the shorter side from which tiles are 4 pixels wide
 
+_TWO_STEPS = 1.5  # windows per row from which it pays to multiply the rows alone
+
 _HALF, _TWO = 0.5**0.5, 2.0**0.5
 _TRANSFORMS = {
     2: [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]],
@@ -92,6 +94,7 @@ class Winograd:
         shortcut_doubled: bool = False,
         residual: Tensor | None = None,
         slope: float = 1.0,
+        offset: int = 0,
     ) -> "Convolution":
         """Prepare to convolve a map into another; both, and all that is given, must stay where they are.
 
@@ -106,6 +109,7 @@ class Winograd:
             shortcut_doubled: as `doubled`.
             residual: (h, w, O), or half that size, to be added.
             slope: of a leaky ReLU after all sums.
+            offset: how many pixels above and left of the map the first tile begins.
 
         Raises:
             ValueError: A map is not float32, dense, or of the right shape.
@@ -124,6 +128,7 @@ class Winograd:
             groups=len(self.weight),
             group=self.group,
             tile=self.tile,
+            offset=offset % self.tile,
             strip=32 if self.in_channels < 128 and self.tile == 4 else 64,
             slope=slope,
         )
@@ -153,7 +158,7 @@ class Convolution:
 
         Args:
             index: (h, w) int32, the row of each pixel.
-            table: (rows, 2 I) gamma and beta.
+            table: (rows, 2 I) scales and shifts.
             style: (2 I) added to every row.
             shortcut: what the 1x1 convolution sees is meant.
 
@@ -182,6 +187,19 @@ class Convolution:
         self._arguments.noise = None if noise is None else noise.data_ptr()
         self._given[2] = noise
 
+    def reached(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """The pixels of the result that change, if only in their rounding, with a box of what is seen.
+
+        A pixel changes with all that its tile sees.
+        """
+        tile, offset = self._arguments.tile, self._arguments.offset
+        low = (max(0, (at - 1 + offset) // tile * tile - offset) for at in box[:2])
+        high = (
+            min(limit, -(-(at + 1 + offset) // tile) * tile - offset)
+            for at, limit in zip(box[2:], self._size, strict=True)
+        )
+        return (*low, *high)  # type: ignore[return-value]
+
     def run(self, boxes: Sequence[tuple[int, int, int, int]]) -> None:
         """Compute boxes of the result: top, left, bottom, right of each.
 
@@ -196,6 +214,66 @@ class Convolution:
         listed = (c_int32 * len(corners))(*corners)
         self._arguments.boxes, self._arguments.num_boxes = addressof(listed), len(corners) // 4
         native.convolve(self._arguments)
+
+
+class WindowLinear:
+    """A linear map of windows of rows, for label tables: what it gives for a window is the same to the bit
+    whichever windows are asked for together, and whichever way is taken.
+
+    Args:
+        weight: (O, k*k, H) for each tap.
+        bias: (O).
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self.outputs, self.taps, _ = weight.shape
+        self.depth = -(-weight.shape[2] // _PANEL) * _PANEL
+        self.group = min(-(-self.outputs // _PANEL) * _PANEL, 64)
+        groups = -(-self.outputs // self.group)
+        wide = torch.zeros(groups * self.group, self.taps, self.depth)
+        wide[: self.outputs, :, : weight.shape[2]] = weight
+        wide = wide.view(groups, -1, _PANEL, self.taps, self.depth)
+        self.weight = wide.permute(0, 3, 1, 4, 2).contiguous()  # (groups,taps,group/16,depth,16)
+        self.bias = torch.zeros(groups * self.group)
+        self.bias[: self.outputs] = bias
+
+    def __call__(self, rows: Tensor, windows: Tensor) -> Tensor:
+        """(V, depth) rows, wider than H by zeros, and (U, k*k) int32 of them → (U, O), all float32.
+
+        Where rows recur in many windows, each is multiplied once and the products are looked up.
+
+        Raises:
+            ValueError: Types or shapes do not fit.
+        """
+        if rows.dim() != 2 or rows.shape[1] != self.depth or not _is_dense(rows, torch.float32):
+            raise ValueError(f"Rows are dense float32 (V, {self.depth}); got {_described(rows)}.")
+        if windows.dim() != 2 or windows.shape[1] != self.taps or not _is_dense(windows, torch.int32):
+            raise ValueError(f"Windows are dense int32 (U, {self.taps}); got {_described(windows)}.")
+        out = torch.empty(len(windows), self.outputs)
+        if len(windows) > _TWO_STEPS * len(rows):
+            products = torch.empty(self.taps, len(rows), self.outputs)
+            self._multiply(rows, None, products, len(rows))
+            native.lookup(products, self.bias, windows, out, relu=False)
+        else:
+            self._multiply(rows, windows, out, len(windows))
+        return out
+
+    def _multiply(self, rows: Tensor, windows: Tensor | None, out: Tensor, count: int) -> None:
+        native.multiply_windows(
+            structs.WindowProduct(
+                rows=rows.data_ptr(),
+                windows=None if windows is None else windows.data_ptr(),
+                weight=self.weight.data_ptr(),
+                bias=self.bias.data_ptr(),
+                out=out.data_ptr(),
+                count=count,
+                taps=self.taps,
+                depth=self.depth,
+                outputs=self.outputs,
+                groups=len(self.weight),
+                group=self.group,
+            )
+        )
 
 
 def _laid_out(weight: Tensor, points: Tensor, group: int) -> Tensor:

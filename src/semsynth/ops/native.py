@@ -15,7 +15,7 @@ from torch import Tensor
 
 from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
-from semsynth.ops.structs import MIRRORED, Convolution, Groups, Lookup, Modulation
+from semsynth.ops.structs import MIRRORED, Convolution, Groups, Lookup, Modulation, WindowProduct
 
 _INTERFACE = 5  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
@@ -55,6 +55,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         getattr(library, f"semsynth_{name}").argtypes = [POINTER(Lookup)]
     library.semsynth_sum_groups.argtypes = [POINTER(Groups)]
     library.semsynth_convolve.argtypes = [POINTER(Convolution)]
+    library.semsynth_multiply_windows.argtypes = [POINTER(WindowProduct)]
     unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
     return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
 
@@ -207,6 +208,11 @@ def sum_groups(values: Tensor, groups: tuple[Tensor, Tensor], mask: Tensor | Non
 def convolve(arguments: Convolution) -> None:
     """Fill the boxes of `out`; see `convolve.py`, which makes the arguments."""
     library().semsynth_convolve(arguments)
+
+
+def multiply_windows(arguments: WindowProduct) -> None:
+    """Fill `out`; see `convolve.py`, which makes the arguments."""
+    library().semsynth_multiply_windows(arguments)
 
 
 def _half(tensor: Tensor) -> int:

@@ -105,10 +105,22 @@ class Convolution(ctypes.Structure):
         ("shortcut", Source),
         *((name, c_void_p) for name in ("bias", "residual", "noise", "out", "boxes")),
         *((name, c_int64) for name in ("num_boxes", "height", "width", "out_channels", "groups", "group")),
-        *((name, c_int32) for name in ("tile", "strip", "residual_doubled")),
+        *((name, c_int32) for name in ("tile", "offset", "strip", "residual_doubled")),
         ("slope", c_float),
     ]
 
 
-MIRRORED = (Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain, Source, Convolution)
+class WindowProduct(ctypes.Structure):
+    """The arguments of a product of windows of rows; see `_native/convolve.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("rows", "windows", "weight", "bias", "out")),
+        *((name, c_int64) for name in ("count", "taps", "depth", "outputs", "groups", "group")),
+    ]
+
+
+MIRRORED = (
+    *(Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain),
+    *(Source, Convolution, WindowProduct),
+)
 """In the order of `semsynth_sizes` in `_native/library.cpp`."""
