@@ -10,6 +10,9 @@ namespace {
 
 constexpr float ROOT_HALF = 0.70710678118654752f, ROOT_TWO = 1.41421356237309505f;
 
+struct Yes { static constexpr bool value = true; };
+struct No { static constexpr bool value = false; };
+
 struct Four {
     static constexpr int OUT = 4, IN = 6;
     static SEMSYNTH_INLINE void input(const Vector* d, Vector* t) {
@@ -54,37 +57,43 @@ class Modulated {
         }
     }
 
-    // Pixels begin..end of row `y` of the map, 16 values each; zeros outside.
-    void row(int64_t y, int64_t begin, int64_t end, int64_t height, int64_t width, float* to) const {
-        const int64_t first = y < 0 || y >= height ? end : begin < 0 ? 0 : begin;
-        const int64_t last = end < width ? end : width;
-        for (int64_t x = begin; x < least(first, end); x++, to += PANEL) clear(to);
-        if (s_.index) whole_ ? inside<true, true>(y, first, last, width, to) : inside<true, false>(y, first, last, width, to);
-        else whole_ ? inside<false, true>(y, first, last, width, to) : inside<false, false>(y, first, last, width, to);
-        if (last > first) to += (last - first) * PANEL;
-        for (int64_t x = last > first ? last : first; x < end; x++, to += PANEL) clear(to);
+    // Pixels begin..end of row `y` of the map, 16 values each, `step` apart; zeros outside.
+    void row(int64_t y, int64_t begin, int64_t end, int64_t height, int64_t width, float* to, int64_t step) const {
+        const bool outside = y < 0 || y >= height;
+        const int64_t first = outside ? end : begin < 0 ? 0 : begin, last = outside ? end : least(end, width);
+        for (int64_t x = begin; x < first; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
+        if (s_.index) whole_ ? inside<true, true>(y, first, last, width, to, step) : inside<true, false>(y, first, last, width, to, step);
+        else whole_ ? inside<false, true>(y, first, last, width, to, step) : inside<false, false>(y, first, last, width, to, step);
+        to += (last - first) * step;
+        for (int64_t x = last; x < end; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
     }
 
   private:
-    static void clear(float* to) { std::memset(to, 0, PANEL * sizeof(float)); }
     Vector part(const float* p, int i) const { return load_part(p + channel_ + i * LANES, left_ - i * LANES); }
 
     template <bool TABLE, bool WHOLE>
-    void inside(int64_t y, int64_t begin, int64_t end, int64_t width, float* to) const {
-        const int64_t channels = s_.channels;
-        const float* line = s_.x + (y >> s_.doubled) * (width >> s_.doubled) * channels + channel_;
+    void inside(int64_t y, int64_t begin, int64_t end, int64_t width, float* to, int64_t step) const {
+        const int64_t channels = s_.channels, doubled = s_.doubled, left = left_;
+        const float* line = s_.x + (y >> doubled) * (width >> doubled) * channels + channel_;
         const float* table = s_.table + channel_;
         const int32_t* index = s_.index + y * width;
-        for (int64_t x = begin; x < end; x++, to += PANEL) {
-            const float* from = line + (x >> s_.doubled) * channels;
+        const float slope = s_.slope;
+        const bool normed = s_.norm;
+        Vector scale[PARTS], shift[PARTS], gain[PARTS], offset[PARTS];  // in registers: `to` may be anything's
+        SEMSYNTH_UNROLL
+        for (int i = 0; i < PARTS; i++)
+            scale[i] = scale_[i], shift[i] = shift_[i], gain[i] = gain_[i], offset[i] = offset_[i];
+        for (int64_t x = begin; x < end; x++, to += step) {
+            const float* from = line + (x >> doubled) * channels;
             const float* row = TABLE ? table + int64_t(index[x]) * 2 * channels : nullptr;
             SEMSYNTH_UNROLL
             for (int i = 0; i < PARTS; i++) {
                 const int at = i * LANES;
-                auto get = [&](const float* p) { return WHOLE ? load(p + at) : load_part(p + at, left_ - at); };
-                Vector v = get(from) * scale_[i] + shift_[i];
-                if (TABLE) v = v * (gain_[i] + get(row)) + (offset_[i] + get(row + channels));
-                store(to + at, leaky(v, s_.slope));
+                auto get = [&](const float* p) { return WHOLE ? load(p + at) : load_part(p + at, left - at); };
+                Vector v = get(from);
+                if (normed) v = v * scale[i] + shift[i];
+                if (TABLE) v = v * (gain[i] + get(row)) + (offset[i] + get(row + channels));
+                store(to + at, leaky(v, slope));
             }
         }
     }
@@ -104,7 +113,7 @@ void transform_input(const Convolution& c, const Strip& s, const Scratch& room, 
     for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
         const Modulated modulated(source, channel);
         for (int64_t y = 0; y < high; y++)
-            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, patch + y * wide * PANEL);
+            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, patch + y * wide * PANEL, PANEL);
         float* to = scratch + channel / source.depth * room.tiles * source.depth + channel % source.depth;
         for (int64_t i = 0; i < s.rows; i++)
             for (int64_t j = 0; j < s.columns; j++, to += source.depth)
@@ -136,15 +145,11 @@ void transform_input(const Convolution& c, const Strip& s, const Scratch& room, 
 void lay_beside(const Convolution& c, const Strip& s, const Scratch& room, float* scratch) {
     const Source& source = c.shortcut;
     const int64_t wide = s.columns * c.tile, y0 = s.top * c.tile - c.offset, x0 = s.left * c.tile - c.offset;
-    float* line = scratch + room.patch;
     for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
         const Modulated modulated(source, channel);
         float* to = scratch + room.beside + channel / source.depth * room.pixels * source.depth + channel % source.depth;
-        for (int64_t y = 0; y < s.rows * c.tile; y++) {
-            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, line);
-            for (int64_t x = 0; x < wide; x++, to += source.depth)
-                std::memcpy(to, line + x * PANEL, PANEL * sizeof(float));
-        }
+        for (int64_t y = 0; y < s.rows * c.tile; y++, to += wide * source.depth)
+            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, to, source.depth);
     }
 }
 
@@ -172,22 +177,28 @@ void transform_output(const Convolution& c, const Strip& s, int64_t g, const Scr
                 for (int y = 0; y < OUT; y++) half[y][x] = t[y];
             }
             const Vector offset = load(bias + channel);
+            const int up = c.residual_doubled;
             for (int64_t y = top; y < bottom; y++) {
                 Vector v[OUT];
                 Kind::output(half[y], v);
                 const int64_t pixel = (y0 + y) * row + x0 * c.out_channels + at;
-                const float* beside = scratch + room.beside_products + channel +
-                                      ((tile / s.columns * OUT + y) * s.columns + tile % s.columns) * OUT * c.group;
-                const int up = c.residual_doubled;
-                const float* residual =
-                    c.residual + ((y0 + y) >> up) * (c.width >> up) * c.out_channels + at;
-                for (int64_t x = left; x < right; x++) {
-                    Vector sum = v[x] + offset;
-                    if (c.shortcut.x) sum += load(beside + x * c.group);
-                    if (c.residual) sum += load_part(residual + ((x0 + x) >> up) * c.out_channels, count);
-                    if (c.noise) sum += load_part(c.noise + pixel + x * c.out_channels, count);
-                    store_part(c.out + pixel + x * c.out_channels, leaky(sum, c.slope), count);
-                }
+                const int64_t place = ((tile / s.columns * OUT + y) * s.columns + tile % s.columns) * OUT;
+                const float* beside = scratch + room.beside_products + place * c.group + channel;
+                const float* residual = c.residual + ((y0 + y) >> up) * (c.width >> up) * c.out_channels + at;
+                auto finish = [&](auto whole) {
+                    constexpr bool WHOLE = decltype(whole)::value;
+                    auto get = [&](const float* p) { return WHOLE ? load(p) : load_part(p, count); };
+                    for (int64_t x = left; x < right; x++) {
+                        Vector sum = v[x] + offset;
+                        if (c.shortcut.x) sum += load(beside + x * c.group);
+                        if (c.residual) sum += get(residual + ((x0 + x) >> up) * c.out_channels);
+                        if (c.noise) sum += get(c.noise + pixel + x * c.out_channels);
+                        sum = leaky(sum, c.slope);
+                        float* to = c.out + pixel + x * c.out_channels;
+                        WHOLE ? store(to, sum) : store_part(to, sum, count);
+                    }
+                };
+                count >= LANES ? finish(Yes{}) : finish(No{});
             }
         }
     }

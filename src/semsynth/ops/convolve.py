@@ -129,7 +129,7 @@ class Winograd:
             group=self.group,
             tile=self.tile,
             offset=offset % self.tile,
-            strip=32 if self.in_channels < 128 and self.tile == 4 else 64,
+            strip=16 if self.out_channels <= 64 else 32,
             slope=slope,
         )
         if shortcut is not None and self.shortcut is not None:
