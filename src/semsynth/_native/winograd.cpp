@@ -145,12 +145,13 @@ void transform_input(const Convolution& c, const Strip& s, const Scratch& room, 
 void lay_beside(const Convolution& c, const Strip& s, const Scratch& room, float* scratch) {
     const Source& source = c.shortcut;
     const int64_t wide = s.columns * c.tile, y0 = s.top * c.tile - c.offset, x0 = s.left * c.tile - c.offset;
-    for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
-        const Modulated modulated(source, channel);
-        float* to = scratch + room.beside + channel / source.depth * room.pixels * source.depth + channel % source.depth;
-        for (int64_t y = 0; y < s.rows * c.tile; y++, to += wide * source.depth)
-            modulated.row(y0 + y, x0, x0 + wide, c.height, c.width, to, source.depth);
-    }
+    // Row by row: what a row sees stays in the first cache.
+    for (int64_t y = 0; y < s.rows * c.tile; y++)
+        for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
+            const int64_t block = channel / source.depth, within = channel % source.depth;
+            float* to = scratch + room.beside + (block * room.pixels + y * wide) * source.depth + within;
+            Modulated(source, channel).row(y0 + y, x0, x0 + wide, c.height, c.width, to, source.depth);
+        }
 }
 
 template <class Kind>
