@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsynth.ops import native
-from semsynth.ops.convolve import Winograd, best_tile
+from semsynth.ops.convolve import WindowLinear, Winograd, best_tile
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs the native kernels")
 
@@ -183,6 +183,24 @@ def test_threads_change_no_bit(shape: tuple[int, int, int, int]) -> None:
             assert torch.equal(case.whole(), one)
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("rows", "hidden", "outputs"), [(40, 24, 70), (7, 128, 4)])
+def test_windows_by_either_way_to_the_bit(rows: int, hidden: int, outputs: int) -> None:
+    rng = torch.Generator().manual_seed(3)
+    weight = torch.randn(outputs, 9, hidden, generator=rng)
+    linear = WindowLinear(weight, torch.randn(outputs, generator=rng))
+    x = F.pad(torch.randn(rows, hidden, generator=rng), (0, linear.depth - hidden))
+    windows = torch.randint(0, rows, (300, 9), generator=rng, dtype=torch.int32)
+    found = linear(x, windows)  # each row multiplied once
+    assert torch.equal(torch.cat([linear(x, part) for part in windows.split(5)]), found)
+    wide = x[:, :hidden].double()[windows].flatten(1)
+    exact = F.linear(wide, weight.double().flatten(1), linear.bias[:outputs].double())
+    torch.testing.assert_close(found, exact.float(), rtol=1e-5, atol=1e-4)
+    with pytest.raises(ValueError, match="Rows are dense"):
+        linear(x[:, 1:], windows)
+    with pytest.raises(ValueError, match="Windows are dense"):
+        linear(x, windows.long())
 
 
 def test_refuses_what_does_not_fit() -> None:

@@ -75,18 +75,18 @@ using ConvolveStrip = void(const Convolution&, const Strip&, int64_t first_group
                            bool transformed);
 ConvolveStrip convolve_portable, convolve_avx2, convolve_avx512;
 
-// Per window of rows, bias + the sum over its taps of row * weight, added in that order. Or, without windows, the
-// products of every row with every tap, whose sums by `Lookup` are then the same to the bit.
+// Per window of rows, bias + the sum over its taps of row * weight, added in that order.
 struct WindowProduct {
     const float* rows;       // (any, depth)
-    const int32_t* windows;  // (count, taps) which rows; null: `out` is (taps, count, outputs), without the bias
+    const int32_t* windows;  // (count, taps) which rows
     const float* weight;     // (groups, taps, group / 16, depth, 16)
     const float* bias;       // (groups * group)
     float* out;              // (count, outputs)
     int64_t count, taps, depth, outputs, groups, group;
+    int64_t num_rows;        // not 0: multiply each of so many rows once and look the products up, to the same bits
 };
 
-// Windows begin..end, some groups of outputs; the scratch memory holds (end - begin) * (taps * depth + group).
+// Some groups of outputs, of all windows where products are looked up, else of windows begin..end.
 using MultiplyWindows = void(const WindowProduct&, int64_t begin, int64_t end, int64_t first_group, int64_t last_group,
                              float* scratch);
 MultiplyWindows windows_portable, windows_avx2, windows_avx512;

@@ -266,12 +266,14 @@ void semsynth_convolve(const Convolution* c) {
 }
 
 void semsynth_multiply_windows(const WindowProduct* w) {
-    const bool alone = w->count * w->taps * w->depth * w->outputs < FEW_PRODUCTS;
-    const int64_t threads = alone ? 1 : thread_count, strips = (w->count + WINDOWS - 1) / WINDOWS;
-    const int64_t parts = strips >= threads ? 1 : std::min(w->groups, threads);
+    const int64_t multiplied = w->num_rows ? w->num_rows : w->count, strip = w->num_rows ? w->count : WINDOWS;
+    const int64_t strips = (w->count + strip - 1) / strip;
+    const int64_t threads = multiplied * w->taps * w->depth * w->outputs < FEW_PRODUCTS ? 1 : thread_count;
+    const int64_t parts = w->num_rows ? w->groups : strips >= threads ? 1 : std::min(w->groups, threads);
     parallel(strips * parts, [&](int64_t task) {
-        const int64_t begin = task / parts * WINDOWS, end = std::min(w->count, begin + WINDOWS), part = task % parts;
-        float* scratch = room.of((end - begin) * (w->taps * w->depth + w->group));
+        const int64_t begin = task / parts * strip, end = std::min(w->count, begin + strip), part = task % parts;
+        const int64_t beside = w->num_rows ? w->num_rows * w->group * w->taps : strip * (w->taps * w->depth + w->group);
+        float* scratch = room.of(beside);
         room.call = 0;
         float_products().windows(*w, begin, end, part * w->groups / parts, (part + 1) * w->groups / parts, scratch);
     }, threads);

@@ -19,7 +19,8 @@ _PANEL = 16  # outputs side by side, as in `_native/convolve.h`
 _MOST_DEPTH = 256  # inputs in a sum: a panel of their weights stays in the first cache
 _LEAST_FOUR = 16  # pixels of the shorter side from which tiles are 4 pixels wide
 
-_TWO_STEPS = 1.5  # windows per row from which it pays to multiply the rows alone
+_TWO_STEPS = 1.2  # windows per row from which it pays to multiply the rows alone
+_MOST_ROWS = 1 << 14  # whose products are kept, by every thread
 
 _HALF, _TWO = 0.5**0.5, 2.0**0.5
 _TRANSFORMS = {
@@ -198,7 +199,7 @@ class Convolution:
             min(limit, -(-(at + 1 + offset) // tile) * tile - offset)
             for at, limit in zip(box[2:], self._size, strict=True)
         )
-        return (*low, *high)  # type: ignore[return-value]
+        return (*low, *high)
 
     def run(self, boxes: Sequence[tuple[int, int, int, int]]) -> None:
         """Compute boxes of the result: top, left, bottom, right of each.
@@ -228,7 +229,7 @@ class WindowLinear:
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self.outputs, self.taps, _ = weight.shape
         self.depth = -(-weight.shape[2] // _PANEL) * _PANEL
-        self.group = min(-(-self.outputs // _PANEL) * _PANEL, 64)
+        self.group = min(-(-self.outputs // _PANEL) * _PANEL, 32)
         groups = -(-self.outputs // self.group)
         wide = torch.zeros(groups * self.group, self.taps, self.depth)
         wide[: self.outputs, :, : weight.shape[2]] = weight
@@ -250,30 +251,23 @@ class WindowLinear:
         if windows.dim() != 2 or windows.shape[1] != self.taps or not _is_dense(windows, torch.int32):
             raise ValueError(f"Windows are dense int32 (U, {self.taps}); got {_described(windows)}.")
         out = torch.empty(len(windows), self.outputs)
-        if len(windows) > _TWO_STEPS * len(rows):
-            products = torch.empty(self.taps, len(rows), self.outputs)
-            self._multiply(rows, None, products, len(rows))
-            native.lookup(products, self.bias, windows, out, relu=False)
-        else:
-            self._multiply(rows, windows, out, len(windows))
-        return out
-
-    def _multiply(self, rows: Tensor, windows: Tensor | None, out: Tensor, count: int) -> None:
         native.multiply_windows(
             structs.WindowProduct(
                 rows=rows.data_ptr(),
-                windows=None if windows is None else windows.data_ptr(),
+                windows=windows.data_ptr(),
                 weight=self.weight.data_ptr(),
                 bias=self.bias.data_ptr(),
                 out=out.data_ptr(),
-                count=count,
+                count=len(windows),
                 taps=self.taps,
                 depth=self.depth,
                 outputs=self.outputs,
                 groups=len(self.weight),
                 group=self.group,
+                num_rows=len(rows) if _MOST_ROWS >= len(rows) < len(windows) / _TWO_STEPS else 0,
             )
         )
+        return out
 
 
 def _laid_out(weight: Tensor, points: Tensor, group: int) -> Tensor:

@@ -116,6 +116,7 @@ class WindowProduct(ctypes.Structure):
     _fields_ = [
         *((name, c_void_p) for name in ("rows", "windows", "weight", "bias", "out")),
         *((name, c_int64) for name in ("count", "taps", "depth", "outputs", "groups", "group")),
+        ("num_rows", c_int64),
     ]
 
 
