@@ -9,12 +9,13 @@ from torch import Tensor
 
 from semsynth.inference.amx_backend import AmxBackend
 from semsynth.inference.backend import Backend
+from semsynth.inference.cpu_backend import CpuBackend
 from semsynth.inference.engine import Engine, Keep
 from semsynth.inference.torch_backend import TorchBackend
 from semsynth.inference.weights import is_local
 from semsynth.models.base import GeneratorModule
 from semsynth.models.spade import SpadeGenerator
-from semsynth.ops import amx
+from semsynth.ops import amx, native
 from semsynth.ops.blocks import fold_spectral_norm
 from semsynth.ops.dtypes import has_bfloat16_arithmetic
 
@@ -62,6 +63,8 @@ def backend_for(generator: SpadeGenerator, dtype: torch.dtype, device: torch.dev
     """The fastest backend for this generator in this type on this device."""
     if device.type == "cpu" and dtype == torch.bfloat16 and is_local(generator) and amx.available():
         return AmxBackend(generator)
+    if device.type == "cpu" and dtype == torch.float32 and native.available():
+        return CpuBackend(generator)
     return TorchBackend(generator, dtype, device)
 
 

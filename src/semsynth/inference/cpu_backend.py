@@ -42,7 +42,7 @@ class CpuBackend:
             tile = 4 if weights.upsample else tile
             self._blocks.append(_Block(weights, tile))
         self._to_image = _winograd(Conv.of(generator.to_image), 4)
-        self._noise = copy.deepcopy(generator.noise)
+        self._noise = None if generator.noise is None else copy.deepcopy(generator.noise).cpu()
         self._offset: Tensor | None = None
         self._sizes: list[Size] = []
         self._changed: list[Box] = []  # of the latest block's result
