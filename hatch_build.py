@@ -28,7 +28,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
 AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
 BFLOAT16 = f"{AVX512} -mavx512bf16"
 MATRIX_UNIT = f"{BFLOAT16} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
-# Each row builds kernels.cpp once more; library.cpp chooses at run time.
+# Each row builds kernels.cpp, winograd.cpp and windows.cpp once more; library.cpp chooses at run time.
 PORTABLE = {"portable": ""}
 X86 = {
     **PORTABLE,
@@ -75,6 +75,9 @@ def compile_library(target: Path = LIBRARY) -> None:
             macros.append("-DSEMSYNTH_AVX512_BF16")
         for name, flags in sets.items():
             build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
+            if name not in NEWER:  # what float32 has no use for
+                for source in ("winograd", "windows"):
+                    build(f"{source}.cpp", f"{source}_{name}", f"-DKERNELS={name}", *flags.split())
         build("patches.cpp", "patches")
         if x86 and sys.platform == "linux" and _compiles(command, MATRIX_UNIT.split()):
             for name in ("amx", "product"):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from inference_networks import LabelMap, network
 from published import draw, label_planes
-from semsynth.inference.engine import SpadeEngine, engine_for
-from semsynth.inference.incremental import IncrementalEngine
+from semsynth.inference.choice import engine_for
+from semsynth.inference.engine import Engine, Keep
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 
@@ -68,7 +68,7 @@ class Strokes(Case):
     RADIUS, STROKES = 4, 30
 
     def __init__(self, generator: SpadeGenerator, maps: list[LabelMap], precision: str) -> None:
-        self.engine = IncrementalEngine(engine(generator, precision))
+        self.engine = engine(generator, precision, "features")
         self.random = torch.Generator().manual_seed(0)
         super().__init__(lambda here: self.engine(here.labels, instances=here.instances), maps)
 
@@ -98,11 +98,10 @@ class Strokes(Case):
         return LabelMap(labels, instances)
 
 
-@torch.inference_mode()
-def from_scratch(engine: SpadeEngine, here: LabelMap, style: Tensor | None = None) -> Tensor:
+def from_scratch(engine: Engine, here: LabelMap, style: Tensor | None = None) -> Tensor:
     """Draw with nothing kept from an earlier map."""
-    pyramid = engine.generator.pyramid(here.labels, here.instances)
-    return engine.draw(engine.tables(pyramid), style)
+    engine.forget()
+    return engine(here.labels, style=style, instances=here.instances)
 
 
 def dense(generator: SpadeGenerator) -> Draw:
@@ -115,10 +114,21 @@ def dense(generator: SpadeGenerator) -> Draw:
     return run
 
 
-def engine(generator: SpadeGenerator, precision: str) -> SpadeEngine:
-    """Our engine on weights of its own."""
-    found = engine_for(copy.deepcopy(generator), precision)  # type: ignore[arg-type]
-    assert isinstance(found, SpadeEngine)
+def exact(generator: SpadeGenerator) -> Draw:
+    """The network as published in float64, on weights of its own: what errors are measured against."""
+    twin = copy.deepcopy(generator).double()
+
+    @torch.inference_mode()
+    def run(here: LabelMap) -> Tensor:
+        return draw(twin, label_planes(here.labels, twin.num_classes, here.instances).double())
+
+    return run
+
+
+def engine(generator: SpadeGenerator, precision: str, keep: Keep = "tables") -> Engine:
+    """Our engine."""
+    found = engine_for(generator, precision, keep=keep)  # type: ignore[arg-type]
+    assert isinstance(found, Engine)
     return found
 
 
@@ -142,11 +152,12 @@ def fallback(generator: SpadeGenerator, precision: str) -> Draw:
 
 def restyled(name: str, maps: list[LabelMap], precision: str) -> Case:
     """The style changes, the map stays: its tables are kept."""
-    found = engine(network(name, maps, style=True), precision)
+    generator = network(name, maps, style=True)
+    found = engine(generator, precision)
     styles = torch.Generator().manual_seed(0)
 
     def run(here: LabelMap) -> Tensor:
-        style = torch.randn(1, found.generator.style_dim or 1, generator=styles)
+        style = torch.randn(1, generator.style_dim or 1, generator=styles)
         return found(here.labels, style=style, instances=here.instances)
 
     return Case(run, maps, prepare=run)

@@ -21,7 +21,8 @@ import published
 from inference import DATA
 from inference_cases import dense, engine, from_scratch
 from inference_networks import NETWORKS, LabelMap, network, read_maps
-from semsynth.inference.engine import SpadeEngine
+from semsynth.inference.engine import Engine
+from semsynth.inference.levels import MakeTable
 from semsynth.ops import processor
 from semsynth.ops.pyramid import LabelLevel
 
@@ -72,46 +73,24 @@ def profile_dense(run: Callable[[LabelMap], Any], here: LabelMap) -> Times:
     return clock.times
 
 
-def profile_engine(found: SpadeEngine, here: LabelMap) -> Times:
+def profile_engine(found: Engine, here: LabelMap) -> Times:
     """The engine: windows and tables of every size, and its blocks."""
-    clock = Clock()
-    blocks = found.blocks if found.amx is None else found.amx.blocks
-    side, sides = here.labels.shape[1] // found.generator.stride, []
-    for upsample in found.generator.upsample:
-        side *= 2 if upsample else 1
-        sides.append(side)
-    with patch.object(LabelLevel, "plan", clock.around(LabelLevel.plan, "windows", lambda x, _: x.size[0])):
-        patches = []
-        for block, size in zip(blocks, sides, strict=True):
-            here_side = lambda *_, size=size: size  # noqa: E731
-            for table in block.tables:
-                patches.append(patch.object(table, "of", clock.around(table.of, "tables", here_side)))
-            name = "__call__" if found.amx is None else "run"
-            if name == "run":
-                patches.append(patch.object(block, name, clock.around(block.run, "convolutions", here_side)))
-        for one in patches:
-            one.start()
-        if found.amx is None:
-            found.blocks = [  # type: ignore[misc]
-                _Timed(block, clock, size) for block, size in zip(blocks, sides, strict=True)
-            ]
+    clock, backend = Clock(), found.backend
+    plan = clock.around(LabelLevel.plan, "windows", lambda level, _: level.size[0])
+    tables_for = backend.tables_for
+
+    def timed(block: int) -> list[MakeTable]:
+        side = found.sizes[block + 1][0]
+        return [clock.around(make, "tables", lambda _: side) for make in tables_for(block)]
+
+    repaint = clock.around(backend.repaint, "convolutions", lambda block, *_: found.sizes[block + 1][0])
+    with (
+        patch.object(LabelLevel, "plan", plan),
+        patch.object(backend, "tables_for", timed),
+        patch.object(backend, "repaint", repaint),
+    ):
         from_scratch(found, here)
-        for one in patches:
-            one.stop()
-        if found.amx is None:
-            found.blocks = blocks  # type: ignore[assignment]
     return clock.times
-
-
-class _Timed:
-    """A block whose calls are timed."""
-
-    def __init__(self, block: Any, clock: Clock, side: int) -> None:
-        self.upsample, self.tables = block.upsample, block.tables
-        self._call = clock.around(block, "convolutions", lambda *_: side)
-
-    def __call__(self, *args: Any) -> Any:
-        return self._call(*args)
 
 
 def median(rounds: list[Times]) -> Times:

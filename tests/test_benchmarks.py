@@ -58,6 +58,8 @@ def test_inference(
     measured = {*cases, "landscape"} - set(report["not_on_this_processor"])
     assert set(report["cases"]) == measured
     assert report["float32_max_abs_diff"] < 1e-4
+    assert report["error_float64"] < 1e-4
+    assert report["dense_error_float64"] < 1e-4
     monkeypatch.setattr(sys, "argv", command)
     inference.main()
     shown = capsys.readouterr().out

@@ -151,3 +151,11 @@ def keep_heap() -> None:
         return
     libc.mallopt(_MMAP_THRESHOLD, ctypes.c_int(2**30))
     libc.mallopt(_TRIM_THRESHOLD, ctypes.c_int(2**31 - 1))
+
+
+def return_freed_memory() -> None:
+    """Give the system back what has been freed; glibc would keep small pieces, such as single weights."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from semsynth.device import Precision as Precision
-from semsynth.device import choose, choose_precision, isolated
+from semsynth.device import choose, choose_precision, isolated, return_freed_memory
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
@@ -26,8 +26,8 @@ from semsynth.hub.record import MAX_SEED, Record, file_name
 from semsynth.hub.result import Result
 from semsynth.hub.styles import encode_photo
 from semsynth.images import PhotoLike
-from semsynth.inference.engine import engine_for
-from semsynth.inference.incremental import follow
+from semsynth.inference.choice import engine_for
+from semsynth.inference.engine import Keep
 from semsynth.labels import LabelSpace, resize_map
 from semsynth.labels.inputs import MapLike, fit_instances, to_ids, to_instances, to_size, whole_number
 
@@ -53,16 +53,16 @@ class Synthesizer:
     and copied: the copy of one that was loaded loads the same model folder, of any other it holds the model.
 
     Args:
-        model: what a model folder holds. It is copied, and stays as it is.
+        model: what a model folder holds. It stays as it is.
         device: see `device.choose`: "auto" is CUDA where there is one, else MPS, else the CPU.
         precision: "float32" draws what the network was trained to, "bfloat16" nearly that in a fraction of
             the time where the device has bfloat16 arithmetic; "auto" is bfloat16 there, else float32.
             Where it has none, "bfloat16" computes in float32 with weights rounded to bfloat16.
         incremental: keep the latest picture's features too: for painting, where each map is the last one
-            with a stroke more, and only what depends on the stroke is computed. Such a picture is the one
-            drawn from nothing to rounding, not to the byte.
+            with a stroke more, and only what depends on the stroke is computed. The pictures are the same.
 
     Attributes:
+        model: what was given; of a model that was loaded by name, the generator's weights are dropped.
         name: the name or folder the model was loaded by; empty for one that was not loaded.
         precision: the one that was chosen.
         label_space: the classes a label map may hold.
@@ -81,19 +81,21 @@ class Synthesizer:
         incremental: bool = False,
         _saved: SavedModel | None = None,
     ) -> None:
-        # What was loaded for this synthesizer alone need not be copied.
-        generator, encoder = model.generator, model.style_encoder
-        if _saved is None:
-            generator, encoder = copy.deepcopy(generator), copy.deepcopy(encoder)
         self.device = choose(device)
         self.precision = choose_precision(precision, self.device)
         self._saved = _saved
         self._settings = {"device": device, "precision": self.precision, "incremental": incremental}
         self.model = model
         self.name = str(model.folder or "")
-        self.generator = generator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        engine = engine_for(self.generator, self.precision)
-        self._engine = follow(engine) if incremental else engine
+        self.generator = model.generator
+        keep: Keep = "features" if incremental else "tables"
+        self._engine = engine_for(model.generator, self.precision, device=self.device, keep=keep)
+        encoder = model.style_encoder
+        if _saved is None:
+            encoder = copy.deepcopy(encoder)
+        else:  # what was loaded for this synthesizer alone: the engine has weights of its own
+            model.generator.to("meta")
+            return_freed_memory()
         self.encoder = encoder.eval().to(self.device) if encoder else None
         self.label_space: LabelSpace = model.label_space
         self.image_size = model.image_size

@@ -1,13 +1,20 @@
-"""The engine draws what the dense network draws."""
+"""The engine draws what the dense network draws, on every backend."""
 
 import copy
+import weakref
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.inference.engine import Precision, SpadeEngine, engine_for
+from semsynth.inference.amx_backend import AmxBackend
+from semsynth.inference.backend import Backend
+from semsynth.inference.choice import Precision, backend_for, engine_for
+from semsynth.inference.engine import Engine, Keep
+from semsynth.inference.torch_backend import TorchBackend
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import amx, native
@@ -38,7 +45,22 @@ def inputs(generator: SpadeGenerator, batch: int = 2, seed: int = 0) -> tuple[Te
 needs_matrix_unit = pytest.mark.skipif(not amx.available(), reason=f"no matrix unit: {native.describe()}")
 
 
-CASES = {
+BACKENDS: dict[str, Callable[[SpadeGenerator], Backend]] = {
+    "torch": TorchBackend,
+    "torch bfloat16": lambda generator: TorchBackend(generator, torch.bfloat16),
+}
+"""Those that run here."""
+if amx.available():
+    BACKENDS["amx"] = AmxBackend
+BFLOAT16 = ("torch bfloat16", "amx")
+
+
+def engine_on(backend: str, generator: SpadeGenerator, keep: Keep = "tables") -> Engine:
+    """An engine on a backend of that name."""
+    return Engine(generator, BACKENDS[backend](generator), keep)
+
+
+CASES: dict[str, dict[str, object]] = {
     "labels": {},
     "instances": {"instances": True},
     "style": {"stem": "style", "style_dim": STYLE, "latent_size": (2, 4)},
@@ -54,8 +76,15 @@ CASES = {
 }
 
 
+def drawable(backend: str, case: str) -> bool:
+    return backend != "amx" or case != "instance norm"
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_float32_equals_the_dense_network(case: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_draws_what_the_dense_network_draws(backend: str, case: str) -> None:
+    if not drawable(backend, case):
+        pytest.skip("not drawn there")
     generator = network(**CASES[case])
     labels, style = inputs(generator)
     dense = copy.deepcopy(generator)
@@ -63,10 +92,82 @@ def test_float32_equals_the_dense_network(case: str) -> None:
     with torch.no_grad():
         plain = dense(labels, style=style)
         exact = dense.double()(labels, style=None if style is None else style.double())
-    engine = engine_for(generator)
-    assert isinstance(engine, SpadeEngine)
-    for _ in range(2):  # the second from kept tables
-        assert_as_exact(engine(labels, style=style), plain, exact)
+    engine = engine_on(backend, generator)
+    for rows in (slice(0, 1), slice(0, 2), slice(1, 2), slice(1, 2)):  # the last from kept tables
+        found = engine(labels[rows], style=None if style is None else style[rows])
+        assert found.dtype == torch.float32
+        if backend in BFLOAT16:
+            assert (found - plain[rows]).square().mean() < 1e-3 * plain.square().mean()
+        else:
+            assert_as_exact(found, plain[rows], exact[rows])
+            assert (found - plain[rows]).abs().max() <= 2e-5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("size", [(32, 32), (32, 96), (96, 160), (160, 32)])
+def test_any_size_is_drawn(backend: str, size: tuple[int, int]) -> None:
+    generator = network()
+    labels = blobs(1, *size, CLASSES)
+    with torch.no_grad():
+        expected = generator(labels)
+    error = (engine_on(backend, generator)(labels) - expected).square().mean()
+    assert error < (1e-3 if backend in BFLOAT16 else 1e-10) * expected.square().mean()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_generator_is_left_as_it_is(precision: Precision) -> None:
+    """In training mode too, where reading a weight under spectral norm changes its state."""
+    generator = network(**CASES["labels+style"]).train()
+    before = {key: value.clone() for key, value in generator.state_dict().items()}
+    labels, style = inputs(generator, 1)
+    first, second = (engine_for(generator, precision) for _ in range(2))
+    assert torch.equal(first(labels, style=style), second(labels, style=style))
+    assert generator.training
+    assert all(parameter.requires_grad for parameter in generator.parameters())
+    after = generator.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(value, before[key]) for key, value in after.items())
+    drawn = first(labels, style=style)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.zero_()
+    first.forget()  # type: ignore[attr-defined]
+    assert torch.equal(first(labels, style=style), drawn)
+
+
+def test_the_fastest_backend_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = network()
+    assert isinstance(engine_for(generator), Engine)
+    monkeypatch.setattr(amx, "available", lambda: True)
+    cpu = torch.device("cpu")
+    assert isinstance(backend_for(generator, torch.bfloat16, cpu), AmxBackend)
+    assert isinstance(backend_for(network(norm="instance"), torch.bfloat16, cpu), TorchBackend)
+    monkeypatch.setattr(amx, "available", lambda: False)
+    assert isinstance(backend_for(generator, torch.bfloat16, cpu), TorchBackend)
+
+
+def test_the_tables_of_two_maps_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_on("torch", network())
+    engine(blobs(1, 64, 64, CLASSES))
+    level = weakref.ref(next(iter(engine._drawing.levels.values())))  # type: ignore[union-attr]
+    begin, gone = engine._begin, []
+
+    def watched(*given: Any) -> Any:
+        gone.append(level() is None)
+        return begin(*given)
+
+    monkeypatch.setattr(engine, "_begin", watched)
+    engine(blobs(1, 64, 64, CLASSES, 1))
+    assert gone == [True]
+
+
+@pytest.mark.parametrize("keep", ["tables", "features"])
+def test_what_is_not_kept_is_freed(keep: Keep) -> None:
+    engine = engine_on("torch", network(), keep)
+    engine(blobs(1, 64, 64, CLASSES))
+    backend = engine.backend
+    assert isinstance(backend, TorchBackend)
+    assert any(features is not None for features in backend._features) is (keep == "features")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -103,11 +204,13 @@ def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
 def test_an_interruption_while_noise_is_moved_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = network(**CASES["labels+style"])
     labels, style = inputs(generator, 1)
-    engine, noise_offset = engine_for(generator, "bfloat16"), torch.tensor([[5, 40]])
+    engine, noise_offset = engine_on("amx", generator), torch.tensor([[5, 40]])
     expected = engine(labels, style=style, noise_offset=noise_offset)
     engine(labels, style=style)
-    assert generator.noise is not None
-    noise_at, calls = generator.noise.at, []
+    assert isinstance(engine.backend, AmxBackend)
+    noise = engine.backend._fixed_noise
+    assert noise is not None
+    noise_at, calls = noise.at, []
 
     def stopped(*given: object) -> Tensor:
         calls.append(given)
@@ -115,7 +218,7 @@ def test_an_interruption_while_noise_is_moved_leaves_no_trace(monkeypatch: pytes
             raise KeyboardInterrupt
         return noise_at(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(generator.noise, "at", stopped)
+    monkeypatch.setattr(noise, "at", stopped)
     with pytest.raises(KeyboardInterrupt):
         engine(labels, style=style, noise_offset=noise_offset)
     assert torch.equal(engine(labels, style=style, noise_offset=noise_offset), expected)
@@ -124,7 +227,7 @@ def test_an_interruption_while_noise_is_moved_leaves_no_trace(monkeypatch: pytes
 def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = network(**CASES["labels+style"])
     labels, style = inputs(generator)
-    expected = engine_for(copy.deepcopy(generator))(labels, style=style)
+    expected = engine_for(generator)(labels, style=style)
     monkeypatch.setattr(native, "available", lambda: False)
     assert (engine_for(generator)(labels, style=style) - expected).abs().max() <= 2e-5
 
@@ -132,33 +235,9 @@ def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_bfloat16_is_close() -> None:
     generator = network()
     labels, _ = inputs(generator)
-    expected = engine_for(copy.deepcopy(generator))(labels)
+    expected = engine_for(generator)(labels)
     found = engine_for(generator, "bfloat16")(labels)
     assert found.dtype == torch.float32
-    assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
-
-
-@needs_matrix_unit
-@pytest.mark.parametrize("case", [case for case in CASES if case != "instance norm"])
-def test_the_matrix_unit_draws_the_same_in_bfloat16(case: str) -> None:
-    generator = network(**CASES[case])
-    labels, style = inputs(generator)
-    expected = engine_for(copy.deepcopy(generator))(labels, style=style)
-    engine = engine_for(generator, "bfloat16")
-    assert isinstance(engine, SpadeEngine)
-    assert engine.amx is not None
-    for rows in (slice(0, 1), slice(0, 2), slice(0, 2)):  # one map, two, and two from kept tables
-        found = engine(labels[rows], style=None if style is None else style[rows])
-        assert (found - expected[rows]).square().mean() < 1e-3 * expected.square().mean()
-
-
-@needs_matrix_unit
-@pytest.mark.parametrize("size", [(32, 32), (32, 96), (96, 160), (160, 32)])
-def test_the_matrix_unit_draws_any_size(size: tuple[int, int]) -> None:
-    generator = network()
-    labels = blobs(1, *size, CLASSES)
-    expected = engine_for(copy.deepcopy(generator))(labels)
-    found = engine_for(generator, "bfloat16")(labels)
     assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
 
 
@@ -166,11 +245,11 @@ def test_the_matrix_unit_draws_any_size(size: tuple[int, int]) -> None:
 def test_large_maps_go_strip_by_strip_to_the_same_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = network(stem="labels")
     labels = blobs(2, 160, 192, CLASSES)
-    engine = engine_for(generator, "bfloat16")
+    engine = engine_on("amx", generator)
     found = engine(labels)
     chain = amx.chain
     monkeypatch.setattr(
-        "semsynth.inference.amx_blocks.chain",
+        "semsynth.inference.amx_backend.chain",
         lambda first, products, whole: chain(first, products, whole=False),
     )
     assert torch.equal(engine(labels), found)
@@ -179,14 +258,14 @@ def test_large_maps_go_strip_by_strip_to_the_same_picture(monkeypatch: pytest.Mo
 def test_instance_norm_is_drawn_without_the_matrix_unit() -> None:
     generator = network(norm="instance")
     labels, _ = inputs(generator)
-    expected = engine_for(copy.deepcopy(generator))(labels)
+    expected = engine_for(generator)(labels)
     found = engine_for(generator, "bfloat16")(labels)
     assert (found - expected).square().mean() < 1e-3 * expected.square().mean()
 
 
 def test_another_map_style_or_size_is_never_answered_from_the_last() -> None:
     generator = network(**CASES["labels+style"])
-    engine = engine_for(copy.deepcopy(generator))
+    engine = engine_for(generator)
     for seed, batch in ((0, 1), (1, 1), (1, 2)):
         labels, style = inputs(generator, batch, seed)
         with torch.no_grad():
@@ -198,7 +277,7 @@ def test_another_map_style_or_size_is_never_answered_from_the_last() -> None:
 
 def test_instances_are_part_of_the_map() -> None:
     generator = network(instances=True)
-    engine = engine_for(copy.deepcopy(generator))
+    engine = engine_for(generator)
     labels, _ = inputs(generator)
     for instances in (labels, torch.arange(128).expand(2, 64, 128) // 20):
         with torch.no_grad():
@@ -219,5 +298,5 @@ def test_other_networks_are_drawn_with_as_they_are() -> None:
     generator = Pix2PixHDGenerator(num_classes=CLASSES, width=4).eval()
     labels = blobs(1, 32, 32, CLASSES)
     with torch.no_grad():
-        expected = copy.deepcopy(generator)(labels)
-    torch.testing.assert_close(engine_for(generator)(labels), expected, rtol=1e-4, atol=1e-5)
+        expected = generator(labels)
+    torch.testing.assert_close(engine_for(generator)(labels), expected, rtol=1e-3, atol=2e-4)

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <thread>
+#include <memory>
 #include <vector>
 
+#include "convolve.h"
 #include "kernels.h"
 #include "levels.h"
 #include "patches.h"
@@ -43,10 +45,22 @@ const Kernels* const SETS[] = {&portable,
 #endif
 #endif
 };
+struct Products {  // in float32
+    ConvolveStrip* convolve;
+    MultiplyWindows* windows;
+};
+const Products PRODUCTS[] = {{convolve_portable, windows_portable},
+#if defined(SEMSYNTH_X86)
+                             {convolve_avx2, windows_avx2}, {convolve_avx512, windows_avx512}
+#endif
+};
+constexpr int LAST_PRODUCTS = int(sizeof(PRODUCTS) / sizeof(*PRODUCTS)) - 1;
 constexpr int LAST_SET = int(sizeof(SETS) / sizeof(*SETS)) - 1;
 
 int level = level_of(features());
 const Kernels* kernels = SETS[std::min(level, LAST_SET)];
+
+const Products& float_products() { return PRODUCTS[std::min(level, LAST_PRODUCTS)]; }
 
 // A second OpenMP runtime beside the one PyTorch has loaded would fight it for the cores: its threads spin
 // after each parallel region. So this library links none, and borrows PyTorch's by a function pointer.
@@ -65,11 +79,11 @@ struct Work {
     }
 };
 
-// body(i) for all i below count, in any order, on any thread.
+// body(i) for all i below count, in any order, on any of at most so many threads.
 template <class Body>
-void parallel(int64_t count, const Body& body) {
+void parallel(int64_t count, const Body& body, int64_t most = thread_count) {
     Work<Body> work{body, count};
-    const int threads = int(std::min<int64_t>(thread_count, count));
+    const int threads = int(std::min(most, count));
     if (threads <= 1) return Work<Body>::run(&work);
     if (fork_threads) return fork_threads(Work<Body>::run, &work, unsigned(threads), 0);
     std::vector<std::thread> helpers;
@@ -89,6 +103,38 @@ constexpr int64_t MOMENT_ROWS = 512;    // summed in float32, then joined in flo
 constexpr int64_t TASK_VALUES = 16384;  // about what a task should touch
 
 int64_t per_task(int64_t width) { return std::max<int64_t>(1, TASK_VALUES / std::max<int64_t>(width, 1)); }
+
+// The scratch memory of a thread, and which strip's inputs it holds.
+struct Room {
+    std::unique_ptr<float[]> memory;
+    int64_t floats = 0, call = 0, strip = 0;
+
+    float* of(int64_t wanted) {
+        if (wanted > floats) memory.reset(), memory.reset(new float[wanted]), floats = wanted;
+        return memory.get();
+    }
+};
+thread_local Room room;
+std::atomic<int64_t> convolutions{0};
+
+// A box in strips of about `strip` tiles, as equal as can be.
+void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
+    const int64_t tile = c.tile, before = c.offset, past = before + tile - 1;
+    const int64_t top = (box[0] + before) / tile, left = (box[1] + before) / tile;
+    const int64_t rows = (box[2] + past) / tile - top, columns = (box[3] + past) / tile - left;
+    const int64_t wide = std::max<int64_t>(1, std::min<int64_t>(columns, c.strip >= 32 ? 8 : 4));
+    const int64_t high = std::max<int64_t>(1, std::min(rows, c.strip / wide));
+    const int64_t down = (rows + high - 1) / high, across = (columns + wide - 1) / wide;
+    for (int64_t i = 0; i < down; i++)
+        for (int64_t j = 0; j < across; j++) {
+            const int64_t y = top + i * rows / down, x = left + j * columns / across;
+            strips.push_back({y, x, top + (i + 1) * rows / down - y, left + (j + 1) * columns / across - x, box[0],
+                              box[1], box[2], box[3]});
+        }
+}
+
+constexpr int64_t WINDOWS = 96;  // that are multiplied together
+constexpr int64_t FEW_PRODUCTS = 20'000'000;  // half a millisecond: not worth waking threads for
 
 }  // namespace
 }  // namespace semsynth
@@ -115,7 +161,8 @@ int semsynth_use_level(int wanted) {
 // The sizes of the structs, in the order of MIRRORED in ops/structs.py.
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
-                           sizeof(Product),    sizeof(AmxModulation), sizeof(Chain)};
+                           sizeof(Product),    sizeof(AmxModulation), sizeof(Chain),  sizeof(Source),
+                           sizeof(Convolution), sizeof(WindowProduct)};
     std::memcpy(sizes, all, sizeof(all));
 }
 
@@ -193,6 +240,43 @@ void semsynth_lookup_backward(const Lookup* l) {
 void semsynth_sum_groups(const Groups* g) {
     parallel_ranges(g->count, per_task(g->width * 16),
                     [&](int64_t begin, int64_t end) { kernels->sum_groups(*g, begin, end); });
+}
+
+void semsynth_convolve(const Convolution* c) {
+    thread_local std::vector<Strip> strips;
+    strips.clear();
+    int64_t tiles = 0;
+    for (int64_t box = 0; box < c->num_boxes; box++) cut(*c, c->boxes + 4 * box, strips);
+    for (const Strip& strip : strips) tiles += strip.rows * strip.columns;
+    const int64_t positions = (c->tile + 2) * (c->tile + 2), count = int64_t(strips.size());
+    const bool alone = tiles * positions * c->source.channels * c->out_channels < FEW_PRODUCTS;
+    // Where there are too few strips for the threads, several share one, and each transforms its inputs.
+    const int64_t threads = alone ? 1 : thread_count;
+    const int64_t parts = threads == 1 || count == 0 ? 1 : std::min(c->groups, std::max<int64_t>(1, 4 * threads / count));
+    const int64_t call = ++convolutions;
+    const Strip* all = strips.data();
+    const auto body = [&](int64_t task) {
+        const int64_t strip = task / parts, part = task % parts;
+        const bool transformed = room.call == call && room.strip == strip;
+        float* scratch = room.of(Scratch(*c, all[strip].rows * all[strip].columns).end);
+        room.call = call, room.strip = strip;
+        float_products().convolve(*c, all[strip], part * c->groups / parts, (part + 1) * c->groups / parts, scratch, transformed);
+    };
+    parallel(count * parts, body, threads);
+}
+
+void semsynth_multiply_windows(const WindowProduct* w) {
+    const int64_t multiplied = w->num_rows ? w->num_rows : w->count, strip = w->num_rows ? w->count : WINDOWS;
+    const int64_t strips = (w->count + strip - 1) / strip;
+    const int64_t threads = multiplied * w->taps * w->depth * w->outputs < FEW_PRODUCTS ? 1 : thread_count;
+    const int64_t parts = w->num_rows ? w->groups : strips >= threads ? 1 : std::min(w->groups, threads);
+    parallel(strips * parts, [&](int64_t task) {
+        const int64_t begin = task / parts * strip, end = std::min(w->count, begin + strip), part = task % parts;
+        const int64_t beside = w->num_rows ? w->num_rows * w->group * w->taps : strip * (w->taps * w->depth + w->group);
+        float* scratch = room.of(beside);
+        room.call = 0;
+        float_products().windows(*w, begin, end, part * w->groups / parts, (part + 1) * w->groups / parts, scratch);
+    }, threads);
 }
 
 #if defined(SEMSYNTH_MATRIX_UNIT)

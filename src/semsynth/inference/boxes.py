@@ -37,41 +37,14 @@ class Box(NamedTuple):
             min(size[1], self.right + by),
         )
 
-    def shrunk(self, size: tuple[int, int]) -> "Box":
-        """Smaller by a pixel on every side that is not a border of the picture."""
-        return Box(
-            self.top + (self.top > 0),
-            self.left + (self.left > 0),
-            self.bottom - (self.bottom < size[0]),
-            self.right - (self.right < size[1]),
-        )
-
     def scaled(self, by: int) -> "Box":
         """The same part of a picture so many times as large."""
         return Box(*(by * side for side in self))
-
-    def halved(self) -> "Box":
-        """The part of a picture half as large that this one doubles; corners must be even."""
-        return Box(*(side // 2 for side in self))
 
     def joined(self, other: "Box") -> "Box":
         """The smallest box around both."""
         low, high = map(min, self[:2], other[:2]), map(max, self[2:], other[2:])
         return Box(*low, *high)
-
-    def rounded(self, step: int, size: tuple[int, int]) -> "Box":
-        """A box around it inside the picture: even corners, sides multiples of `step` where there is room.
-
-        Kernels are made for a shape; with few shapes they are found made.
-        """
-        sides = []
-        for low, high, limit in ((self.top, self.bottom, size[0]), (self.left, self.right, size[1])):
-            low -= low % 2
-            length = min(-(-(high - low) // step) * step, limit)
-            low = min(low, limit - length)
-            sides.append((low - low % 2, min(low - low % 2 + length + low % 2, limit)))
-        (top, bottom), (left, right) = sides
-        return Box(top, left, bottom, right)
 
 
 def whole(size: tuple[int, int]) -> Box:

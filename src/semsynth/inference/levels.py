@@ -98,7 +98,7 @@ class EditedLevel:
         """Make room for so many more rows."""
         if self.used + count <= self.tables[0].shape[self._axis]:
             return
-        found, index = _renumbered(self.index, self.used)
+        found, index = _renumbered(self.index.cpu(), self.used)
         self.index.copy_(index)
         self.used = len(found)
         capacity = int(_SPARE * (self.used + count)) + _LEAST_SPARE
@@ -106,7 +106,9 @@ class EditedLevel:
             shape = list(table.shape)
             shape[self._axis] = capacity
             self.tables[i] = table.new_empty(shape)
-            self.tables[i].narrow(self._axis, 0, self.used).copy_(table.index_select(self._axis, found))
+            self.tables[i].narrow(self._axis, 0, self.used).copy_(
+                table.index_select(self._axis, found.to(table.device))
+            )
 
 
 def _renumbered(index: Tensor, count: int) -> tuple[Tensor, Tensor]:

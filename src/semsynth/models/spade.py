@@ -156,15 +156,28 @@ class SpadeGenerator(GeneratorModule):
         grid = self.style_grid(pyramid, style, offset)
         return grid if x is None else x + grid
 
-    def style_grid(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
-        """The stem's part of the style and the fixed noise: (B, 16w, h, w), or (B, 16w, 1, 1)."""
-        assert self.stem_style is not None
-        wanted = (pyramid.full.labels.shape[0], self.style_dim)
+    def check_appearance(self, count: int, style: Tensor | None, offset: Tensor | None) -> None:
+        """Refuse a style or an offset of fixed noise that does not fit so many pictures.
+
+        Raises:
+            SemsynthError: The network needs a style (count, Z), or an offset (count, 2) or (1, 2).
+        """
+        if self.style_dim is None:
+            return
+        wanted = (count, self.style_dim)
         if style is None or style.shape != wanted:
             found = "none was given" if style is None else f"got {tuple(style.shape)}"
             raise SemsynthError(f"This network draws in a style: pass one of shape {wanted}; {found}.")
-        if offset is not None and not torch.compiler.is_compiling():
-            _check_noise_offset(offset, wanted[0])
+        if offset is None or torch.compiler.is_compiling():
+            return
+        if offset.dtype != torch.int64 or offset.shape not in ((1, 2), (count, 2)):
+            got = f"{offset.dtype} of {tuple(offset.shape)}"
+            raise SemsynthError(f"A noise_offset is int64 of shape ({count}, 2) or (1, 2); got {got}.")
+
+    def style_grid(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
+        """The stem's part of the style and the fixed noise: (B, 16w, h, w), or (B, 16w, 1, 1)."""
+        assert self.stem_style is not None
+        self.check_appearance(pyramid.full.labels.shape[0], style, offset)
         grid: Tensor = self.stem_style(style)
         height, width = size = tuple(side // self.stride for side in pyramid.full.size)
         if self.noise is not None:
@@ -173,10 +186,3 @@ class SpadeGenerator(GeneratorModule):
             return grid[:, :, None, None]
         grid = grid.unflatten(1, (-1, *self.latent_size))
         return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
-
-
-def _check_noise_offset(offset: Tensor, count: int) -> None:
-    """Refuse what is no offset of fixed noise for so many pictures."""
-    if offset.dtype != torch.int64 or offset.shape not in ((1, 2), (count, 2)):
-        got = f"{offset.dtype} of {tuple(offset.shape)}"
-        raise SemsynthError(f"A noise_offset is int64 of shape ({count}, 2) or (1, 2); got {got}.")

@@ -34,44 +34,32 @@ def num_blocks(channels: int) -> int:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the pixels of (batch, height, width) maps lie among the positions of their planes."""
+    """Where the pixels of (height, width) maps lie among the positions of their planes."""
 
-    batch: int
     height: int
     width: int
 
     @property
     def positions(self) -> int:
-        """Of one plane, the frames of zeros included."""
-        return self.batch * (self.height + 2) * (self.width + 2)
+        """Of one plane, the frame of zeros included."""
+        return (self.height + 2) * (self.width + 2)
 
     @cached_property
     def rows(self) -> Tensor:
-        """(B*h, 2) int32 position and length of every row of pixels."""
-        return self.box(0, self.height, 0, self.width)
-
-    def box(self, top: int, bottom: int, left: int, right: int) -> Tensor:
-        """The rows of a part of every map: pixels top..bottom-1, left..right-1."""
-        y = torch.arange(top, bottom) + 1
-        y = (y + torch.arange(self.batch)[:, None] * (self.height + 2)).flatten()
-        first = y * (self.width + 2) + left + 1
-        return torch.stack([first, torch.full_like(first, right - left)], 1).int()
+        """(h, 2) int32 position and length of every row of pixels."""
+        first = torch.arange(1, self.height + 1) * (self.width + 2) + 1
+        return torch.stack([first, torch.full_like(first, self.width)], 1).int()
 
     @cached_property
     def halved(self) -> Tensor:
         """(positions) int32: for every pixel its position in the frame of maps half as high and wide."""
-        small = Frame(self.batch, self.height // 2, self.width // 2)
+        small = Frame(self.height // 2, self.width // 2)
         at = small.unframed(torch.arange(small.positions, dtype=torch.int32))
-        return self.framed(at.repeat_interleave(2, 1).repeat_interleave(2, 2))
-
-    def framed(self, values: Tensor) -> Tensor:
-        """(B, h, w) → (positions), 0 on the frame."""
-        return F.pad(values, (1, 1, 1, 1)).flatten()
+        return F.pad(at.repeat_interleave(2, 0).repeat_interleave(2, 1), (1, 1, 1, 1)).flatten()
 
     def unframed(self, values: Tensor) -> Tensor:
-        """(positions, ...) → (B, h, w, ...)."""
-        grid = values.view(self.batch, self.height + 2, self.width + 2, *values.shape[1:])
-        return grid[:, 1:-1, 1:-1]
+        """(positions, ...) → (h, w, ...)."""
+        return values.view(self.height + 2, self.width + 2, *values.shape[1:])[1:-1, 1:-1]
 
     def planes(self, channels: int) -> Tensor:
         """(blocks, positions, 32) of zeros."""
@@ -80,15 +68,9 @@ class Frame:
         return values[: blocks * self.positions].view(blocks, self.positions, PLANE)
 
     def write(self, planes: Tensor, x: Tensor) -> None:
-        """Put (B, h, w, C) features into planes; what a last plane has beyond C stays as it is."""
-        shape = (-1, self.batch, self.height + 2, self.width + 2, PLANE)
-        inner = planes[: num_blocks(x.shape[3])].view(shape)[:, :, 1:-1, 1:-1]
-        for part, plane in zip(x.split(PLANE, 3), inner, strict=True):
-            plane[..., : part.shape[3]] = part
-
-    def read(self, planes: Tensor) -> Tensor:
-        """Planes → (B, h, w, blocks * 32)."""
-        return self.unframed(planes.movedim(0, 1)).flatten(3)
+        """Put (h, w, C) features into planes; what a last plane has beyond C stays as it is."""
+        for part, plane in zip(x.split(PLANE, 2), planes, strict=True):
+            self.unframed(plane)[..., : part.shape[2]] = part
 
     @cached_property
     def taps(self) -> Tensor:
@@ -104,7 +86,7 @@ class Scaling:
     Attributes:
         table: (blocks, rows, 2, 32) bfloat16.
         index: (positions) int32 rows.
-        style: (B, 2, blocks * 32) float32 added to the scales and shifts of a sample, or None.
+        style: (2, blocks * 32) float32 added to the scales and shifts, or None.
         slope: of the leaky ReLU; 1 is none.
     """
 
@@ -166,7 +148,7 @@ class AmxProduct:
             strip=_strip(rows, steps), out_period=len(table),
             out_plane=table.stride(0), out_stride=table.stride(1), height=0, width=2**31,  # all one sample
         )  # fmt: skip
-        native.library().semsynth_product(byref(arguments))
+        self.run(arguments)
         return table
 
     def on_planes(
@@ -188,7 +170,7 @@ class AmxProduct:
             x: planes.
             steps: (steps) int64 values between a position and what each step multiplies.
             rows: which pixels, see `Frame.rows`.
-            out: what to fill: planes, or a picture (B, 3, h, w) float32 of the first three outputs.
+            out: what to fill: planes, or a picture (1, 3, h, w) float32 of the first three outputs.
             frame: of the result.
             scaling: what follows.
             slope: of the leaky ReLU that follows where there is no scaling.
@@ -196,7 +178,7 @@ class AmxProduct:
             upsample: double `add` by nearest sampling.
 
         Returns:
-            what `chain` takes; the tensors must outlive that.
+            what `chain` and `run` take; the tensors must outlive that.
         """
         to_image = out.dtype == torch.float32
         source = frame.halved if add is not None and upsample else None
@@ -212,9 +194,10 @@ class AmxProduct:
             add_positions=0 if add is None else add.shape[1], height=frame.height, width=frame.width,
         )  # fmt: skip
 
-    def __call__(self, x: Tensor, steps: Tensor, rows: Tensor, out: Tensor, frame: Frame) -> None:
-        """One convolution by itself, see `on_planes`."""
-        native.library().semsynth_product(byref(self.on_planes(x, steps, rows, out, frame)))
+    @staticmethod
+    def run(arguments: Product) -> None:
+        """Compute one convolution by itself, see `on_planes`."""
+        native.library().semsynth_product(byref(arguments))
 
 
 def _strip(rows: Tensor, blocks: int) -> int:

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
-from semsynth.ops.structs import MIRRORED, Groups, Lookup, Modulation
+from semsynth.ops.structs import MIRRORED, Convolution, Groups, Lookup, Modulation, WindowProduct
 
-_INTERFACE = 4  # of the C structs and functions, as in kernels.h
+_INTERFACE = 5  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
@@ -54,6 +54,8 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     for name in ("lookup", "lookup_backward"):
         getattr(library, f"semsynth_{name}").argtypes = [POINTER(Lookup)]
     library.semsynth_sum_groups.argtypes = [POINTER(Groups)]
+    library.semsynth_convolve.argtypes = [POINTER(Convolution)]
+    library.semsynth_multiply_windows.argtypes = [POINTER(WindowProduct)]
     unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
     return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
 
@@ -201,6 +203,16 @@ def sum_groups(values: Tensor, groups: tuple[Tensor, Tensor], mask: Tensor | Non
         )
     )  # fmt: skip
     return out
+
+
+def convolve(arguments: Convolution) -> None:
+    """Fill the boxes of `out`; see `convolve.py`, which makes the arguments."""
+    library().semsynth_convolve(arguments)
+
+
+def multiply_windows(arguments: WindowProduct) -> None:
+    """Fill `out`; see `convolve.py`, which makes the arguments."""
+    library().semsynth_multiply_windows(arguments)
 
 
 def _half(tensor: Tensor) -> int:

@@ -138,6 +138,15 @@ class LabelPyramid:
         self.full = LabelLevel(labels, self._edges, num_classes, mode)
         self._levels = [self.full]  # few; a size may be a symbol, which no dict takes for a key
 
+    def maps(self) -> list["LabelPyramid"]:
+        """One of each map of the batch."""
+        labels, edges = self.full.labels.split(1), self._edges
+        several = [None] * len(labels) if edges is None else [part[:, None] for part in edges.split(1)]
+        return [
+            LabelPyramid(one, self.full.num_classes, its_edges, self.mode)
+            for one, its_edges in zip(labels, several, strict=True)
+        ]
+
     def at(self, height: int, width: int) -> LabelLevel:
         """The level of one size: nearest resizing from the full map, pixel i taking floor(i * in / out)."""
         for level in self._levels:

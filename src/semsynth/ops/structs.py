@@ -1,4 +1,4 @@
-"""The structs that the native library takes, as `_native/kernels.h` and `_native/amx.h` define them.
+"""The structs that the native library takes, as `_native/kernels.h`, `amx.h` and `convolve.h` define them.
 
 When the library is loaded, their sizes are compared with its own.
 """
@@ -86,5 +86,42 @@ class Chain(ctypes.Structure):
     ]
 
 
-MIRRORED = (Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain)
+class Source(ctypes.Structure):
+    """A map that a convolution modulates as it reads it; see `_native/convolve.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("x", "norm", "index", "table", "style", "weight")),
+        *((name, c_int64) for name in ("channels", "depth", "blocks")),
+        ("doubled", c_int32),
+        ("slope", c_float),
+    ]
+
+
+class Convolution(ctypes.Structure):
+    """The arguments of a convolution by Winograd's method; see `_native/convolve.h`."""
+
+    _fields_ = [
+        ("source", Source),
+        ("shortcut", Source),
+        *((name, c_void_p) for name in ("bias", "residual", "noise", "out", "boxes")),
+        *((name, c_int64) for name in ("num_boxes", "height", "width", "out_channels", "groups", "group")),
+        *((name, c_int32) for name in ("tile", "offset", "strip", "residual_doubled")),
+        ("slope", c_float),
+    ]
+
+
+class WindowProduct(ctypes.Structure):
+    """The arguments of a product of windows of rows; see `_native/convolve.h`."""
+
+    _fields_ = [
+        *((name, c_void_p) for name in ("rows", "windows", "weight", "bias", "out")),
+        *((name, c_int64) for name in ("count", "taps", "depth", "outputs", "groups", "group")),
+        ("num_rows", c_int64),
+    ]
+
+
+MIRRORED = (
+    *(Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain),
+    *(Source, Convolution, WindowProduct),
+)
 """In the order of `semsynth_sizes` in `_native/library.cpp`."""

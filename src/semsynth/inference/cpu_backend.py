@@ -1,0 +1,239 @@
+"""The engine's backend on our own float32 convolutions, for every processor the native library runs on."""
+
+import copy
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from semsynth.inference.backend import Size
+from semsynth.inference.boxes import Box, merged
+from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.weights import BlockWeights, Conv, LabelTable, ModulationWeights, block_weights
+from semsynth.models.spade import SpadeGenerator
+from semsynth.ops import native
+from semsynth.ops.convolve import Convolution, WindowLinear, Winograd
+from semsynth.ops.norm import EPSILON
+from semsynth.ops.pyramid import PatchPlan
+from semsynth.ops.spade import SLOPE
+
+
+class CpuBackend:
+    """See `Backend`. Features are (h, w, C); a part is a list of boxes, of any size and place.
+
+    A tile of a convolution changes whole, if only in its rounding. So changes reach farther than
+    `GROWTH` here,
+    and are carried from block to block besides the boxes that the engine names.
+
+    Tiles are 2 pixels wide up to the first doubling and 4 after it, see `best_tile`: so the weights are laid
+    out once, and what is drawn does not depend on the sizes drawn before.
+
+    Args:
+        generator: left as it is.
+    """
+
+    axis = 0
+
+    def __init__(self, generator: SpadeGenerator) -> None:
+        self._blocks: list[_Block] = []
+        tile = 2
+        for weights in block_weights(generator):
+            tile = 4 if weights.upsample else tile
+            self._blocks.append(_Block(weights, tile))
+        self._to_image = _winograd(Conv.of(generator.to_image), 4)
+        self._noise = None if generator.noise is None else copy.deepcopy(generator.noise).cpu()
+        self._offset: Tensor | None = None
+        self._sizes: list[Size] = []
+        self._changed: list[Box] = []  # of the latest block's result
+        self._stem = self._raw = self._picture = torch.empty(0)
+        self._image: Convolution | None = None
+
+    def tables_for(self, block: int) -> list[MakeTable]:
+        """See `Backend`."""
+        return [table.of for table in self._blocks[block].tables]
+
+    def index(self, size: Size) -> Tensor:
+        """See `Backend`."""
+        return torch.zeros(size, dtype=torch.int32)
+
+    def resize(self, sizes: list[Size], keep: bool) -> None:
+        """See `Backend`."""
+        self._sizes, self._offset = sizes, None
+        x = self._stem = torch.zeros(*sizes[0], self._blocks[0].in_channels)
+        most = [0, 0] if keep else _most_values(self._blocks, sizes[1:])
+        middle, *outs = (torch.zeros(most[kind]) for kind in (0, 1, 1))  # shared, unless each keeps its own
+        for number, (block, size) in enumerate(zip(self._blocks, sizes[1:])):
+            between, after = (*size, block.channels), (*size, block.out_channels)
+            if keep:
+                middle, outs = torch.zeros(prod(between)), [torch.zeros(prod(after))]
+            out = outs[number % len(outs)][: prod(after)].view(after)
+            block.prepare(x, middle[: prod(between)].view(between), out)
+            x = out
+        self._raw = torch.zeros(*sizes[-1], 3)
+        self._picture = torch.zeros(1, 3, *sizes[-1])
+        self._image = self._to_image.on(x, self._raw, activation=SLOPE, offset=_offset(sizes[-1]))
+        self._set_noise(None)
+
+    def set_noise(self, offset: Tensor | None) -> None:
+        """See `Backend`."""
+        if offset is self._offset or (
+            offset is not None and self._offset is not None and torch.equal(offset, self._offset)
+        ):
+            return
+        self._set_noise(offset)
+
+    def _set_noise(self, offset: Tensor | None) -> None:
+        self._offset = None if offset is None else offset.clone()
+        if self._noise is not None:
+            maps = {size: self._noise.at(*size, offset)[0] for size in dict.fromkeys(self._sizes[1:])}
+            for block, size in zip(self._blocks, self._sizes[1:]):
+                block.set_noise(maps[size])
+
+    def start(self, x: Tensor) -> None:
+        """See `Backend`."""
+        self._stem.copy_(x[0].permute(1, 2, 0))
+
+    def repaint(
+        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
+    ) -> None:
+        """See `Backend`."""
+        size = self._sizes[block + 1]
+        found = self._blocks[block]
+        boxes = boxes + [box.scaled(2) if found.upsample else box for box in self._changed]
+        self._changed = found.repaint(boxes, size, level.index, tables, style)
+
+    def picture(self, boxes: list[Box]) -> Tensor:
+        """See `Backend`."""
+        assert self._image is not None  # since `resize`
+        boxes = _reached(self._image, boxes + self._changed, self._sizes[-1])
+        self._changed = []
+        self._image.run(boxes)
+        for box in boxes:
+            self._picture[0][(..., *box.window)] = self._raw[box.window].tanh().permute(2, 0, 1)
+        return self._picture
+
+
+class _Block:
+    """One `SpadeResBlock` and where its maps lie."""
+
+    def __init__(self, weights: BlockWeights, tile: int) -> None:
+        self.upsample = weights.upsample
+        self.tables = [_Table(layer) for layer in weights.modulations]
+        self.conv_0 = _winograd(weights.conv_0, tile)
+        self.conv_1 = _winograd(weights.conv_1, tile, weights.conv_s)
+        self.in_channels = self.conv_0.in_channels
+        self.channels, self.out_channels = self.conv_0.out_channels, self.conv_1.out_channels
+        self._noise_weight = None if weights.noise is None else weights.noise.weight.flatten(1)
+        self._noise: Tensor | None = None
+        self._maps: list[Tensor] = []  # before each of the convolutions
+        self._norms: list[Tensor | None] = []
+        self._first: Convolution | None = None
+        self._second: Convolution | None = None
+
+    def prepare(self, x: Tensor, middle: Tensor, out: Tensor) -> None:
+        """Take the maps to compute in: (h, w, C) each, the first half that size where the block doubles."""
+        self._maps = [x, middle]
+        self._norms = [
+            torch.empty(2, before.shape[2]) if table.weights_norm else None
+            for table, before in zip(self.tables, self._maps)
+        ]
+        learned = len(self.tables) > 2
+        self._first = self.conv_0.on(x, middle, norm=self._norms[0], doubled=self.upsample, activation=SLOPE)
+        self._second = self.conv_1.on(
+            middle,
+            out,
+            norm=self._norms[1],
+            activation=SLOPE,
+            shortcut=x if learned else None,
+            shortcut_norm=self._norms[0] if learned else None,
+            shortcut_doubled=self.upsample,
+            residual=None if learned else x,
+        )
+
+    def set_noise(self, noise: Tensor) -> None:
+        """Take the fixed noise (P, h, w), channels last in memory."""
+        assert self._noise_weight is not None
+        assert self._second is not None
+        rows = F.linear(noise.permute(1, 2, 0), self._noise_weight)  # (h,w,C)
+        self._second.add_noise(rows if rows.any() else None)
+
+    def repaint(
+        self, boxes: list[Box], size: Size, index: Tensor, tables: list[Tensor], style: Tensor | None
+    ) -> list[Box]:
+        """Compute what depends on boxes of changed pixels; the boxes of changed results."""
+        first, second = self._first, self._second
+        assert first is not None  # since `prepare`
+        assert second is not None
+        rows = [table.style_row(style) for table in self.tables]
+        first.modulate(index, tables[0], rows[0])
+        second.modulate(index, tables[1], rows[1])
+        if len(tables) > 2:
+            second.modulate(index, tables[2], rows[2], shortcut=True)
+        _normalize(self._maps[0], self._norms[0])
+        boxes = _reached(first, boxes, size)
+        first.run(boxes)
+        _normalize(self._maps[1], self._norms[1])
+        boxes = _reached(second, boxes, size)
+        second.run(boxes)
+        return boxes
+
+
+class _Table:
+    """Makes the table of one SPADE layer."""
+
+    def __init__(self, weights: ModulationWeights) -> None:
+        self._linear = WindowLinear(weights.weight, weights.bias)
+        rows, bias = weights.hidden.rows, weights.hidden.bias
+        pad = (0, self._linear.depth - rows.shape[2])
+        self._hidden = LabelTable(F.pad(rows, pad).contiguous(), F.pad(bias, pad))
+        self.style = weights.style
+        self.weights_norm = weights.norm is not None
+        self._style: Tensor | None = None
+        self._row: Tensor | None = None
+
+    def style_row(self, style: Tensor | None) -> Tensor | None:
+        """What a style (1, Z) adds to every row of the table: (1, 2C), or None."""
+        if self.style is None or style is None:
+            return None
+        if self._style is None or not torch.equal(self._style, style):
+            self._style, self._row = style.clone(), F.linear(style.float(), self.style)
+        return self._row
+
+    def of(self, plan: PatchPlan) -> Tensor:
+        """Scale and shift of the distinct large windows of a plan, (U, 2C)."""
+        hidden = F.pad(self._hidden(plan.patches, relu=True), (0, 0, 1, 0))  # (V+1,H); row 0: outside
+        return self._linear(hidden, plan.neighbours)
+
+
+def _reached(convolution: Convolution, boxes: list[Box], size: Size) -> list[Box]:
+    """The boxes of a convolution's result that change with boxes of its input."""
+    return merged([Box(*convolution.reached(box)) for box in merged(boxes, 2, size)], 0, size)
+
+
+def _offset(size: Size) -> int:
+    """The offset of every other convolution's tiles.
+
+    A change that fills tiles reaches two pixels beyond them in tiles that lie between, four in the same ones.
+    On small maps it would cost more than it saves: tiles at the rims are halves.
+    """
+    return 2 if min(size) >= 32 else 0
+
+
+def _winograd(conv: Conv, tile: int, shortcut: Conv | None = None) -> Winograd:
+    return Winograd(conv.weight, conv.bias, None if shortcut is None else shortcut.weight, tile=tile)
+
+
+def _normalize(x: Tensor, norm: Tensor | None) -> None:
+    """Fill the norm of a whole map (h, w, C) where there is one."""
+    if norm is not None:
+        mean, variance = native.moments(x[None], per_sample=True)
+        torch.rsqrt(variance[0] + EPSILON, out=norm[0])
+        torch.mul(mean[0], -norm[0], out=norm[1])
+
+
+def _most_values(blocks: list[_Block], sizes: list[Size]) -> list[int]:
+    """The largest map between two convolutions, and after a block."""
+    between = [prod(size) * block.channels for block, size in zip(blocks, sizes)]
+    after = [prod(size) * block.out_channels for block, size in zip(blocks, sizes)]
+    return [max(between), max(after)]
