@@ -1,7 +1,8 @@
 """Build hook: compile the native kernels into the package where a C++ compiler is at hand.
 
 Without one the build succeeds all the same: the package then computes with PyTorch's public operations.
-`python hatch_build.py` compiles in place, for a developer who changed a kernel.
+`python hatch_build.py` compiles in place, for a developer who changed a kernel. `python hatch_build.py FILE`
+writes a library to FILE whose matrix unit is emulated: SEMSYNTH_LIBRARY=FILE runs that code on any processor.
 """
 
 import os
@@ -47,8 +48,12 @@ def compiler() -> list[str] | None:
     return [found] if found else None
 
 
-def compile_library(target: Path = LIBRARY) -> None:
+def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
     """Compile and link the kernels, then move the library into its place.
+
+    Args:
+        target: the library to write.
+        emulated: the kernels of the matrix unit run on every processor, and slowly; for tests.
 
     Raises:
         subprocess.CalledProcessError: the compiler refused.
@@ -79,10 +84,11 @@ def compile_library(target: Path = LIBRARY) -> None:
                 for source in ("winograd", "windows"):
                     build(f"{source}.cpp", f"{source}_{name}", f"-DKERNELS={name}", *flags.split())
         build("patches.cpp", "patches")
-        if x86 and sys.platform == "linux" and _compiles(command, MATRIX_UNIT.split()):
+        unit = ["-DSEMSYNTH_EMULATED", "-march=native"] if emulated else MATRIX_UNIT.split()
+        if emulated or (x86 and sys.platform == "linux" and _compiles(command, unit)):
             for name in ("amx", "product"):
-                build(f"{name}.cpp", name, *MATRIX_UNIT.split())
-            macros.append("-DSEMSYNTH_MATRIX_UNIT")
+                build(f"{name}.cpp", name, *unit)
+            macros += ["-DSEMSYNTH_MATRIX_UNIT", *unit[:emulated]]
         build("library.cpp", "library", *macros)
         linked = f"{folder}/{target.name}"
         # On Windows the compiler's own libraries are not there to be found by whoever installs the wheel.
@@ -116,4 +122,4 @@ class NativeBuildHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    compile_library()
+    compile_library(*map(Path, sys.argv[1:2]), emulated=len(sys.argv) > 1)

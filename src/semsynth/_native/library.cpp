@@ -281,7 +281,11 @@ void semsynth_multiply_windows(const WindowProduct* w) {
 
 #if defined(SEMSYNTH_MATRIX_UNIT)
 
+#if defined(SEMSYNTH_EMULATED)
+int semsynth_matrix_unit() { return 1; }
+#else
 int semsynth_matrix_unit() { return level == AMX; }
+#endif
 
 void semsynth_product(const Product* p) {
     const int64_t tasks = product_tasks(*p, thread_count);

@@ -1,13 +1,15 @@
 // Built for processors with AMX only; library.cpp asks matrix_unit() before it calls anything else here.
 #include "amx.h"
 
-#include <immintrin.h>
+#if !defined(SEMSYNTH_EMULATED)
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include <cstdlib>
 
 #include "registers.h"
+#include "tiles.h"
 
 namespace semsynth {
 namespace {
@@ -229,6 +231,9 @@ void multiply_rows(const Product& p, int64_t begin, int64_t end, int64_t first, 
     before.rest();
 }
 
+#if defined(SEMSYNTH_EMULATED)
+bool matrix_unit() { return true; }
+#else
 bool matrix_unit() {
     constexpr int REQUEST = 0x1023, TILE_DATA = 18;  // arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)
     unsigned a = 0, b = 0, c = 0, d = 0;
@@ -236,6 +241,7 @@ bool matrix_unit() {
     const bool here = (d >> 22 & 1) && (d >> 24 & 1);  // AMX-BF16, AMX-TILE
     return here && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
 }
+#endif
 
 // Tasks are strips of rows, each for a part of the outputs: few rows share the weights, many share the pixels.
 int64_t product_tasks(const Product& p, int threads) {

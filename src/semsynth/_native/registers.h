@@ -1,9 +1,8 @@
 // What the kernels on planes share: 32 channels at a time in registers, and the affine map of a plane.
 #pragma once
 
-#include <immintrin.h>
-
 #include "amx.h"
+#include "tiles.h"
 
 namespace semsynth {
 namespace {

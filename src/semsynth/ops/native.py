@@ -2,13 +2,15 @@
 
 The library has a plain C interface and is loaded with ctypes. It computes at the level of this processor, or
 at the limit that SEMSYNTH_CPU sets. Where it is missing (no compiler at build time, another platform) or
-switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same numbers.
+switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same numbers. SEMSYNTH_LIBRARY names
+another build of it, such as the one whose matrix unit is emulated (see hatch_build.py).
 """
 
 import ctypes
 import os
 from ctypes import POINTER, c_char_p, c_int, c_int32, c_int64, c_void_p, sizeof
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -32,10 +34,11 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     limit = processor.limit()
     if os.environ.get("SEMSYNTH_NATIVE", "1") == "0":
         return None, "switched off by SEMSYNTH_NATIVE=0"
-    if not LIBRARY.exists():
+    path = Path(os.environ.get("SEMSYNTH_LIBRARY", LIBRARY))
+    if not path.exists():
         return None, "not built: no C++ compiler was found when the package was installed"
     try:
-        library = ctypes.CDLL(str(LIBRARY))
+        library = ctypes.CDLL(str(path))
         found = library.semsynth_interface()
     except (OSError, AttributeError) as error:
         return None, f"the library does not load: {error}"
