@@ -197,6 +197,15 @@ def test_what_is_no_map_is_not_written(tmp_path: Path, ids: np.ndarray) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("classes", "void"), [(2, 2), (4, 4), (4, 255), (16, 16), (255, 255)])
+def test_a_void_beyond_the_classes_is_written(classes: int, void: int, tmp_path: Path) -> None:
+    space = LabelSpace.from_dict({"classes": [f"class {i}" for i in range(classes)], "void_id": void})
+    ids = np.array([[0, classes - 1, void], [void, 1, 0]])
+    write_label_map(tmp_path / "a.png", ids, space)
+    assert np.array_equal(read_label_map(tmp_path / "a.png", space).ids, ids)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), ids)
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"before")

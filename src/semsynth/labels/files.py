@@ -137,5 +137,7 @@ def write_label_map(path: str | Path, ids: ArrayLike, space: LabelSpace) -> None
         image = Image.fromarray(array.astype(np.uint16))
     else:
         image = Image.fromarray(array.astype(np.uint8))
-        image.putpalette(space.palette()[:256].tobytes())  # which also makes it an indexed image
+        colors = np.zeros((256, 3), np.uint8)  # all of them: Pillow packs shorter palettes into fewer bits
+        colors[: space.num_classes] = space.palette()[:256]
+        image.putpalette(colors.tobytes())  # which also makes it an indexed image
     write_atomically(path, png_bytes(image, pnginfo=info, optimize=False))
