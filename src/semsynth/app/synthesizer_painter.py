@@ -11,7 +11,7 @@ from torch import Tensor
 from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.bundled import Segment, find_segmenter
+from semsynth.evaluation.bundled import PhotoSegmenter, find_segmenter
 from semsynth.hub.record import Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
@@ -53,7 +53,7 @@ class SynthesizerPainter:
         segment: Finds the classes of a photograph, where there is a segmenter for this label set.
     """
 
-    def __init__(self, synthesizer: Synthesizer, name: str, segment: Segment | None = None) -> None:
+    def __init__(self, synthesizer: Synthesizer, name: str, segment: PhotoSegmenter | None = None) -> None:
         self.synthesizer = synthesizer
         self.name = name
         self._segment = segment

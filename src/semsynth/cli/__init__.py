@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("semsynth.cli.evaluate", "measure FID, mIoU and pixel accuracy"),
     "compare": ("semsynth.cli.compare", "set systems side by side: tables and figures"),
     "explain": ("semsynth.cli.explain", "show what a network's norms leave of its labels"),
+    "segment": ("semsynth.cli.segment", "make label maps of photographs"),
     "segmenter": ("semsynth.cli.segmenter", "train and score a segmentation network"),
     "data": ("semsynth.cli.data", "check and preview a data set"),
     "model": ("semsynth.cli.model", "import published checkpoints, describe a model folder"),

@@ -125,7 +125,7 @@ def paint(
         return row, set(result.labels.unique().tolist())
     row = []
     for style, file in zip(styles, job.outputs):
-        (drawn, image), result = draw(synthesizer, Job(job.labels, None, (file,)), style=style, seed=SEED)
+        (drawn, image), result = draw(synthesizer, Job(job.source, None, (file,)), style=style, seed=SEED)
         row = [*(row or [drawn]), image]
     return row, set(result.labels.unique().tolist())
 

@@ -1,4 +1,4 @@
-"""Which images are made of which label maps, and that none is written over another."""
+"""Which files are made of which, and that none is written over another."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from semsynth.images import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class Job:
-    """One label map, its instance map where there is one, and the images to be made of it."""
+    """A label map or photograph, its instance map where there is one, and the files to be made of it."""
 
-    labels: Path
+    source: Path
     instances: Path | None
     outputs: tuple[Path, ...]
 
@@ -46,6 +46,11 @@ def plan(
     return jobs
 
 
+def count(number: int, thing: str) -> str:
+    """A number and what it counts, such as "2 images"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
     """Refuse jobs that would write over each other's images or label maps, or a contact sheet that would.
 
@@ -57,13 +62,13 @@ def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
         for path in job.outputs:
             if path in taken:
                 raise SemsynthError(
-                    f"{taken[path]} and {job.labels} would both be drawn to {path}; rename one."
+                    f"{taken[path]} and {job.source} would both be written to {path}; rename one."
                 )
-            taken[path] = str(job.labels)
-    maps = {real_path(job.labels) for job in jobs}
+            taken[path] = str(job.source)
+    maps = {real_path(job.source) for job in jobs}
     for path, name in taken.items():
         if real_path(path) in maps:
-            raise SemsynthError(f"Drawing {name} would overwrite the label map {path}; choose another name.")
+            raise SemsynthError(f"Writing {name} would overwrite {path}, which is read; choose another name.")
 
 
 def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsynth.cli.jobs import Job, plan
+from semsynth.cli.jobs import Job, count, plan
 from semsynth.cli.labelsets import add_label_set, label_space_of
 from semsynth.cli.numbers import natural, read_size
 from semsynth.cli.outputs import add_overwrite, refuse_existing
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 row, result = draw(synthesizer, job, **options)
             except SemsynthError as error:
-                sentence = _naming(job.labels, str(error))
+                sentence = _naming(job.source, str(error))
                 if (
                     options["drawn_with"] is None
                     and f"label set {synthesizer.label_space.name!r}" in sentence
@@ -124,21 +124,21 @@ def run(args: argparse.Namespace) -> int:
                 failures.append(sentence)
                 continue
             except Exception as error:  # whatever it is, the other maps can be drawn
-                failures.append(_naming(job.labels, f"{type(error).__name__}: {error}"))
+                failures.append(_naming(job.source, f"{type(error).__name__}: {error}"))
                 continue
             for note in result.notes:
-                console.print(_naming(job.labels, note), markup=False)
+                console.print(_naming(job.source, note), markup=False)
             if args.grid:
                 rows.append([scale(image) for image in row])
     if rows:
         write_sheet(args.output / SHEET, rows)
     drawn = len(jobs) - len(failures)
     if skipped:
-        print(f"{_count(skipped, 'label map')} skipped, whose images are there")
-    images, maps = _count(drawn * args.num, "image"), _count(drawn, "label map")
+        print(f"{count(skipped, 'label map')} skipped, whose images are there")
+    images, maps = count(drawn * args.num, "image"), count(drawn, "label map")
     print(f"{images} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {options['seed']})")
     if failures:
-        console.print(f"not drawn ({len(failures)} of {_count(len(jobs), 'label map')}):")
+        console.print(f"not drawn ({len(failures)} of {count(len(jobs), 'label map')}):")
         for line in failures:
             console.print(f"  {line}", markup=False)
     return 2 if failures else 0
@@ -160,7 +160,7 @@ def draw(synthesizer: "Synthesizer", job: Job, **options: Any) -> tuple[list["Im
     from semsynth.files.writing import write_atomically
     from semsynth.images import png_bytes
 
-    result = synthesizer(job.labels, num_images=len(job.outputs), instances=job.instances, **options)
+    result = synthesizer(job.source, num_images=len(job.outputs), instances=job.instances, **options)
     images = result.pictures()
     for index, (image, path) in enumerate(zip(images, job.outputs)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,10 +234,6 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
         args.model, args.precision = args.model or record.model, args.precision or record.precision
     args.model, args.precision = args.model or "landscape", args.precision or "float32"
     return made
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _naming(labels: Path, sentence: str) -> str:

@@ -14,6 +14,9 @@ UNREAD_PHOTOS = (
 )
 """Endings of photographs that are not read, unless they are among IMAGE_SUFFIXES."""
 
+DESCRIPTIONS = ("labels.json", "labelmap.txt", "_classes.csv", "class_names.txt")
+"""Files that describe a label set, the most telling first; the last is labelme's."""
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -21,7 +24,7 @@ class Listing:
 
     Attributes:
         images: The pictures by their path below the folder, without ending, sorted naturally.
-        others: The other files.
+        others: The other files; what describes a label set is not among them.
     """
 
     images: dict[str, Path]
@@ -46,7 +49,8 @@ def survey(folder: Path) -> Listing:
     others: list[Path] = []
     for path in sorted(walk(folder), key=lambda path: natural_key(path.as_posix())):
         if path.suffix.lower() not in IMAGE_SUFFIXES:
-            others.append(path)
+            if path.name not in DESCRIPTIONS:
+                others.append(path)
             continue
         key = printable(path.relative_to(folder).with_suffix("").as_posix())
         if key in images:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semsynth.data.filedataset import FileDataset
+from semsynth.data.finding import DESCRIPTIONS
 from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, folders, walk
@@ -35,9 +36,6 @@ SPLITS = {
 }
 """What the folders of a split are called."""
 
-DESCRIPTIONS = ("labels.json", "labelmap.txt", "_classes.csv", "class_names.txt")
-"""Files that describe a label set, the most telling first; the last is labelme's."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -47,7 +45,7 @@ class Part:
         images: The folder of photographs.
         labels: Of label maps.
         instances: Of instance maps; it may be missing.
-        above: The folder that holds them, where a description of the label set may lie.
+        above: The folder that holds them. A description of the label set may lie there, or beside the maps.
         notes: Sentences on what lies beside and is not read.
     """
 
@@ -98,7 +96,7 @@ def looks_like(root: Path) -> bool:
 def own_labels(root: Path) -> tuple[LabelSpace | None, list[Path]]:
     """The label set a folder describes; where it describes none, the label maps it may be guessed from."""
     chosen = choose_parts(root, "all")
-    space = find_label_space(root, [part.above for part in chosen.values()])
+    space = find_label_space(root, _described(chosen.values()))
     if space is not None:
         return space, []
     return None, [entry.labels for entry in pair_parts(root, chosen)[0]]
@@ -207,7 +205,7 @@ def choose_parts(root: Path, split: str) -> dict[str, Part]:
 
 
 def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
-    """The label set that a file describes which lies in the folder, or above the samples.
+    """The label set that a file describes which lies in the folder, above the samples, or beside the maps.
 
     Raises:
         SemsynthError: The file cannot be used, or there are several that say different things.
@@ -225,13 +223,18 @@ def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
     return None if first is None else found[first]
 
 
+def _described(chosen: Iterable[Part]) -> list[Path]:
+    """The folders in which a label set may be described: above the samples, and beside the maps."""
+    return [place for part in chosen for place in (part.above, part.labels)]
+
+
 def need_label_space(root: Path, chosen: Iterable[Part] = ()) -> LabelSpace:
     """The label set that a folder describes, see `find_label_space`.
 
     Raises:
         SemsynthError: It describes none; it says how to make one.
     """
-    space = find_label_space(root, [part.above for part in chosen])
+    space = find_label_space(root, _described(chosen))
     if space is None:
         raise SemsynthError(
             f"{root} has no labels.json, so the meaning of the ids is unknown. "

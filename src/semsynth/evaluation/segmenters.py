@@ -65,16 +65,29 @@ class LogitSegmenter:
         names: K class names.
         about: For the report.
         logits: Pictures (B, 3, H, W) in [-1, 1] → logits (B, K, h, w), of any size.
+        label_set: Name of the label set it was trained on; empty where that is not known.
     """
 
     names: tuple[str, ...]
     about: dict[str, str]
     logits: Callable[[Tensor], Tensor]
+    label_set: str = ""
 
     @isolated()
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
-        """Class indices (B, H, W): the logits come to the pictures' size bilinearly, before the arg-max."""
+        """Class indices (B, H, W)."""
+        return self._logits_of(images).argmax(dim=1)
+
+    @isolated()
+    @torch.inference_mode()
+    def with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Class indices (B, H, W), and the probability (B, H, W) that the network gives to each."""
+        confidence, classes = self._logits_of(images).softmax(dim=1).max(dim=1)
+        return classes, confidence
+
+    def _logits_of(self, images: Tensor) -> Tensor:
+        """Logits (B, K, H, W): they come to the pictures' size bilinearly, before the arg-max."""
         logits = self.logits(images)
         if logits.ndim != 4 or (self.names and logits.shape[1] != len(self.names)):
             raise SemsynthError(
@@ -89,11 +102,11 @@ class LogitSegmenter:
             logits = F.interpolate(
                 logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False
             )
-        return logits.argmax(dim=1)
+        return logits
 
 
 @isolated()
-def load_segmenter(where: str | Path, *, trust: bool = False) -> Segmenter:
+def load_segmenter(where: str | Path, *, trust: bool = False) -> LogitSegmenter:
     """Load a segmenter.
 
     Args:
@@ -132,7 +145,7 @@ def segmenter_path(where: str | Path) -> Path:
     return folder
 
 
-def own_segmenter(folder: Path) -> Segmenter:
+def own_segmenter(folder: Path) -> LogitSegmenter:
     """A segmenter that ``semsynth segmenter train`` wrote."""
     model = PyramidSegmenter.load(folder)
     model.eval()
@@ -149,10 +162,10 @@ def own_segmenter(folder: Path) -> Segmenter:
             images = F.interpolate(images, scale_factor=factor, mode="bicubic").clamp(-1, 1)
         return model.read(images)
 
-    return LogitSegmenter(model.names, about, read)
+    return LogitSegmenter(model.names, about, read, model.config.label_set)
 
 
-def transformers_segmenter(folder: Path) -> Segmenter:
+def transformers_segmenter(folder: Path) -> LogitSegmenter:
     """A semantic segmentation model of the transformers library, from a local folder."""
     try:
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForSemanticSegmentation
@@ -216,7 +229,7 @@ def _check_numbers(value: Any, path: Path) -> None:
         raise SemsynthError(f"{path} holds {shown(value)}; no setting of a network is above {MAX_COUNT:,}.")
 
 
-def file_segmenter(path: Path, *, trust: bool = False) -> Segmenter:
+def file_segmenter(path: Path, *, trust: bool = False) -> LogitSegmenter:
     """A TorchScript (.pt, .ts) or torch.export (.pt2) file.
 
     Beside ``drn.pt`` lies ``drn.json``: ``{"network": "DRN-D-105", "names": ["road", ...], "mean": [...],
