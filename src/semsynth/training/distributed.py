@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,16 +12,7 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 
-_LOST = (
-    "connection closed",
-    "connection reset",
-    "broken pipe",
-    "gloo",
-    "nccl",
-    "timed out",
-    "process group",
-    "socket",
-)
+_LOST = re.compile("connection (closed|reset)|broken pipe|gloo|nccl|timed out|process group|socket", re.I)
 """Words in the backends' errors when another process has ended."""
 
 
@@ -61,7 +53,7 @@ def report_lost_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if world() == 1 or not any(word in str(error).lower() for word in _LOST):
+        if world() == 1 or not _LOST.search(str(error)):
             raise
         raise SemsynthError(
             f"Another of the {world()} processes has ended or cannot be reached, so this one (rank {rank()}) "
@@ -72,30 +64,34 @@ def report_lost_process() -> Iterator[None]:
 
 def rank() -> int:
     """The number of this process, 0 without others."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return dist.get_rank() if _joined() else 0
 
 
 def world() -> int:
     """How many processes there are."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _joined() else 1
+
+
+def _joined() -> bool:
+    return dist.is_available() and dist.is_initialized()
 
 
 def stop() -> None:
     """Leave the process group."""
-    if dist.is_available() and dist.is_initialized():
+    if _joined():
         with contextlib.suppress(RuntimeError):  # others may have ended before
             dist.destroy_process_group()
 
 
 def barrier() -> None:
     """Wait for all processes."""
-    if dist.is_available() and dist.is_initialized():
+    if _joined():
         dist.barrier()
 
 
 def gather(value: Any) -> list[Any]:
     """Everyone's value, in the order of ranks."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
@@ -104,7 +100,7 @@ def gather(value: Any) -> list[Any]:
 
 def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return flag
     raised = torch.tensor(int(flag), device=device)
     dist.all_reduce(raised, dist.ReduceOp.MAX)
@@ -114,7 +110,7 @@ def any_process(flag: bool, device: torch.device) -> bool:
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over processes, in one all-reduce; a missing one counts as 0."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return
     gradients = []
     for parameter in parameters:
@@ -131,7 +127,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 @torch.no_grad()
 def average_terms(terms: dict[str, Tensor]) -> dict[str, Tensor]:
     """Mean of each scalar over processes, in one all-reduce; all must name the same ones."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return terms
     packed = torch.stack([value.detach().float() for value in terms.values()])
     dist.all_reduce(packed)

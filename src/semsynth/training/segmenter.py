@@ -30,13 +30,12 @@ from semsynth.files.reading import parsing
 from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.ops import processor
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
+from semsynth.training.ema import Ema
 from semsynth.training.log import append_line, keep_lines
 from semsynth.training.segmenter_data import Balance, Photographs, Rng, augmented, batches, decode
 from semsynth.training.segmenter_settings import SegmenterRecipe
 
 CHECKPOINTS = "checkpoints"
-WITHIN = (CHECKPOINTS, "cache")
-"""Folders of a run that are written to file by file."""
 KEEP = 2
 """Checkpoints that stay."""
 NEEDS = ("settings", "model", "averaged", "optimiser", "spent")
@@ -82,15 +81,16 @@ def validate(
     ``fast`` reads every picture once and as training does, for a look meanwhile; else as an evaluator does.
     """
     model.eval()
-    matrix = ConfusionMatrix(photographs.num_classes)
+    matrix = ConfusionMatrix(len(photographs.ids))
     for start in range(0, len(photographs), batch_size):
-        pixels = np.array(photographs.images[start : start + batch_size])
+        numbers = range(len(photographs))[start : start + batch_size]
+        pixels = np.stack([photographs.image(i) for i in numbers])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast and processor.has_bfloat16()):
             images = images.contiguous(memory_format=torch.channels_last)
             logits = model(images) if fast else model.read(images)
         logits = F.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
-        matrix.add(photographs.classes[start : start + batch_size], logits.argmax(dim=1).numpy())
+        matrix.add(np.stack([photographs.classes(i) for i in numbers]), logits.argmax(dim=1).numpy())
     return matrix.scores()
 
 
@@ -121,8 +121,8 @@ def train_segmenter(
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other
             settings, or is another process's; the disk is full.
     """
-    with claimed(folder, "trains", WITHIN):
-        run = _Run(train, val, folder, recipe, start)
+    with claimed(folder, "trains", (CHECKPOINTS,)):
+        run = _Run(train, val, folder, recipe, start, log)
         run.resume(log)
         task = progress.add_task("training", total=recipe.pictures, completed=run.seen) if progress else None
         next_validation = run.seen + recipe.validate_every
@@ -135,6 +135,7 @@ def train_segmenter(
             if run.seen >= next_validation or run.seen >= recipe.pictures:
                 next_validation += recipe.validate_every
                 run.validate_and_save()
+        run.averaged.load_state_dict(run.ema.state_dict())
         return _finish(run.averaged, run.held_out, folder, run.seen)
 
 
@@ -147,14 +148,22 @@ class _Run:
     """
 
     def __init__(
-        self, train: Dataset, val: Dataset, folder: Path, recipe: SegmenterRecipe, start: Path | None
+        self,
+        train: Dataset,
+        val: Dataset,
+        folder: Path,
+        recipe: SegmenterRecipe,
+        start: Path | None,
+        log: Callable[[str], None],
     ) -> None:
         self.folder, self.recipe, space = folder, recipe, train.label_space
         ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
         self.settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}
         """A resumed run must have the same."""
-        self.photographs = decode(train, ids, recipe.size, folder / "cache", "train")
-        self.held_out = decode(val, ids, recipe.size, folder / "cache", "val")
+        self.photographs, self.held_out = (
+            decode(data, ids, recipe.size, folder / "cache", name, log)
+            for name, data in (("train", train), ("val", val))
+        )
         self.balance = Balance.of(self.photographs, recipe.class_power, recipe.rare_share)
 
         torch.manual_seed(recipe.seed)
@@ -163,8 +172,7 @@ class _Run:
         self.model = _begin(config, start).to(memory_format=torch.channels_last)
         groups = parameter_groups(self.model, recipe)
         self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        self.averaged = copy.deepcopy(self.model)
-        self.pairs = list(learning(self.averaged).values()), list(learning(self.model).values())
+        self.averaged, self.ema = copy.deepcopy(self.model), Ema(self.model)
         self.seen, self.started = 0, time.monotonic()
 
     def resume(self, log: Callable[[str], None]) -> None:
@@ -180,7 +188,7 @@ class _Run:
                         f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
                     )
                 self.model.load_state_dict(state["model"])
-                self.averaged.load_state_dict(state["averaged"])
+                self.ema.load_state_dict(state["averaged"])
                 self.optimizer.load_state_dict(state["optimiser"])
                 self.seen = state["images_seen"]
                 self.started = time.monotonic() - float(state["spent"])
@@ -215,13 +223,13 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(*self.pairs, 1 - min(self.recipe.ema, (1 + step) / (10 + step)))
+        self.ema.update(self.model, 1 - min(self.recipe.ema, (1 + step) / (10 + step)))
         self.seen += self.recipe.batch_size
         return loss.detach()
 
     def validate_and_save(self) -> None:
         """Write scores, the averaged network and a checkpoint."""
+        self.averaged.load_state_dict(self.ema.state_dict())
         scores = validate(self.averaged, self.held_out, fast=True)
         spent = time.monotonic() - self.started
         line = {
@@ -235,7 +243,7 @@ class _Run:
         state = {
             "settings": self.settings,
             "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
+            "averaged": self.ema.state_dict(),
             "optimiser": self.optimizer.state_dict(),
             "images_seen": self.seen,
             "spent": spent,
@@ -291,9 +299,3 @@ def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, see
     )
     kept.save(folder)
     return kept
-
-
-def learning(model: nn.Module) -> dict[str, Tensor]:
-    """Weights that learn, and the running statistics, by name."""
-    weights = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
-    return weights | {name: b for name, b in model.named_buffers() if b.is_floating_point()}
