@@ -20,15 +20,9 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 def find_segmenter(
     space: LabelSpace, where: str | Path | None = None, *, trust: bool = False
 ) -> Segment | None:
-    """Load the segmenter for a label set.
+    """Load a segmenter for a label set: from a folder or file, see `load_segmenter`, or else the bundled one.
 
-    Args:
-        space: The label set.
-        where: A segmenter's folder or file; None looks for a bundled one of this label set.
-        trust: Whether a segmenter that is a program may be run, see `load_segmenter`.
-
-    Returns:
-        The segmenter; None where none was named and none is bundled.
+    None where none was named and none is bundled.
 
     Raises:
         SemsynthError: The one that was named is no segmenter, or has classes the label set does not have.
@@ -38,8 +32,7 @@ def find_segmenter(
         return None
     segmenter = load_segmenter(folder, trust=trust)
     known = {name: i for i, name in enumerate(space.names)}
-    strange = [name for name in segmenter.names if name not in known]
-    if strange:
+    if strange := [name for name in segmenter.names if name not in known]:
         raise SemsynthError(
             f"The segmenter {folder} has classes the model does not have: {', '.join(strange[:5])}. "
             "Give one that was trained on the model's label set."
@@ -49,8 +42,8 @@ def find_segmenter(
 
     def segment(photo: np.ndarray) -> np.ndarray:
         image = torch.from_numpy(photo.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)[None]  # (1,3,H,W)
-        found = segmenter(image)[0].numpy()  # (H,W)
-        ids: np.ndarray = table[np.minimum(found, len(table) - 1)]
+        classes = segmenter(image)[0].numpy()  # (H,W)
+        ids: np.ndarray = table[np.minimum(classes, len(table) - 1)]
         return ids
 
     return segment

@@ -1,10 +1,22 @@
-"""Markdown tables in the shape of the paper's Table 1: methods down, data sets across."""
+"""Markdown tables in the shape of the paper's Table 1: methods down, data sets across.
 
+Figures as other papers published them have a table of their own, each with the mark that says how we know it.
+"""
+
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.published import MARKS, PublishedRow, caution, mark_meanings, published
 from semsynth.evaluation.report import Report, Row, refuse_unlike_reports
+
+PUBLISHED = Path(__file__).parent / "published.json"
+
+MARKS = {"table": "", "leaderboard": "†", "recalled": "‡"}
+"""How a figure is marked in a table, by where it was read."""
 
 COLUMNS = (
     "mIoU",
@@ -16,6 +28,45 @@ COLUMNS = (
     "over floor",
     "kernel Lite2 x 1000",
 )
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One method on one data set. Shares are percent, as papers print them; None where not reported.
+
+    Attributes:
+        method: Its name, and whose run it was where that is not the authors'.
+        year: Of the paper.
+        miou: Mean intersection over union, percent.
+        pixel_accuracy: Percent.
+        fid: Fréchet Inception distance.
+        mark: A key of MARKS: read in the table, in a leaderboard, or recalled and not read again.
+        note: What keeps it from being compared.
+    """
+
+    method: str
+    year: int
+    miou: float | None
+    pixel_accuracy: float | None
+    fid: float | None
+    mark: str
+    note: str
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The file: rows, what each mark means, and the note that belongs under every table of such figures."""
+    contents: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    return contents
+
+
+def published(column: str) -> list[PublishedRow]:
+    """The published figures of "ade20k", "ade20k-outdoor", "cityscapes" or "coco-stuff", by year."""
+    return [
+        PublishedRow(row["method"], row["year"], note=row["note"], **row["figures"][column])
+        for row in document()["rows"]
+        if column in row["figures"]
+    ]
 
 
 def table(reports: Sequence[Report]) -> str:
@@ -54,8 +105,8 @@ def _measured(groups: dict[str, list[Report]]) -> str:
         cells = ["real photographs" if name is None else name]
         for group_name, group in groups.items():
             real = group[0].real
-            found = {row.name: row for report in group for row in report.methods}
-            cells += _cells(real if name is None else found.get(name), real, columns[group_name])
+            rows = {row.name: row for report in group for row in report.methods}
+            cells += _cells(real if name is None else rows.get(name), real, columns[group_name])
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
 
@@ -129,15 +180,15 @@ def _published(column: str) -> str:
     """Figures other papers print, marked by where they were read; never in one table with ours."""
     lines = [f"Published figures, {column} (not measured here):\n"]
     lines += ["| method | year | mIoU | accu | FID |", "| --- | ---: | ---: | ---: | ---: |"]
-    rows: list[PublishedRow] = published(column)
+    rows = published(column)
     for row in rows:
         mark = MARKS[row.mark]
         values = [_number(value) for value in (row.miou, row.pixel_accuracy, row.fid)]
         lines.append(_line([row.method, str(row.year), *(v if v == "-" else v + mark for v in values)]))
     used = {row.mark for row in rows}
-    meanings = [f"{MARKS[m]} {text}" for m, text in mark_meanings().items() if m in used and MARKS[m]]
+    meanings = [f"{MARKS[m]} {text}" for m, text in document()["marks"].items() if m in used and MARKS[m]]
     legend = f"{'; '.join(meanings)}. " if meanings else ""
-    return "\n".join(lines) + "\n\n" + legend + caution() + "\n"
+    return "\n".join(lines) + "\n\n" + legend + document()["note"] + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

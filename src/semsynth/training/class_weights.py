@@ -53,14 +53,14 @@ class ClassMatch:
     def __str__(self) -> str:
         """What is kept and what is fresh, as a sentence without its end."""
         kept = {i for i, _ in self.pairs}
-        names = {True: "", False: ""}
-        for is_kept in names:
-            listed = [name for i, name in enumerate(self.now) if (i in kept) == is_kept]
-            names[is_kept] = ", ".join(listed[:40]) + (" and others" if len(listed) > 40 else "") or "none"
+        both = ([name for i, name in enumerate(self.now) if (i in kept) == those] for those in (True, False))
+        taken, fresh = (
+            f"{len(names)}: {', '.join(names[:40]) or 'none'}{' and others' * (len(names) > 40)}"
+            for names in both
+        )
         return (
             f"its {len(self.before)} classes are not the {len(self.now)} of the data, so the weights of "
-            f"single classes were taken over by name ({len(kept)}: {names[True]}) or begin fresh "
-            f"({len(self.now) - len(kept)}: {names[False]})"
+            f"single classes were taken over by name ({taken}) or begin fresh ({fresh})"
         )
 
 

@@ -151,14 +151,7 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
 
 
 def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -> None:
-    """Drop the lines of a log that are of later than `until`, and those that cannot be read.
-
-    Args:
-        path: The file; it need not exist.
-        until: The largest number that stays.
-        count: The entry that has the number.
-        log: Called with a sentence on damaged lines.
-    """
+    """Drop the lines of a log whose entry `count` is above `until`, and those that cannot be read."""
     try:
         kept = [line for line in read_log(path, count, log) if line[count] <= until]
     except SemsynthError as error:
@@ -170,12 +163,9 @@ def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -
 def read_log(
     path: Path, count: str = "images", log: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
-    """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
+    """The lines of a log, each with a whole number `count`; those that are damaged are left out.
 
-    Args:
-        path: The file.
-        count: An entry that every line must have, a whole number.
-        log: Called with a sentence on how many were left out, but for a last one without its end.
+    `log` is told how many were, but for a last one cut short by a kill.
 
     Raises:
         SemsynthError: The file cannot be read at all.

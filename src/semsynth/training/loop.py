@@ -21,7 +21,8 @@ from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
 from semsynth.training.model_folder import inference_networks, is_current, kept_discriminator, model_of
-from semsynth.training.objective import GeneratorResult, Losses, TrainingContext, build_networks
+from semsynth.training.objective import build_networks
+from semsynth.training.objectives.base import GeneratorResult, Losses, TrainingContext
 from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
@@ -81,7 +82,7 @@ def train(
             distributed.report_lost_process(),
             claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext(),
         ):
-            return _train(recipe, folder, device, report, log if main else _silent, rank, world)
+            return _train(recipe, folder, device, report, log if main else lambda _: None, rank, world)
     finally:
         distributed.stop()
 
@@ -229,10 +230,6 @@ def _train(
 def _size(batch: Batch) -> tuple[int, int]:
     """Height and width of a batch's pictures."""
     return int(batch.labels.shape[1]), int(batch.labels.shape[2])
-
-
-def _silent(_: str) -> None:
-    """Processes beside the first log nothing."""
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:

@@ -29,13 +29,7 @@ def inference_networks(networks: Networks, averaged: Mapping[str, Ema]) -> Netwo
 
 
 def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) -> hub.Model:
-    """What the model folder of a run holds: the averaged networks, or the last ones.
-
-    Args:
-        state: Of the run.
-        space: The label set.
-        image_size: (H, W) of the pictures.
-    """
+    """What the model folder of a run holds: the averaged networks, or the last ones; image_size is (H, W)."""
     best, before = inference_networks(state.networks, state.averaged), state.loss_networks
     against = None if before is None else tuple(sorted({*before, *state.objective.loss_networks()}))
     return hub.Model(
@@ -61,11 +55,6 @@ def is_current(
     """Whether a model folder is whole, of networks of this kind, and of no fewer pictures.
 
     One of more pictures is of a later checkpoint that was damaged: it stays until the run comes there again.
-
-    Args:
-        folder: Of the model; put back first where a process died while it replaced it.
-        model: What the newest checkpoint would write.
-        discriminator: See `kept_discriminator`.
     """
     seen = hub.images_seen(folder)
     if seen is None or model.images_seen is None or seen < model.images_seen:
@@ -87,5 +76,4 @@ def is_current(
     }
     if seen == model.images_seen:
         wanted["image_size"] = list(model.image_size)
-    found = {name: config.get(name) for name in wanted}
-    return bool(found == json.loads(json.dumps(wanted)))
+    return bool({name: config.get(name) for name in wanted} == json.loads(json.dumps(wanted)))

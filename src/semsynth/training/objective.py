@@ -21,14 +21,7 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.objectives.base import (
-    GeneratorResult,
-    Losses,
-    Networks,
-    Objective,
-    Step,
-    TrainingContext,
-)
+from semsynth.training.objectives.base import Networks, Objective
 from semsynth.training.objectives.ccfpse import CCFPSEObjective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
@@ -44,22 +37,6 @@ from semsynth.training.settings import (
     RunSettings,
     Stage,
 )
-
-__all__ = [
-    "METHODS",
-    "GeneratorResult",
-    "Losses",
-    "Method",
-    "Networks",
-    "Objective",
-    "Step",
-    "TrainingContext",
-    "build_networks",
-    "build_objective",
-    "describe_settings",
-    "find_method",
-    "objective_settings",
-]
 
 
 @dataclass(frozen=True)

@@ -39,24 +39,16 @@ def fixed_batch(data: DataSettings, geometry: Geometry, dataset: Dataset, device
 def write_samples(
     path: Path, networks: Networks, batch: Batch, palette: NDArray[np.uint8], precision: torch.dtype
 ) -> None:
-    """Draw a fixed batch, the same styles each time, and write the grid.
+    """Draw a `fixed_batch`, the same styles each time, compute in `precision`, and write the grid.
 
-    Args:
-        path: See `save_grid`.
-        networks: In evaluation mode.
-        batch: See `fixed_batch`.
-        palette: See `save_grid`.
-        precision: To compute in.
+    See `draw_samples` and `save_grid`.
     """
-    styles = None
+    styles, device = None, batch.images.device
     if networks.generator.style_dim is not None:
+        shape = (PRIOR_ROWS, len(batch), networks.generator.style_dim)
         rng = torch.Generator().manual_seed(0)
-        styles = torch.randn(
-            PRIOR_ROWS, len(batch), networks.generator.style_dim, dtype=torch.float32, generator=rng
-        )
-        styles = styles.to(batch.images.device)
-    device = batch.images.device.type
-    with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):
+        styles = torch.randn(shape, dtype=torch.float32, generator=rng).to(device)
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         rows = draw_samples(networks, batch, styles)
     save_grid(path, batch, rows, palette)
 

@@ -11,7 +11,8 @@ from torch.optim import Adam
 from semsynth.errors import SemsynthError
 from semsynth.training.ema import Ema, ema_weight
 from semsynth.training.log import LossTerms
-from semsynth.training.objective import Networks, Objective, build_objective
+from semsynth.training.objective import build_objective
+from semsynth.training.objectives.base import Networks, Objective
 from semsynth.training.settings import Recipe, RunSettings
 from semsynth.training.steps import learning_rate, parameter_groups
 from semsynth.training.warm_start import fitting
@@ -89,10 +90,6 @@ class TrainState:
 
     def load_state_dict(self, state: dict[str, Any], source: Path) -> None:
         """Continue from what `state_dict` gave. Averages that it lacks begin with its weights.
-
-        Args:
-            state: Of a run with the same networks.
-            source: The run's folder, for error messages.
 
         Raises:
             SemsynthError: A network is missing in it, or has other shapes.

@@ -12,7 +12,7 @@ from semsynth.errors import SemsynthError
 from semsynth.models import GeneratorModule
 from semsynth.models.base import labels_checked
 from semsynth.training import distributed
-from semsynth.training.objective import Losses, Networks, Step
+from semsynth.training.objectives.base import Losses, Networks, Step
 from semsynth.training.settings import Recipe, Stage
 
 
@@ -113,14 +113,7 @@ def forward_context(device: torch.device, precision: torch.dtype) -> Iterator[No
 
 
 def backward(losses: Losses, parts: int, terms: Losses, name: str) -> None:
-    """Accumulate the gradients of the mean over parts, and the mean of each term.
-
-    Args:
-        losses: Scalars; their sum is minimized.
-        parts: How many of them there are.
-        terms: The means, as NAME/TERM. It is changed.
-        name: Which optimizer's terms they are.
-    """
+    """Accumulate the gradients of the mean over parts, and in `terms` the mean of each loss as NAME/TERM."""
     (torch.stack([value.float() for value in losses.values()]).sum() / parts).backward()
     for term, value in losses.items():
         key = f"{name}/{term}"
