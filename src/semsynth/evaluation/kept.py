@@ -33,11 +33,7 @@ LONGEST = 1 << 30
 
 
 class PictureRecord:
-    """A file with a line "sha256 key" for every picture that was drawn; lines that are damaged do not count.
-
-    Args:
-        path: The file; it is made with the first line.
-    """
+    """A file with a line "sha256 key" for every picture that was drawn; damaged lines do not count."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,11 +63,7 @@ class DrawnPictures:
     log: Callable[[str], None]
 
     def draw(self, track: Callable[[Iterable[int], str], Iterable[int]]) -> list[str]:
-        """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter.
-
-        Args:
-            track: Passes the numbers of the maps through, and shows how far it is.
-        """
+        """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter."""
         record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), list[str]()
         for number in track(range(len(self.evaluation_set)), "drawing"):
             key = self.evaluation_set.keys[number]

@@ -27,12 +27,7 @@ Take = Callable[[Mapping[str, Tensor]], object]
 
 @dataclass(frozen=True)
 class ClassMatch:
-    """Which classes of two label sets are the same.
-
-    Attributes:
-        before: Names of the classes the weights were trained on, by id.
-        now: Names of the classes they are taken over for, by id.
-    """
+    """Which classes, by the names of the ids, weights were trained on before, and are taken over for now."""
 
     before: tuple[str, ...]
     now: tuple[str, ...]
@@ -67,13 +62,9 @@ class ClassMatch:
 def carry_over(
     network: nn.Module, state: Mapping[str, Tensor], match: ClassMatch, take: Take | None = None
 ) -> None:
-    """Load a state whose classes are those of another label set.
+    """Load a state whose classes are those of another label set into a fresh network of that shape otherwise.
 
-    Args:
-        network: Fresh; the planes of classes that are new stay as they are.
-        state: Of a network of the same shape but for its classes.
-        match: The classes of both.
-        take: How the network loads a state; None is `load_state_dict`.
+    The planes of classes that are new stay as they are. `take` loads a state, by default `load_state_dict`.
 
     Raises:
         RuntimeError: The shapes differ in more than the classes.

@@ -19,10 +19,7 @@ _LOST = re.compile("connection (closed|reset)|broken pipe|gloo|nccl|timed out|pr
 def start() -> tuple[int, int]:
     """Join the process group that `torchrun` announces in the environment, if any.
 
-    The backend is nccl where CUDA is present, else gloo.
-
-    Returns:
-        Rank and world size; (0, 1) without torchrun.
+    The backend is nccl where CUDA is present, else gloo. Rank and world size are returned; (0, 1) without it.
 
     Raises:
         SemsynthError: The environment does not describe a group that can be joined.

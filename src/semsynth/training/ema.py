@@ -9,11 +9,7 @@ _AVERAGED_BUFFERS = ("running_mean", "running_var")
 
 
 class Ema:
-    """An exponential moving average of a network's weights and batch statistics; other buffers are copied.
-
-    Args:
-        network: The network to average. It is not changed.
-    """
+    """An exponential moving average of a network's weights and batch statistics; other buffers are copied."""
 
     def __init__(self, network: nn.Module) -> None:
         self._state = {name: value.detach().clone() for name, value in network.state_dict().items()}

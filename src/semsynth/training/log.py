@@ -80,12 +80,8 @@ class LossTerms:
 class MetricsLog:
     """The lines of a JSON-lines file, with speed and peak memory, and TensorBoard events beside them.
 
-    Args:
-        path: The file. Lines after `images_seen`, left by a run that was killed after its last checkpoint,
-            are dropped.
-        images_seen: Pictures at the start.
-        tensorboard: Write TensorBoard events too.
-        log: Called with a sentence on damaged lines, which are dropped.
+    Lines after the pictures seen at the start, left by a run that was killed after its last checkpoint, are
+    dropped, and so are damaged ones.
     """
 
     def __init__(
@@ -172,8 +168,7 @@ def read_log(
     """
     if not path.exists():
         return []
-    *texts, last = read_bytes(path, _LONGEST).split(b"\n")
-    lines = [_line(text, count) for text in (*texts, last)]
+    lines = [_line(text, count) for text in read_bytes(path, _LONGEST).split(b"\n")]
     if damaged := sum(line is None for line in lines[:-1]):
         log(f"{path} has {damaged} damaged lines, which are left out.")
     return [line for line in lines if line is not None]

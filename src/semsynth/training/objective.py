@@ -161,14 +161,11 @@ def describe_settings(method: str) -> dict[str, list[Keyword]]:
         "run": RunSettings,
         "stages": Stage,
     }
-    described = {
-        section: describe(builder, row.defaults if section == "generator" else {})
+    given = {"generator": row.defaults}
+    return {
+        section: [word for word in describe(builder, given.get(section, {})) if word.name != "num_classes"]
         for section, builder in sections.items()
         if builder is not None
-    }
-    return {
-        section: [keyword for keyword in keywords if keyword.name != "num_classes"]
-        for section, keywords in described.items()
     }
 
 

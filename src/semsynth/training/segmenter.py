@@ -59,13 +59,9 @@ def parameter_groups(model: PyramidSegmenter, recipe: SegmenterRecipe) -> list[d
 
 
 def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase: int) -> Tensor:
-    """Cross-entropy of logits (B, K, S/4, S/4) on one pixel of every 4 x 4, another one each step.
+    """Cross-entropy of logits (B, K, S/4, S/4) on one pixel of every 4 x 4, another one each step (`phase`).
 
-    Args:
-        logits: Of any floating type.
-        classes: (B, S, S); K is void and left out.
-        weights: (K,).
-        phase: Counts the steps; all sixteen pixels get their turn.
+    Of the classes (B, S, S), K is void and left out; the others have weights (K,).
     """
     row, column = divmod(phase * 5 % 16, 4)
     target = classes[:, row::4, column::4].long()  # (B, S/4, S/4)
@@ -107,15 +103,9 @@ def train_segmenter(
 ) -> PyramidSegmenter:
     """Train a segmenter and write it to a folder; a run that was stopped goes on where it last validated.
 
-    Args:
-        train: What it learns from.
-        val: What it is scored on; never learnt from.
-        folder: Gets ``segmenter.json``, ``model.safetensors``, ``log.jsonl``, and while training
-            ``checkpoints/`` and ``cache/``.
-        recipe: The settings.
-        start: A segmenter of the same shape whose weights it starts from.
-        progress: Shows how far it is.
-        log: Called with a sentence on what was damaged.
+    The folder gets ``segmenter.json``, ``model.safetensors``, ``log.jsonl``, and while training
+    ``checkpoints/`` and ``cache/``. Nothing is learnt from `val`. The weights may start from a segmenter of
+    the same shape. `log` is told what was damaged.
 
     Raises:
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other

@@ -89,10 +89,7 @@ class Balance:
     def of(cls, photographs: Photographs, class_power: float, rare_share: float) -> "Balance":
         """Repeat-factor sampling (Gupta et al. 2019, LVIS) and softened inverse class frequencies.
 
-        Args:
-            photographs: What is drawn from.
-            class_power: Classes weigh (share of pixels) ** -class_power.
-            rare_share: Pictures of a class that fewer than this share of pictures hold are drawn more often.
+        See `SegmenterRecipe` for both settings.
         """
         k = len(photographs.ids)
         maps = map(photographs.classes, range(len(photographs)))

@@ -23,14 +23,11 @@ class TrainState:
     """Everything a run needs to continue as if it had never stopped.
 
     Attributes:
-        networks: The networks that learn, on their device.
-        objective: The losses; some keep what they measured.
         optimizers: One for the generator with the style encoder, one for the discriminator.
         averaged: Averages of the generator and the style encoder, or nothing.
         loss_networks: Frozen networks in the losses that the first weights were trained with; None where that
             is not recorded.
         losses: The loss terms since the last line of the log.
-        images_seen: Pictures so far.
         sampler: The place in the data, see `ShardedSampler.state_dict`; None at the start.
     """
 
