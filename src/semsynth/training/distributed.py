@@ -16,17 +16,19 @@ _LOST = re.compile("connection (closed|reset)|broken pipe|gloo|nccl|timed out|pr
 """Words in the backends' errors when another process has ended."""
 
 
-def start() -> tuple[int, int]:
-    """Join the process group that `torchrun` announces in the environment, if any.
+@contextlib.contextmanager
+def joined() -> Iterator[tuple[int, int]]:
+    """Be in the process group that `torchrun` announces in the environment, if any.
 
-    The backend is nccl where CUDA is present, else gloo. Rank and world size are returned; (0, 1) without it.
+    The backend is nccl where CUDA is present, else gloo.
+
+    Yields:
+        Rank and world size; (0, 1) without torchrun.
 
     Raises:
-        SemsynthError: The environment does not describe a group that can be joined.
+        SemsynthError: The environment does not describe a group that can be joined, or a process was lost.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1":
-        return 0, 1
-    if not dist.is_initialized():
+    if os.environ.get("WORLD_SIZE", "1") != "1" and not dist.is_initialized():
         try:
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -37,18 +39,8 @@ def start() -> tuple[int, int]:
                 f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, but the processes cannot be joined: {reason}. "
                 "Start them with torchrun, or unset WORLD_SIZE."
             ) from error
-    return dist.get_rank(), dist.get_world_size()
-
-
-@contextlib.contextmanager
-def report_lost_process() -> Iterator[None]:
-    """Turn the errors of a lost process of the group into a sentence.
-
-    Raises:
-        SemsynthError: It has.
-    """
     try:
-        yield
+        yield rank(), world()
     except RuntimeError as error:
         if world() == 1 or not _LOST.search(str(error)):
             raise
@@ -57,6 +49,10 @@ def report_lost_process() -> Iterator[None]:
             "cannot go on; the last checkpoint is intact. What it said stands above or on its machine. Start "
             "the same command again on all machines to go on."
         ) from error
+    finally:
+        if _joined():
+            with contextlib.suppress(RuntimeError):  # others may have ended before
+                dist.destroy_process_group()
 
 
 def rank() -> int:
@@ -71,13 +67,6 @@ def world() -> int:
 
 def _joined() -> bool:
     return dist.is_available() and dist.is_initialized()
-
-
-def stop() -> None:
-    """Leave the process group."""
-    if _joined():
-        with contextlib.suppress(RuntimeError):  # others may have ended before
-            dist.destroy_process_group()
 
 
 def barrier() -> None:

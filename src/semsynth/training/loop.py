@@ -20,13 +20,12 @@ from semsynth.training import distributed
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
-from semsynth.training.model_folder import inference_networks, is_current, kept_discriminator, model_of
 from semsynth.training.objective import build_networks
 from semsynth.training.objectives.base import GeneratorResult, Losses, TrainingContext
 from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
-from semsynth.training.state import TrainState
+from semsynth.training.state import TrainState, inference_networks, is_current, kept_discriminator, model_of
 from semsynth.training.steps import (
     backward,
     check_batches,
@@ -75,16 +74,11 @@ def train(
         SemsynthError: Unusable settings or data, a full disk, a loss that is not a number, another process
             of the run that has ended.
     """
-    rank, world = distributed.start()
-    main = rank == 0
-    try:
-        with (
-            distributed.report_lost_process(),
-            claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext(),
-        ):
-            return _train(recipe, folder, device, report, log if main else lambda _: None, rank, world)
-    finally:
-        distributed.stop()
+    with (
+        distributed.joined() as (rank, world),
+        claimed(folder, "trains", WITHIN) if rank == 0 else contextlib.nullcontext(),
+    ):
+        return _train(recipe, folder, device, report, log if rank == 0 else lambda _: None, rank, world)
 
 
 def _train(
