@@ -11,7 +11,6 @@ import torch
 from semsynth import hub
 from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
-from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
 from semsynth.device import choose, isolated, keep_heap, training_dtype
 from semsynth.files.claiming import claimed
@@ -136,7 +135,7 @@ def _train(
         metrics = MetricsLog(folder / "log.jsonl", state.images_seen, tensorboard=run.tensorboard, log=log)
     if main and state.images_seen:  # killed after a checkpoint and before its model
         geometry = _geometry(recipe, recipe.stage_at(state.images_seen))
-        model = model_of(state, space, _size(fixed_batch(recipe.data, geometry, dataset, target)))
+        model = model_of(state, space, fixed_batch(recipe.data, geometry, dataset, target))
         if not is_current(folder / "model", model, kept):
             hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
 
@@ -208,7 +207,7 @@ def _train(
                 if main and saves:
                     checkpoint = state.state_dict() | content
                     save_checkpoint(folder / "checkpoints", state.images_seen, checkpoint, run.keep)
-                    model = model_of(state, space, _size(fixed))
+                    model = model_of(state, space, fixed)
                     hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
                 if saves:
                     distributed.barrier()
@@ -219,11 +218,6 @@ def _train(
                 if last:
                     break
     return folder / "model"
-
-
-def _size(batch: Batch) -> tuple[int, int]:
-    """Height and width of a batch's pictures."""
-    return int(batch.labels.shape[1]), int(batch.labels.shape[2])
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:

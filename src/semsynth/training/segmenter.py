@@ -222,13 +222,8 @@ class _Run:
         self.averaged.load_state_dict(self.ema.state_dict())
         scores = validate(self.averaged, self.held_out, fast=True)
         spent = time.monotonic() - self.started
-        line = {
-            "pictures": self.seen,
-            "seconds": round(spent),
-            "pixel_accuracy": scores.pixel_accuracy,
-            "miou": scores.miou,
-        }
-        append_line(self.folder / "log.jsonl", line)
+        shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
+        append_line(self.folder / "log.jsonl", {"pictures": self.seen, "seconds": round(spent), **shares})
         self.averaged.save(self.folder)
         state = {
             "settings": self.settings,
@@ -262,11 +257,9 @@ def _begin(config: SegmenterConfig, start: Path | None) -> PyramidSegmenter:
     if start is None:
         return PyramidSegmenter(config)
     model = PyramidSegmenter.load(start)
-    unlike = [
-        key for key in ("encoder", "width", "names") if getattr(model.config, key) != getattr(config, key)
-    ]
-    if unlike:
-        raise SemsynthError(f"{start} has another {unlike[0]} than this training: it cannot start from it.")
+    for key in ("encoder", "width", "names"):
+        if getattr(model.config, key) != getattr(config, key):
+            raise SemsynthError(f"{start} has another {key} than this training: it cannot start from it.")
     model.config = config
     return model
 
@@ -276,16 +269,12 @@ def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, see
     averaged.save(folder)
     kept = PyramidSegmenter.load(folder)
     scores = validate(kept, held_out)
-    kept.config = replace(
-        kept.config,
-        scores={
-            "pixel_accuracy": round(scores.pixel_accuracy, 4),
-            "miou": round(scores.miou, 4),
-            "mean_accuracy": round(scores.mean_accuracy, 4),
-            "classes_averaged": scores.classes_averaged,
-            "photographs": len(held_out),
-            "pictures_trained": seen,
-        },
-    )
+    shares = {name: round(getattr(scores, name), 4) for name in ("pixel_accuracy", "miou", "mean_accuracy")}
+    counts = {
+        "classes_averaged": scores.classes_averaged,
+        "photographs": len(held_out),
+        "pictures_trained": seen,
+    }
+    kept.config = replace(kept.config, scores=shares | counts)
     kept.save(folder)
     return kept

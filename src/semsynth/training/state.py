@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Adam
 
 from semsynth import hub
+from semsynth.data.sample import Batch
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import file_sha256
 from semsynth.labels import LabelSpace
@@ -135,14 +136,15 @@ def inference_networks(networks: Networks, averaged: Mapping[str, Ema]) -> Netwo
     return Networks(**copies)
 
 
-def model_of(state: TrainState, space: LabelSpace, image_size: tuple[int, int]) -> hub.Model:
-    """What the model folder of a run holds: the averaged networks, or the last ones; image_size is (H, W)."""
+def model_of(state: TrainState, space: LabelSpace, batch: Batch) -> hub.Model:
+    """What the model folder of a run on pictures as in a batch holds: the averaged networks, or the last."""
+    height, width = batch.labels.shape[1:]
     best, before = inference_networks(state.networks, state.averaged), state.loss_networks
     against = None if before is None else tuple(sorted({*before, *state.objective.loss_networks()}))
     return hub.Model(
         best.generator,
         space,
-        image_size,
+        (height, width),
         best.style_encoder,
         loss_networks=against,
         images_seen=state.images_seen,
