@@ -50,12 +50,7 @@ class Sheet:
         return canvas
 
     def to_html(self, title: str, text: str = "") -> str:
-        """One page with everything inside: pictures as data, no scripts, no other files.
-
-        Args:
-            title: Heading and window title.
-            text: Shown below the pictures as it is, for instance a Markdown table.
-        """
+        """One page with everything inside: pictures as data, a text below them, no scripts or other files."""
         head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
         body = ""
         for key, pictures in zip(self.keys, self.rows):

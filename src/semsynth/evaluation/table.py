@@ -150,7 +150,7 @@ def _published(column: str) -> str:
     used = {row["mark"] for row in rows}
     meanings = [f"{MARKS[m]} {text}" for m, text in document()["marks"].items() if m in used and MARKS[m]]
     legend = f"{'; '.join(meanings)}. " if meanings else ""
-    return "\n".join(lines) + "\n\n" + legend + document()["note"] + "\n"
+    return "\n".join([*lines, "", f"{legend}{document()['note']}", ""])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -64,10 +64,8 @@ def load_newest(
 ) -> dict[str, Any] | None:
     """Read the newest checkpoint whose content matches its name. Nothing is changed on the disk.
 
-    Args:
-        folder: Where checkpoints lie; None is returned where there are none.
-        warn: Called with a sentence on every file that had to be passed over.
-        needs: Entries it must have beside "images_seen".
+    None where there are none. `warn` is told of every file that had to be passed over. `needs` are entries it
+    must have beside "images_seen".
 
     Raises:
         SemsynthError: There are checkpoints, and none can be read.
@@ -109,10 +107,8 @@ def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except SemsynthError:  # it may not be read, or is no file
         raise
-    except MemoryError:
-        raise SemsynthError(f"{path} does not fit into memory.") from None
     except Exception as error:  # unpicklers raise whatever they trip over
-        if "allocate memory" in str(error):
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise SemsynthError(f"{path} does not fit into memory.") from None
         return f"it cannot be read ({type(error).__name__})"
     if not isinstance(state, dict) or state.get("images_seen") != _pictures(path):

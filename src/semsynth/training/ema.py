@@ -45,13 +45,9 @@ class Ema:
 
 
 def ema_weight(half_life: float, rampup: float, images_seen: int, batch_size: int) -> float:
-    """How far a step moves an average that forgets by pictures.
+    """How far a step moves an average whose half-life is counted in pictures.
 
-    Args:
-        half_life: Pictures after which an old weight counts half.
-        rampup: The half-life is at most this share of the pictures seen so far; 0 is no limit.
-        images_seen: Pictures so far, with those of this step.
-        batch_size: Pictures of this step.
+    The half-life is at most the share `rampup` of the pictures seen, with those of this step; 0 is no limit.
     """
     if rampup:
         half_life = min(half_life, images_seen * rampup)

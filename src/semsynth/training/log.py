@@ -208,11 +208,7 @@ def describe_environment(device: torch.device) -> str:
 
 
 def plot_curves(log: Path, path: Path) -> bool:
-    """Draw the loss terms over pictures seen as a PNG.
-
-    Returns:
-        Whether it was drawn: matplotlib is an extra.
-    """
+    """Draw the loss terms over pictures seen as a PNG; whether it was: matplotlib is an extra."""
     try:
         import matplotlib
     except ImportError:

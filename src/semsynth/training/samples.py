@@ -54,12 +54,9 @@ def write_samples(
 
 
 def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> list[Tensor]:
-    """Draw a fixed batch.
+    """Draw a fixed batch with networks in evaluation mode.
 
-    Args:
-        networks: In evaluation mode.
-        batch: B label maps with their photographs.
-        styles: (N, B, Z) styles of the prior, or None for a generator without a style.
+    The N styles of the prior are (N, B, Z), or None for a generator without a style.
 
     Returns:
         Rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
@@ -81,14 +78,7 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
 
 
 def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.uint8]) -> None:
-    """Write a PNG: label maps in colour, photographs, then the rows.
-
-    Args:
-        path: The file; its folder is made.
-        batch: B label maps with their photographs.
-        rows: Pictures (B, 3, H, W) in [-1, 1].
-        palette: (K, 3) uint8 colours of the classes.
-    """
+    """Write a PNG: label maps in a palette (K, 3), photographs, then rows (B, 3, H, W) in [-1, 1]."""
     colours = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)
     pictures = [((row.clamp(-1, 1) + 1) * 127.5).round().byte().cpu() for row in (batch.images, *rows)]
     grid = torch.cat([torch.cat(list(row), 2) for row in (colours, *pictures)], 1)  # (3,rows*H,B*W)

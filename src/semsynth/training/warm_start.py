@@ -22,13 +22,10 @@ _LONGEST = 200
 def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str, tuple[str, ...] | None]:
     """Load weights into fresh networks; optimizers and counters start fresh.
 
-    Args:
-        networks: Changed in place.
-        source: A run folder, whose newest checkpoint gives all networks; or a model folder, whose
-            discriminator is taken where one was kept. It may be of pictures half the size, where the
-            generator can grow from those; or of another label set, where weights of single classes can be
-            told apart: those of classes that are called alike are kept, the others begin fresh.
-        space: The label set of the data.
+    The source is a run folder, whose newest checkpoint gives all networks; or a model folder, whose
+    discriminator is taken where one was kept. It may be of pictures half the size, where the generator can
+    grow from those; or of another label set than the data's, where weights of single classes can be told
+    apart: those of classes that are called alike are kept, the others begin fresh.
 
     Returns:
         A sentence that says what was loaded, and the networks that the weights were trained against; None
