@@ -112,128 +112,105 @@ def train_segmenter(
             settings, or is another process's; the disk is full.
     """
     with claimed(folder, "trains", (CHECKPOINTS,)):
-        run = _Run(train, val, folder, recipe, start, log)
-        run.resume(log)
-        task = progress.add_task("training", total=recipe.pictures, completed=run.seen) if progress else None
-        next_validation = run.seen + recipe.validate_every
-        stream = batches(run.draw, run.balance, recipe.batch_size, recipe.seed, run.seen)
-        while (done := run.done()) < 1:
-            run.model.train()
-            loss = run.step(next(stream), done)
-            if progress and task is not None:
-                progress.update(task, completed=run.seen, description=f"training, loss {loss.item():.2f}")
-            if run.seen >= next_validation or run.seen >= recipe.pictures:
-                next_validation += recipe.validate_every
-                run.validate_and_save()
-        run.averaged.load_state_dict(run.ema.state_dict())
-        return _finish(run.averaged, run.held_out, folder, run.seen)
+        return _train(train, val, folder, recipe, start, progress or Progress(disable=True), log)
 
 
-class _Run:
-    """A run in its folder, which is this process's own: networks, optimizer, and how far it is.
+def _train(
+    train: Dataset,
+    val: Dataset,
+    folder: Path,
+    recipe: SegmenterRecipe,
+    start: Path | None,
+    progress: Progress,
+    log: Callable[[str], None],
+) -> PyramidSegmenter:
+    """The training in a folder that is this process's own; see `train_segmenter`."""
+    # What it learns from, and what it is scored on.
+    space = train.label_space
+    ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
+    photographs, held_out = (
+        decode(data, ids, recipe.size, folder / "cache", name, log)
+        for name, data in (("train", train), ("val", val))
+    )
+    balance = Balance.of(photographs, recipe.class_power, recipe.rare_share)
 
-    Attributes:
-        seen: Pictures so far.
-        started: When it would have begun without its stops, by `time.monotonic`.
-    """
-
-    def __init__(
-        self,
-        train: Dataset,
-        val: Dataset,
-        folder: Path,
-        recipe: SegmenterRecipe,
-        start: Path | None,
-        log: Callable[[str], None],
-    ) -> None:
-        self.folder, self.recipe, space = folder, recipe, train.label_space
-        ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
-        self.settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}
-        """A resumed run must have the same."""
-        self.photographs, self.held_out = (
-            decode(data, ids, recipe.size, folder / "cache", name, log)
-            for name, data in (("train", train), ("val", val))
-        )
-        self.balance = Balance.of(self.photographs, recipe.class_power, recipe.rare_share)
-
-        torch.manual_seed(recipe.seed)
-        names = tuple(space.names[i] for i in ids)
-        config = SegmenterConfig(names, recipe.encoder, recipe.width, space.name, ids)
-        self.model = _begin(config, start).to(memory_format=torch.channels_last)
-        groups = parameter_groups(self.model, recipe)
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        self.averaged, self.ema = copy.deepcopy(self.model), Ema(self.model)
-        self.seen, self.started = 0, time.monotonic()
-
-    def resume(self, log: Callable[[str], None]) -> None:
-        """Go on where the last validation was."""
-        checkpoints, settings = self.folder / CHECKPOINTS, self.settings
-        state = load_newest(checkpoints, log, NEEDS)
-        if state is not None:
-            with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
-                before = state["settings"]
-                if unlike := [key for key in settings if before.get(key) != settings[key]]:
-                    raise SemsynthError(
-                        f"{self.folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
-                        f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
-                    )
-                self.model.load_state_dict(state["model"])
-                self.ema.load_state_dict(state["averaged"])
-                self.optimizer.load_state_dict(state["optimiser"])
-                self.seen = state["images_seen"]
-                self.started = time.monotonic() - float(state["spent"])
-            clean_up(checkpoints, self.seen, KEEP, log)
-        keep_lines(self.folder / "log.jsonl", self.seen, "pictures", log)
+    # Network, optimizer and averaged weights, as they were at the last validation of a run that was stopped.
+    torch.manual_seed(recipe.seed)
+    config = SegmenterConfig(
+        tuple(space.names[i] for i in ids), recipe.encoder, recipe.width, space.name, ids
+    )
+    model = _begin(config, start).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
+    averaged, ema = copy.deepcopy(model), Ema(model)
+    seen, begun = 0, time.monotonic()
+    settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}  # a resumed run must have the same
+    checkpoints = folder / CHECKPOINTS
+    state = load_newest(checkpoints, log, NEEDS)
+    if state is not None:
+        with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
+            before = state["settings"]
+            if unlike := [key for key in settings if before.get(key) != settings[key]]:
+                raise SemsynthError(
+                    f"{folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
+                    f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
+                )
+            model.load_state_dict(state["model"])
+            ema.load_state_dict(state["averaged"])
+            optimizer.load_state_dict(state["optimiser"])
+            seen, begun = state["images_seen"], begun - float(state["spent"])
+        clean_up(checkpoints, seen, KEEP, log)
+    keep_lines(folder / "log.jsonl", seen, "pictures", log)
 
     @torch.no_grad()
-    def draw(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+    def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
         """Augmented pictures through the frozen part of the encoder, and their classes."""
-        frozen = self.recipe.frozen
-        images, classes = augmented(self.photographs, indices, self.recipe.least_crop, rng)
+        images, classes = augmented(photographs, indices, recipe.least_crop, rng)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=frozen > 0 and processor.has_bfloat16()):
-            return self.model.encoder.early(images, frozen), classes
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0 and processor.has_bfloat16()):
+            return model.encoder.early(images, recipe.frozen), classes
 
-    def done(self) -> float:
-        """The share of the run that is done: of its pictures, or of its minutes where those run out first."""
-        minutes = (time.monotonic() - self.started) / 60
-        share = minutes / self.recipe.minutes if self.recipe.minutes else 0.0
-        return max(self.seen / self.recipe.pictures, share)
-
-    def step(self, batch: tuple[list[Tensor], Tensor], done: float) -> Tensor:
-        """Learn from one batch, and return its loss. The rate warms up, then falls as a cosine."""
-        kept, classes = batch
-        factor = min(1.0, (self.seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
-        for group in self.optimizer.param_groups:
+    task = progress.add_task("training", total=recipe.pictures, completed=seen)
+    next_validation, seconds = seen + recipe.validate_every, 60 * recipe.minutes or math.inf
+    stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
+    model.train()
+    while (done := max(seen / recipe.pictures, (time.monotonic() - begun) / seconds)) < 1:
+        # Learn from one batch. The rate warms up, then falls as a cosine.
+        kept, classes = next(stream)
+        factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
+        for group in optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
-            logits = self.model.decode(self.model.encoder.late(kept, self.recipe.frozen))
-        step = self.seen // self.recipe.batch_size
-        loss = loss_at_quarter_size(logits, classes, self.balance.weights, step)
-        self.optimizer.zero_grad(set_to_none=True)
+            logits = model.decode(model.encoder.late(kept, recipe.frozen))
+        step = seen // recipe.batch_size
+        loss = loss_at_quarter_size(logits, classes, balance.weights, step)
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
-        self.ema.update(self.model, 1 - min(self.recipe.ema, (1 + step) / (10 + step)))
-        self.seen += self.recipe.batch_size
-        return loss.detach()
+        optimizer.step()
+        ema.update(model, 1 - min(recipe.ema, (1 + step) / (10 + step)))
+        seen += recipe.batch_size
+        progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
+        if seen < min(next_validation, recipe.pictures):
+            continue
 
-    def validate_and_save(self) -> None:
-        """Write scores, the averaged network and a checkpoint."""
-        self.averaged.load_state_dict(self.ema.state_dict())
-        scores = validate(self.averaged, self.held_out, fast=True)
-        spent = time.monotonic() - self.started
+        # Scores, the averaged network, and a checkpoint.
+        next_validation += recipe.validate_every
+        averaged.load_state_dict(ema.state_dict())
+        scores = validate(averaged, held_out, fast=True)
+        spent = time.monotonic() - begun
         shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
-        append_line(self.folder / "log.jsonl", {"pictures": self.seen, "seconds": round(spent), **shares})
-        self.averaged.save(self.folder)
+        append_line(folder / "log.jsonl", {"pictures": seen, "seconds": round(spent), **shares})
+        averaged.save(folder)
         state = {
-            "settings": self.settings,
-            "model": self.model.state_dict(),
-            "averaged": self.ema.state_dict(),
-            "optimiser": self.optimizer.state_dict(),
-            "images_seen": self.seen,
+            "settings": settings,
+            "model": model.state_dict(),
+            "averaged": ema.state_dict(),
+            "optimiser": optimizer.state_dict(),
+            "images_seen": seen,
             "spent": spent,
         }
-        save_checkpoint(self.folder / CHECKPOINTS, self.seen, state, KEEP)
+        save_checkpoint(checkpoints, seen, state, KEEP)
+    averaged.load_state_dict(ema.state_dict())
+    return _finish(averaged, held_out, folder, seen)
 
 
 def score_segmenter(folder: Path, data: Dataset) -> tuple[tuple[str, ...], SegmentationScores]:
