@@ -32,27 +32,6 @@ LONGEST = 1 << 30
 """Longest record, in bytes."""
 
 
-class PictureRecord:
-    """A file with a line "sha256 key" for every picture that was drawn; damaged lines do not count."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        text = read_bytes(path, LONGEST).decode("utf-8", "replace") if path.is_file() else ""
-        rows = (line.split(" ", 1) for line in text.splitlines())
-        self._known = {row[1]: row[0] for row in rows if len(row) == 2 and len(row[0]) == 64}
-
-    def add(self, key: str, picture: Path) -> None:
-        """Record a picture that was just drawn."""
-        self._known[key] = file_sha256(picture)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{self._known[key]} {key}\n")
-
-    def was_replaced(self, key: str, picture: Path) -> bool:
-        """Whether a picture differs from what was recorded of it; one without a record does not."""
-        return key in self._known and self._known[key] != file_sha256(picture)
-
-
 @dataclass
 class DrawnPictures:
     """The pictures that a method draws for an evaluation set, in the folder of its report."""
@@ -63,18 +42,26 @@ class DrawnPictures:
     log: Callable[[str], None]
 
     def draw(self, track: Callable[[Iterable[int], str], Iterable[int]]) -> list[str]:
-        """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter."""
-        record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), list[str]()
+        """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter.
+
+        Every picture that is drawn is recorded, a line "sha256 key"; damaged lines do not count.
+        """
+        record, replaced = self.folder / "cache" / "pictures.txt", list[str]()
+        text = read_bytes(record, LONGEST).decode("utf-8", "replace") if record.is_file() else ""
+        rows = (line.split(" ", 1) for line in text.splitlines())
+        digests = {row[1]: row[0] for row in rows if len(row) == 2 and len(row[0]) == 64}
+        record.parent.mkdir(parents=True, exist_ok=True)
         for number in track(range(len(self.evaluation_set)), "drawing"):
             key = self.evaluation_set.keys[number]
             path = picture_path(self.folder, key)
             if self._is_drawn(path):
-                if not record.was_replaced(key, path):
+                if key not in digests or digests[key] == file_sha256(path):
                     continue
                 replaced.append(key)
             _, labels, instances = self.evaluation_set.read(number)
             self.save(path, self.method.draw(key, labels, instances, None, self.evaluation_set.seed(number)))
-            record.add(key, path)
+            with record.open("a", encoding="utf-8") as file:
+                file.write(f"{file_sha256(path)} {key}\n")
         return replaced
 
     def _is_drawn(self, path: Path) -> bool:

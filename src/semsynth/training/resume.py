@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from semsynth.files.reading import read_json
 from semsynth.hub import compat
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import Recipe, flat
 from semsynth.training.state import TrainState
 
 _OF_THE_RUN = (
@@ -41,11 +41,11 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     if not images_seen or not path.exists():
         return
     try:
-        before = dict(_flat(compat.run_settings(read_json(path), recipe.objective)))
+        before = dict(flat(compat.run_settings(read_json(path), recipe.objective)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
         log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
-    now, default = (dict(_flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
+    now, default = (dict(flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
     before = {name: value for name, value in default.items() if name in now} | before  # newer settings
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
     if not changed:
@@ -168,15 +168,6 @@ def check_ranks_agree(images_seen: int, networks: Networks) -> None:
             f"The processes begin with different weights (after {seen} pictures): every machine needs the "
             "same run folder and the same run.start_from; share the folder, or copy it to each."
         )
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by their dotted names."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _short(value: Any) -> str:
