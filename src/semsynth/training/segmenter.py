@@ -111,106 +111,94 @@ def train_segmenter(
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other
             settings, or is another process's; the disk is full.
     """
+    progress = progress or Progress(disable=True)
     with claimed(folder, "trains", (CHECKPOINTS,)):
-        return _train(train, val, folder, recipe, start, progress or Progress(disable=True), log)
+        # What it learns from, and what it is scored on.
+        space = train.label_space
+        ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
+        photographs, held_out = (
+            decode(data, ids, recipe.size, folder / "cache", name, log)
+            for name, data in (("train", train), ("val", val))
+        )
+        balance = Balance.of(photographs, recipe.class_power, recipe.rare_share)
 
+        # Network, optimizer and averaged weights: fresh, or of the last validation of a run that was stopped.
+        torch.manual_seed(recipe.seed)
+        names = tuple(space.names[i] for i in ids)
+        config = SegmenterConfig(names, recipe.encoder, recipe.width, space.name, ids)
+        model = _begin(config, start).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
+        averaged, ema = copy.deepcopy(model), Ema(model)
+        seen, begun = 0, time.monotonic()
+        settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}  # of a resumed run, too
+        checkpoints = folder / CHECKPOINTS
+        state = load_newest(checkpoints, log, NEEDS)
+        if state is not None:
+            with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
+                before = state["settings"]
+                if unlike := [key for key in settings if before.get(key) != settings[key]]:
+                    raise SemsynthError(
+                        f"{folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
+                        f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
+                    )
+                model.load_state_dict(state["model"])
+                ema.load_state_dict(state["averaged"])
+                optimizer.load_state_dict(state["optimiser"])
+                seen, begun = state["images_seen"], begun - float(state["spent"])
+            clean_up(checkpoints, seen, KEEP, log)
+        keep_lines(folder / "log.jsonl", seen, "pictures", log)
 
-def _train(
-    train: Dataset,
-    val: Dataset,
-    folder: Path,
-    recipe: SegmenterRecipe,
-    start: Path | None,
-    progress: Progress,
-    log: Callable[[str], None],
-) -> PyramidSegmenter:
-    """The training in a folder that is this process's own; see `train_segmenter`."""
-    # What it learns from, and what it is scored on.
-    space = train.label_space
-    ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
-    photographs, held_out = (
-        decode(data, ids, recipe.size, folder / "cache", name, log)
-        for name, data in (("train", train), ("val", val))
-    )
-    balance = Balance.of(photographs, recipe.class_power, recipe.rare_share)
+        @torch.no_grad()
+        def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
+            """Augmented pictures through the frozen part of the encoder, and their classes."""
+            images, classes = augmented(photographs, indices, recipe.least_crop, rng)
+            images = images.contiguous(memory_format=torch.channels_last)
+            low = recipe.frozen > 0 and processor.has_bfloat16()
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                return model.encoder.early(images, recipe.frozen), classes
 
-    # Network, optimizer and averaged weights, as they were at the last validation of a run that was stopped.
-    torch.manual_seed(recipe.seed)
-    config = SegmenterConfig(
-        tuple(space.names[i] for i in ids), recipe.encoder, recipe.width, space.name, ids
-    )
-    model = _begin(config, start).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
-    averaged, ema = copy.deepcopy(model), Ema(model)
-    seen, begun = 0, time.monotonic()
-    settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}  # a resumed run must have the same
-    checkpoints = folder / CHECKPOINTS
-    state = load_newest(checkpoints, log, NEEDS)
-    if state is not None:
-        with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
-            before = state["settings"]
-            if unlike := [key for key in settings if before.get(key) != settings[key]]:
-                raise SemsynthError(
-                    f"{folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
-                    f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
-                )
-            model.load_state_dict(state["model"])
-            ema.load_state_dict(state["averaged"])
-            optimizer.load_state_dict(state["optimiser"])
-            seen, begun = state["images_seen"], begun - float(state["spent"])
-        clean_up(checkpoints, seen, KEEP, log)
-    keep_lines(folder / "log.jsonl", seen, "pictures", log)
+        task = progress.add_task("training", total=recipe.pictures, completed=seen)
+        next_validation, seconds = seen + recipe.validate_every, 60 * recipe.minutes or math.inf
+        stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
+        model.train()
+        while (done := max(seen / recipe.pictures, (time.monotonic() - begun) / seconds)) < 1:
+            # Learn from one batch. The rate warms up, then falls as a cosine.
+            kept, classes = next(stream)
+            factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * factor
+            with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
+                logits = model.decode(model.encoder.late(kept, recipe.frozen))
+            step = seen // recipe.batch_size
+            loss = loss_at_quarter_size(logits, classes, balance.weights, step)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            ema.update(model, 1 - min(recipe.ema, (1 + step) / (10 + step)))
+            seen += recipe.batch_size
+            progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
+            if seen < min(next_validation, recipe.pictures):
+                continue
 
-    @torch.no_grad()
-    def draw(indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        """Augmented pictures through the frozen part of the encoder, and their classes."""
-        images, classes = augmented(photographs, indices, recipe.least_crop, rng)
-        images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.frozen > 0 and processor.has_bfloat16()):
-            return model.encoder.early(images, recipe.frozen), classes
-
-    task = progress.add_task("training", total=recipe.pictures, completed=seen)
-    next_validation, seconds = seen + recipe.validate_every, 60 * recipe.minutes or math.inf
-    stream = batches(draw, balance, recipe.batch_size, recipe.seed, seen)
-    model.train()
-    while (done := max(seen / recipe.pictures, (time.monotonic() - begun) / seconds)) < 1:
-        # Learn from one batch. The rate warms up, then falls as a cosine.
-        kept, classes = next(stream)
-        factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
-            logits = model.decode(model.encoder.late(kept, recipe.frozen))
-        step = seen // recipe.batch_size
-        loss = loss_at_quarter_size(logits, classes, balance.weights, step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        ema.update(model, 1 - min(recipe.ema, (1 + step) / (10 + step)))
-        seen += recipe.batch_size
-        progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
-        if seen < min(next_validation, recipe.pictures):
-            continue
-
-        # Scores, the averaged network, and a checkpoint.
-        next_validation += recipe.validate_every
+            # Scores, the averaged network, and a checkpoint.
+            next_validation += recipe.validate_every
+            averaged.load_state_dict(ema.state_dict())
+            scores = validate(averaged, held_out, fast=True)
+            spent = time.monotonic() - begun
+            shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
+            append_line(folder / "log.jsonl", {"pictures": seen, "seconds": round(spent), **shares})
+            averaged.save(folder)
+            state = {
+                "settings": settings,
+                "model": model.state_dict(),
+                "averaged": ema.state_dict(),
+                "optimiser": optimizer.state_dict(),
+                "images_seen": seen,
+                "spent": spent,
+            }
+            save_checkpoint(checkpoints, seen, state, KEEP)
         averaged.load_state_dict(ema.state_dict())
-        scores = validate(averaged, held_out, fast=True)
-        spent = time.monotonic() - begun
-        shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
-        append_line(folder / "log.jsonl", {"pictures": seen, "seconds": round(spent), **shares})
-        averaged.save(folder)
-        state = {
-            "settings": settings,
-            "model": model.state_dict(),
-            "averaged": ema.state_dict(),
-            "optimiser": optimizer.state_dict(),
-            "images_seen": seen,
-            "spent": spent,
-        }
-        save_checkpoint(checkpoints, seen, state, KEEP)
-    averaged.load_state_dict(ema.state_dict())
-    return _finish(averaged, held_out, folder, seen)
+        return _finish(averaged, held_out, folder, seen)
 
 
 def score_segmenter(folder: Path, data: Dataset) -> tuple[tuple[str, ...], SegmentationScores]:
