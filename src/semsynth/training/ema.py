@@ -42,13 +42,3 @@ class Ema:
             raise RuntimeError(f"The average has other tensors, or of other shapes: {', '.join(unlike)}.")
         for name, value in state.items():
             self._state[name].copy_(value)
-
-
-def ema_weight(half_life: float, rampup: float, images_seen: int, batch_size: int) -> float:
-    """How far a step moves an average whose half-life is counted in pictures.
-
-    The half-life is at most the share `rampup` of the pictures seen, with those of this step; 0 is no limit.
-    """
-    if rampup:
-        half_life = min(half_life, images_seen * rampup)
-    return float(1 - 0.5 ** (batch_size / max(half_life, 1e-8)))

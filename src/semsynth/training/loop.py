@@ -21,7 +21,7 @@ from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
 from semsynth.training.objective import build_networks
 from semsynth.training.objectives.base import GeneratorResult, Losses, TrainingContext
-from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
+from semsynth.training.resume import check_ranks_agree, fingerprint, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
 from semsynth.training.state import TrainState, inference_networks, is_current, kept_discriminator, model_of
@@ -123,7 +123,8 @@ def _train(
     check_ranks_agree(state.images_seen, networks)
     if main and state.images_seen:
         clean_up(folder / "checkpoints", state.images_seen, run.keep, log)
-    content, first = describe_data(dataset), _geometry(recipe, recipe.schedule()[0])
+    content = {"classes": list(space.names), "data": fingerprint(dataset)}  # see `check_data`
+    first = _geometry(recipe, recipe.schedule()[0])
     state.objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
 
     # The files of the run.

@@ -104,11 +104,6 @@ def restore(
     log(f"Going on from {state.images_seen} pictures.")
 
 
-def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """What a checkpoint keeps of the data, see `check_data`."""
-    return {"classes": list(dataset.label_space.names), "data": fingerprint(dataset)}
-
-
 def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]) -> None:
     """Refuse to go on with other classes or another number of pictures; say where files have changed.
 

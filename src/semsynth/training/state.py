@@ -19,7 +19,7 @@ from semsynth.data.sample import Batch
 from semsynth.errors import SemsynthError
 from semsynth.files.tensors import file_sha256
 from semsynth.labels import LabelSpace
-from semsynth.training.ema import Ema, ema_weight
+from semsynth.training.ema import Ema
 from semsynth.training.log import LossTerms
 from semsynth.training.objective import build_objective
 from semsynth.training.objectives.base import Networks, Objective
@@ -76,8 +76,11 @@ class TrainState:
         return cls(networks, objective, optimizers, averaged, loss_networks)
 
     def average(self, run: RunSettings, batch_size: int) -> None:
-        """Move the averages, after a step of `batch_size` pictures."""
-        weight = ema_weight(run.ema_images, run.ema_rampup, self.images_seen, batch_size)
+        """Move the averages, after a step of `batch_size` pictures; half-lives are counted in pictures."""
+        half_life: float = run.ema_images
+        if run.ema_rampup:
+            half_life = min(half_life, self.images_seen * run.ema_rampup)
+        weight = 1 - 0.5 ** (batch_size / max(half_life, 1e-8))
         for name, ema in self.averaged.items():
             ema.update(self.networks.modules()[name], weight)
 
