@@ -32,7 +32,8 @@ from published import discriminate, draw, label_planes
 from semsynth.data.sample import Batch
 from semsynth.device import keep_heap, training_dtype
 from semsynth.ops import native, processor
-from semsynth.training.objective import Networks, Step, build_networks, build_objective, objective_settings
+from semsynth.training.objective import build_networks, build_objective, objective_settings
+from semsynth.training.objectives.base import Networks, Step
 from semsynth.training.settings import Recipe
 
 PRECISION = training_dtype("auto", torch.device("cpu"))

@@ -7,7 +7,7 @@ import pytest
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.protocol import EvaluatedClasses, fit, load_protocol, protocol_names
-from semsynth.evaluation.published import published
+from semsynth.evaluation.table import published
 from semsynth.labels import LabelSpace
 from tests.evaluation.scenes import write_protocol
 

@@ -20,29 +20,23 @@ if TYPE_CHECKING:
     from semsynth.evaluation.segmenters import load_segmenter as load_segmenter
 
 _HOMES = {
-    "ConfusionMatrix": "segmentation",
-    "Evaluation": "run",
-    "FeatureSpace": "frechet",
-    "Features": "frechet",
-    "EvaluatedMethod": "evaluation_set",
-    "Protocol": "protocol",
-    "Report": "report",
-    "Segmenter": "segmenters",
-    "Statistics": "frechet",
-    "EvaluationSet": "evaluation_set",
-    "frechet_distance": "frechet",
-    "kernel_distance": "frechet",
-    "load_segmenter": "segmenters",
-    "load_protocol": "protocol",
+    "evaluation_set": ("EvaluatedMethod", "EvaluationSet"),
+    "frechet": ("FeatureSpace", "Features", "Statistics", "frechet_distance", "kernel_distance"),
+    "protocol": ("Protocol", "load_protocol"),
+    "report": ("Report",),
+    "run": ("Evaluation",),
+    "segmentation": ("ConfusionMatrix",),
+    "segmenters": ("Segmenter", "load_segmenter"),
 }
-"""Public name → the module it lives in, imported at first use: ``--help`` must not wait for torch."""
+"""The public names of each module, which is imported at first use: ``--help`` must not wait for torch."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(_HOMES)
+    return sorted(name for names in _HOMES.values() for name in names)

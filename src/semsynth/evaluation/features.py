@@ -16,6 +16,7 @@ always named after it; they are not FID and KID.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -105,13 +106,8 @@ class FeatureExtractor:
         self, pictures: Iterable[Pixels], source: str, batch_size: int = 4, names: Sequence[str] = ()
     ) -> Features:
         """Features of a whole set; `names` are for messages."""
-        rows, batch = [], []
-        for picture in pictures:
-            batch.append(picture)
-            if len(batch) == batch_size:
-                rows.append(self(batch))
-                batch = []
-        if batch:
+        rows, rest = [], iter(pictures)
+        while batch := list(islice(rest, batch_size)):
             rows.append(self(batch))
         if not rows:
             raise SemsynthError(f"There are no pictures in {source}: nothing to compute features of.")
@@ -150,8 +146,7 @@ def inception_extractor(path: Path, resize: str) -> FeatureExtractor:
 
 def find_inception() -> Path | None:
     """The Inception file in torch's cache, where other tools put it."""
-    found = sorted(checkpoints_folder().glob("*inception-2015-12-05*.pth"))
-    return found[0] if found else None
+    return min(checkpoints_folder().glob("*inception-2015-12-05*.pth"), default=None)
 
 
 def digest(network: nn.Module) -> str:

@@ -2,21 +2,18 @@
 
 import base64
 import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.evaluation_set import Pixels
 from semsynth.evaluation.report import Report
 from semsynth.files.writing import write_atomically
 from semsynth.images import open_image, png_bytes
-
-Pixels = npt.NDArray[np.uint8]
 
 GAP, HEADER = 4, 22
 TILES = "sheet"
@@ -53,12 +50,7 @@ class Sheet:
         return canvas
 
     def to_html(self, title: str, text: str = "") -> str:
-        """One page with everything inside: pictures as data, no scripts, no other files.
-
-        Args:
-            title: Heading and window title.
-            text: Shown below the pictures as it is, for instance a Markdown table.
-        """
+        """One page with everything inside: pictures as data, a text below them, no scripts or other files."""
         head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
         body = ""
         for key, pictures in zip(self.keys, self.rows):
@@ -87,9 +79,7 @@ STYLE = (
 
 
 def _cell(picture: Pixels, description: str) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(png_bytes(Image.fromarray(picture))).decode()
     height, width = picture.shape[:2]
     return (
         f'<td><img loading="lazy" width="{width}" height="{height}" alt="{html.escape(description)}" '

@@ -10,6 +10,7 @@ fewer pictures than features a small matrix.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from semsynth.files.settings import fill
 from semsynth.files.writing import whole_file
 
 Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.integer]
 
 FEWEST = 16
 """Fewer pictures than this say nothing about a distribution: the distance is refused."""
@@ -71,6 +73,8 @@ class Features:
                 f"The features of {self.source or 'these pictures'} have the shape {self.values.shape}; "
                 f"those of {self.space.network} have {self.space.dimensions} numbers a picture."
             )
+        if self.names and len(self.names) != len(self):
+            raise SemsynthError(f"{len(self.names)} names for the features of {len(self)} pictures.")
         if len(bad := np.flatnonzero(~np.isfinite(self.values).all(axis=1))):
             names = f" ({self.names[bad[0]]})" if self.names else ""
             raise SemsynthError(
@@ -82,7 +86,7 @@ class Features:
     def __len__(self) -> int:
         return int(self.values.shape[0])
 
-    def subset(self, indices: npt.NDArray[np.integer]) -> "Features":
+    def subset(self, indices: Indices) -> "Features":
         """The features of some of the pictures."""
         names = tuple(self.names[i] for i in indices) if self.names else ()
         return Features(self.values[indices], self.space, self.source, names)
@@ -154,8 +158,7 @@ class Statistics:
 def refuse_unlike(first: FeatureSpace, second: FeatureSpace) -> None:
     """Raise a SemsynthError that names every difference, if there is one."""
     a, b = asdict(first), asdict(second)
-    unlike = [f"{key} {a[key]} against {b[key]}" for key in a if a[key] != b[key]]
-    if unlike:
+    if unlike := [f"{key} {a[key]} against {b[key]}" for key in a if a[key] != b[key]]:
         raise SemsynthError(
             f"These features cannot be compared: {'; '.join(unlike)}. Compute both sides with the same "
             "network and resizing."
@@ -254,20 +257,18 @@ def _squared_mmd(x: Array, y: Array) -> float:
     return float(within - 2.0 * kernel(x, y).mean())
 
 
-def kernel_floor(real: Features, *, splits: int = 100, seed: int = 0) -> tuple[float, float]:
-    """Kernel distance of two random halves of one set: mean, and what chance alone does to it.
-
-    Args:
-        real: One set, of the photographs.
-        splits: How many random halvings the mean and the deviation run over.
-        seed: Of the halvings.
-    """
-    refuse_few(len(real))
+def _halves(count: int, splits: int, seed: int) -> Iterator[tuple[Indices, Indices]]:
+    """Random halvings of so many pictures, as their numbers."""
     rng = np.random.default_rng(seed)
-    half, values = len(real) // 2, []
     for _ in range(splits):
-        order = rng.permutation(len(real))
-        values.append(_squared_mmd(real.values[order[:half]], real.values[order[half : 2 * half]]))
+        order = rng.permutation(count)
+        yield order[: count // 2], order[count // 2 : 2 * (count // 2)]
+
+
+def kernel_floor(real: Features, *, splits: int = 100, seed: int = 0) -> tuple[float, float]:
+    """Kernel distance of two random halves of one set of photographs: mean and deviation over the splits."""
+    refuse_few(len(real))
+    values = [_squared_mmd(real.values[a], real.values[b]) for a, b in _halves(len(real), splits, seed)]
     return float(np.mean(values)), float(np.std(values))
 
 
@@ -277,24 +278,21 @@ def at_half_count(real: Features, made: Features, *, splits: int = 10, seed: int
     The photographs are split at random into halves A and B. The floor is the Fréchet distance of A to B, all
     photographs; beside it stands the distance of the pictures made for the maps of A to the photographs B.
     The bias of small sets is the same in both, so their ratio means something where the plain value does not.
-
-    Args:
-        real: Features of the photographs.
-        made: Features of the pictures, one for each photograph, in the same order.
-        splits: Over how many random halvings both are averaged.
-        seed: Of the halvings.
+    The features of the pictures are in the order of their photographs.
 
     Returns:
-        The mean distance of the pictures, and the mean floor.
+        The mean distance of the pictures over the splits, and the mean floor.
+
+    Raises:
+        SemsynthError: The feature spaces or the counts differ, or a set is too small.
     """
     refuse_unlike(real.space, made.space)
     if len(real) != len(made):
         raise SemsynthError(f"{len(made)} pictures for {len(real)} photographs: one for each is needed.")
-    rng = np.random.default_rng(seed)
-    distances, floors = [], []
-    for _ in range(splits):
-        order = rng.permutation(len(real))
-        half_a, half_b = order[: len(order) // 2], order[len(order) // 2 : 2 * (len(order) // 2)]
-        distances.append(frechet_distance(made.subset(half_a), real.subset(half_b)))
-        floors.append(frechet_distance(real.subset(half_a), real.subset(half_b)))
+    distances, floors = zip(
+        *(
+            [frechet_distance(of.subset(a), real.subset(b)) for of in (made, real)]
+            for a, b in _halves(len(real), splits, seed)
+        )
+    )
     return float(np.mean(distances)), float(np.mean(floors))

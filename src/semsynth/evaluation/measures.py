@@ -1,11 +1,9 @@
 """What is measured in an evaluation, each as one function from pictures to numbers."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.frechet import (
@@ -20,7 +18,7 @@ from semsynth.evaluation.protocol import EvaluatedClasses, Protocol
 from semsynth.evaluation.report import Row, score_entries
 from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.evaluation.segmenters import Segmenter
-from semsynth.evaluation.style import Stages, diversity, faithfulness, nearness
+from semsynth.evaluation.style import Stages, diversity, faithfulness, nearness, to_tensor
 
 Track = Callable[[Iterable[Any]], Iterator[Any]]
 """Passes things through and moves a progress bar."""
@@ -33,18 +31,10 @@ def confusion(
     evaluator: Segmenter, classes: EvaluatedClasses, evaluation_set: EvaluationSet, pictures: Iterable[Pixels]
 ) -> ConfusionMatrix:
     """Read one picture for each label map with the evaluator, in their order."""
-    matrix = ConfusionMatrix(len(classes.names))
-    batch: list[Pixels] = []
-    done = 0
-    for picture in pictures:
-        batch.append(picture)
-        if len(batch) < BATCH and done + len(batch) < len(evaluation_set):
-            continue
-        images = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        for predicted in evaluator(images).cpu().numpy():
-            matrix.add(classes.truth(evaluation_set.read(done)[1]), predicted)
-            done += 1
-        batch = []
+    matrix, rest, numbers = ConfusionMatrix(len(classes.names)), iter(pictures), count()
+    while batch := list(islice(rest, BATCH)):
+        for predicted, number in zip(evaluator(to_tensor(batch)).cpu().numpy(), numbers):
+            matrix.add(classes.truth(evaluation_set.read(number)[1]), predicted)
     return matrix
 
 
@@ -111,13 +101,12 @@ def scene_diversity(evaluation_set: EvaluationSet, stages: Stages) -> float | No
     scenes: dict[str, list[int]] = {}
     for number, key in enumerate(evaluation_set.keys):
         scenes.setdefault(Path(key).name.partition("_")[0], []).append(number)
-    count = evaluation_set.protocol.styles_per_map
-    chosen = [
-        [found[i * len(found) // count] for i in range(count)]
-        for found in scenes.values()
-        if len(found) >= count > 1
+    styles = evaluation_set.protocol.styles_per_map
+    groups = [
+        [evaluation_set.read(numbers[i * len(numbers) // styles])[0] for i in range(styles)]
+        for numbers in scenes.values()
+        if len(numbers) >= styles > 1
     ]
-    groups = [[evaluation_set.read(number)[0] for number in found] for found in chosen]
     return diversity(groups, stages) if groups else None
 
 
@@ -126,7 +115,7 @@ def row(
     matrix: ConfusionMatrix,
     classes: EvaluatedClasses,
     protocol: Protocol,
-    count: int,
+    pictures: int,
     **measured: Any,
 ) -> Row:
     """The row of a report: both void conventions of a confusion matrix, and whatever else was measured."""
@@ -135,7 +124,7 @@ def row(
     headline = ignored if protocol.void == "ignored" else counted
     return Row(
         name=name,
-        pictures=count,
+        pictures=pictures,
         miou=headline.miou,
         pixel_accuracy=headline.pixel_accuracy,
         mean_accuracy=headline.mean_accuracy,

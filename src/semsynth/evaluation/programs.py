@@ -79,11 +79,7 @@ def load_program(path: Path, *, trust: bool) -> Callable[[Tensor], Any]:
     """Load a TorchScript or torch.export file, which may do whatever its user may.
 
     TorchScript has operators that read and write files; of a torch.export file, torch evaluates expressions
-    and loads pickled objects while it opens it.
-
-    Args:
-        path: The file.
-        trust: Whether it may be run.
+    and loads pickled objects while it opens it. So it must be trusted.
 
     Raises:
         SemsynthError: The file is neither, or it is not trusted.

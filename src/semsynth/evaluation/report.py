@@ -174,9 +174,7 @@ def refuse_unlike_reports(first: Report, second: Report) -> None:
         ("networks", first.networks, second.networks),
         ("photographs", {"count": first.real.pictures}, {"count": second.real.pictures}),
     ):
-        unlike = [key for key in a if a[key] != b.get(key)]
-        if unlike:
-            key = unlike[0]
+        if key := next((key for key in a if a[key] != b.get(key)), ""):
             raise SemsynthError(
                 f"The reports of {first.methods[0].name} and {second.methods[0].name} cannot share a table: "
                 f"their {what} differ in {key} ({a[key]} against {b.get(key)}). Evaluate both under the "

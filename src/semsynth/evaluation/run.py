@@ -18,17 +18,16 @@ from rich.progress import Progress
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.drawn import DrawnPictures
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import sheet_of, tile
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
+from semsynth.evaluation.kept import Arrays, DrawnPictures, Step, kept_step
 from semsynth.evaluation.measures import confusion, distances, row, style_metrics
 from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.evaluation.segmenters import Segmenter, check_classes, check_evaluator
-from semsynth.evaluation.steps import Arrays, kept_step
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
@@ -108,10 +107,7 @@ class Evaluation:
                     ": they were drawn and evaluated again."
                 )
         with self._timed("segmenting"):
-            real, made = (
-                self._counts("real", self.evaluation_set.photos),
-                self._counts("made", self.drawn.read),
-            )
+            real, made = self._counts("real"), self._counts("made")
         with self._timed("distances"):
             made_entries, real_entries = self._distances()
         with self._timed("styles"):
@@ -155,8 +151,7 @@ class Evaluation:
                     "delete this one."
                 )
             theirs = compat.evaluation_run(theirs)
-            if unlike := [key for key in mine if theirs.get(key) != mine[key]]:
-                what = unlike[0]
+            if what := next((key for key in mine if theirs.get(key) != mine[key]), ""):
                 raise SemsynthError(
                     f"{self.folder} holds the evaluation of {theirs.get('method')} with another {what}. "
                     "Give another folder, or delete this one."
@@ -164,19 +159,19 @@ class Evaluation:
         else:
             write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
 
-    def _counts(self, name: str, pictures: Callable[[], Iterator[Pixels]]) -> ConfusionMatrix:
+    def _pictures(self, name: str) -> Iterator[Pixels]:
+        """The "real" photographs, or those "made" by the method."""
+        return self.evaluation_set.photos() if name == "real" else self.drawn.read()
+
+    def _counts(self, name: str) -> ConfusionMatrix:
         def compute() -> Arrays:
-            tracked = self._track(pictures(), f"segmenting {name}")
+            tracked = self._track(self._pictures(name), f"segmenting {name}")
             return {"counts": confusion(self.evaluator, self.classes, self.evaluation_set, tracked).counts}
 
-        classes = len(self.classes.names)
+        def read(kept: Arrays) -> ConfusionMatrix:
+            return ConfusionMatrix(len(self.classes.names), kept["counts"])
 
-        def fits(kept: Arrays) -> bool:
-            shape, integral = (classes + 1, classes + 1), kept["counts"].dtype.kind in "iu"
-            return kept["counts"].shape == shape and integral and bool((kept["counts"] >= 0).all())
-
-        kept = self._step(f"counts-{name}", compute, fits, self.drawn.digest if name == "made" else "")
-        return ConfusionMatrix(classes, kept["counts"])
+        return self._step(f"counts-{name}", compute, read, self.drawn.digest if name == "made" else "")
 
     def _distances(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -192,13 +187,11 @@ class Evaluation:
                     f"with {network}; at least {2 * FEWEST} are needed."
                 )
                 continue
-            real = self._features("real", extractor, self.evaluation_set.photos)
-            made = self._features("made", extractor, self.drawn.read)
+            real = self._features("real", extractor)
+            made = self._features("made", extractor)
             self.warnings += filter(None, [warn_few(count, extractor.space)])
-            reference = self.reference
-            if reference is not None and reference.space.network != network:
-                reference = None
-            of_this, floor = distances(names, real, made, reference)
+            same = self.reference is not None and self.reference.space.network == network
+            of_this, floor = distances(names, real, made, self.reference if same else None)
             of_made |= of_this
             of_real |= floor
         return of_made, of_real
@@ -214,27 +207,21 @@ class Evaluation:
         extractor = self.inception or self.lite2
         if extractor is None:
             raise SemsynthError("There is no network to compute statistics with.")
-        return Statistics.of(self._features("real", extractor, self.evaluation_set.photos))
+        return Statistics.of(self._features("real", extractor))
 
-    def _features(
-        self, name: str, extractor: FeatureExtractor, pictures: Callable[[], Iterator[Pixels]]
-    ) -> Features:
+    def _features(self, name: str, extractor: FeatureExtractor) -> Features:
         space = extractor.space
 
         def compute() -> Arrays:
-            tracked = self._track(pictures(), f"{space.network}, {name}")
+            tracked = self._track(self._pictures(name), f"{space.network}, {name}")
             return {"values": extractor.all(tracked, name, names=self.evaluation_set.keys).values}
 
-        def features(kept: Arrays) -> Features:
-            return Features(
-                kept["values"], space, f"{self.protocol.name}, {name}", tuple(self.evaluation_set.keys)
-            )
-
-        def fits(kept: Arrays) -> bool:
-            return kept["values"].dtype == np.float64 and len(features(kept)) == len(self.evaluation_set)
+        def read(kept: Arrays) -> Features:
+            values, keys = kept["values"].astype(np.float64), tuple(self.evaluation_set.keys)
+            return Features(values, space, f"{self.protocol.name}, {name}", keys)
 
         file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
-        return features(self._step(file, compute, fits, self.drawn.digest if name == "made" else ""))
+        return self._step(file, compute, read, self.drawn.digest if name == "made" else "")
 
     def _styles(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -244,32 +231,29 @@ class Evaluation:
 
         def compute() -> Arrays:
             maps = min(self.protocol.style_maps, len(self.evaluation_set))
-            found = style_metrics(
+            measured = style_metrics(
                 self.method, self.evaluation_set, stages, lambda steps: self._track(steps, "styles", maps)
             )
-            return {name: np.array(value) for name, value in found.items()}
+            return {name: np.array(value) for name, value in measured.items()}
 
-        def fits(kept: Arrays) -> bool:
-            return "diversity" in kept and all(value.shape == () for value in kept.values())
+        def read(kept: Arrays) -> tuple[dict[str, Any], dict[str, Any]]:
+            entries = {name: float(kept[name]) for name in {"diversity", *kept}}
+            return entries, {"diversity": entries.pop("of_scenes", None)}
 
-        kept = self._step("style-measures", compute, fits, self.drawn.digest)
-        found = {name: float(value) for name, value in kept.items()}
-        of_real = {"diversity": found.pop("of_scenes", None)}
-        return found, of_real
+        return self._step("style-measures", compute, read, self.drawn.digest)
 
     def _step(
-        self, name: str, compute: Callable[[], Arrays], fits: Callable[[Arrays], bool], of: str
-    ) -> Arrays:
-        return kept_step(self.folder / "cache" / f"{name}.npz", compute, fits, of, self.log)
+        self, name: str, compute: Callable[[], Arrays], read: Callable[[Arrays], Step], of: str
+    ) -> Step:
+        return kept_step(self.folder / "cache" / f"{name}.npz", compute, read, of, self.log)
 
     def _write(self, report: Report) -> None:
         for number, key in enumerate(self.evaluation_set.keys):
             if key in report.sheet:
                 photo, labels, _ = self.evaluation_set.read(number)
+                colors = self.evaluation_set.data.label_space.colorize(labels)
                 self.drawn.save(tile(self.folder, key, "photo"), photo)
-                self.drawn.save(
-                    tile(self.folder, key, "labels"), self.evaluation_set.data.label_space.colorize(labels)
-                )
+                self.drawn.save(tile(self.folder, key, "labels"), colors)
         report.save(self.folder)
         text = table([report])
         write_atomically(self.folder / "table.md", text.encode())

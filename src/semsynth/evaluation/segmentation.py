@@ -60,12 +60,13 @@ class ConfusionMatrix:
     def __init__(self, num_classes: int, counts: Counts | None = None) -> None:
         self.num_classes = num_classes
         side = num_classes + 1
-        self.counts: Counts = np.zeros((side, side), np.int64) if counts is None else counts.astype(np.int64)
-        if self.counts.shape != (side, side):
+        counts = np.zeros((side, side), np.int64) if counts is None else counts
+        if counts.shape != (side, side) or counts.dtype.kind not in "iu" or counts.min() < 0:
             raise SemsynthError(
-                f"A confusion matrix of {num_classes} classes and void is {side} x {side}, "
-                f"but the counts are {self.counts.shape}."
+                f"A confusion matrix of {num_classes} classes and void is {side} x {side} counts, "
+                f"but these are {counts.shape} of {counts.dtype}, or some are negative."
             )
+        self.counts: Counts = counts.astype(np.int64)
 
     def add(self, truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer]) -> None:
         """Count one picture, or a batch of them.

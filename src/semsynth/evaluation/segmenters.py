@@ -267,13 +267,10 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 
 def check_classes(evaluator: Segmenter, names: Sequence[str]) -> list[str]:
-    """Compare an evaluator's classes with the protocol's.
+    """Compare an evaluator's classes with the protocol's; the warnings.
 
     Spelling differs between releases ("windowpane" and "window"), so single differences are warnings; another
     number of classes, or mostly other names, is another evaluator.
-
-    Returns:
-        Warnings.
 
     Raises:
         SemsynthError: The evaluator knows other classes.

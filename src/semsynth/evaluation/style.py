@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.evaluation_set import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
 Stages = Callable[[Tensor], list[Tensor]]
 """Pictures (B, 3, H, W) in [-1, 1] → features of several stages, as ``efficientnet_lite`` gives them."""
@@ -33,7 +33,7 @@ def perceptual_distances(pictures: Sequence[Pixels], stages: Stages) -> Array:
         raise SemsynthError(
             f"{len(pictures)} picture has no distance to another: at least two styles are needed."
         )
-    features = [F.normalize(level.float(), dim=1) for level in stages(_tensor(pictures))]
+    features = [F.normalize(level.float(), dim=1) for level in stages(to_tensor(pictures))]
     values = []
     for i, j in combinations(range(len(pictures)), 2):
         levels = [(level[i] - level[j]).square().sum(dim=0).mean().item() for level in features]
@@ -117,7 +117,7 @@ def colour_statistics(picture: Pixels) -> Array:
 @torch.inference_mode()
 def texture_statistics(picture: Pixels, stages: Stages) -> Array:
     """Mean and deviation over positions of every channel of the first two stages."""
-    early = stages(_tensor([picture]))[:2]
+    early = stages(to_tensor([picture]))[:2]
     parts = [torch.cat([level.float().mean((2, 3)), level.float().std((2, 3))], 1)[0] for level in early]
     return torch.cat(parts).double().numpy()
 
@@ -140,5 +140,6 @@ def to_lab(picture: Pixels) -> Array:
     )
 
 
-def _tensor(pictures: Sequence[Pixels]) -> Tensor:
+def to_tensor(pictures: Sequence[Pixels]) -> Tensor:
+    """Pictures (H, W, 3) uint8 of one size → (B, 3, H, W) in [-1, 1]."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)

@@ -1,21 +1,38 @@
-"""Markdown tables in the shape of the paper's Table 1: methods down, data sets across."""
+"""Markdown tables in the shape of the paper's Table 1: methods down, data sets across.
 
+Figures as other papers published them have a table of their own, each with the mark that says how we know it.
+"""
+
+import json
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.published import MARKS, PublishedRow, caution, mark_meanings, published
 from semsynth.evaluation.report import Report, Row, refuse_unlike_reports
 
-COLUMNS = (
-    "mIoU",
-    "accu",
-    "accu, void counted",
-    "FID",
-    "KID x 1000",
-    "Fréchet Lite2",
-    "over floor",
-    "kernel Lite2 x 1000",
-)
+PUBLISHED = Path(__file__).parent / "published.json"
+
+MARKS = {"table": "", "leaderboard": "†", "recalled": "‡"}
+"""How a figure is marked in a table, by where it was read."""
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The file: rows, what each mark means, and the note that belongs under every table of such figures."""
+    contents: dict[str, Any] = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    return contents
+
+
+def published(column: str) -> list[dict[str, Any]]:
+    """The published figures of "ade20k", "ade20k-outdoor", "cityscapes" or "coco-stuff", by year.
+
+    Each has "method", "year", "miou" and "pixel_accuracy" in percent, as papers print them, "fid", "mark" (a
+    key of `MARKS`), and "note": what keeps it from being compared. None was not reported.
+    """
+    rows = [row for row in document()["rows"] if column in row["figures"]]
+    return [{key: row[key] for key in ("method", "year", "note")} | row["figures"][column] for row in rows]
 
 
 def table(reports: Sequence[Report]) -> str:
@@ -29,19 +46,15 @@ def table(reports: Sequence[Report]) -> str:
         group = groups.setdefault(report.protocol["name"], [])
         for other in group:
             refuse_unlike_reports(other, report)
-            _refuse_same_name(other, report)
+            if shared := {row.name for row in other.methods} & {row.name for row in report.methods}:
+                raise SemsynthError(
+                    f"Two reports are both called {min(shared)!r}, so a table could not tell them apart: "
+                    "evaluate one of them with another --name."
+                )
         group.append(report)
     parts = [part for part in (_measured(groups), _styles(groups), _remarks(groups)) if part]
     columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
     return "\n".join([*parts, *(_published(column) for column in columns if column)])
-
-
-def _refuse_same_name(first: Report, second: Report) -> None:
-    if shared := {row.name for row in first.methods} & {row.name for row in second.methods}:
-        raise SemsynthError(
-            f"Two reports are both called {sorted(shared)[0]!r}, so a table could not tell them apart: "
-            "evaluate one of them with another --name."
-        )
 
 
 def _measured(groups: dict[str, list[Report]]) -> str:
@@ -51,12 +64,14 @@ def _measured(groups: dict[str, list[Report]]) -> str:
     head = ["method", *(f"{group}: {column}" for group in groups for column in columns[group])]
     lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
     for name in [*names, None]:
-        cells = ["real photographs" if name is None else name]
+        line = ["real photographs" if name is None else name]
         for group_name, group in groups.items():
             real = group[0].real
-            found = {row.name: row for report in group for row in report.methods}
-            cells += _cells(real if name is None else found.get(name), real, columns[group_name])
-        lines.append(_line(cells))
+            rows = {row.name: row for report in group for row in report.methods}
+            row = real if name is None else rows.get(name)
+            cells = {} if row is None else _cells(row, real)
+            line += [cells.get(column, "-") for column in columns[group_name]]
+        lines.append(_line(line))
     return "\n".join(lines) + "\n"
 
 
@@ -79,16 +94,15 @@ def _styles(groups: dict[str, list[Report]]) -> str:
 
 def _columns_in_use(group: Sequence[Report]) -> list[str]:
     rows = [row for report in group for row in (*report.methods, report.real)]
-    filled = [_cells(row, group[0].real, COLUMNS) for row in rows]
-    return [column for i, column in enumerate(COLUMNS) if any(cells[i] != "-" for cells in filled)]
+    filled = [_cells(row, group[0].real) for row in rows]
+    return [column for column in filled[0] if any(cells[column] != "-" for cells in filled)]
 
 
-def _cells(row: Row | None, real: Row, columns: Sequence[str]) -> list[str]:
-    if row is None:
-        return ["-"] * len(columns)
+def _cells(row: Row, real: Row) -> dict[str, str]:
+    """The scores of a row by the names of their columns."""
     floor = real.lite2_frechet_half
     ratio = row.lite2_frechet_half / floor if row.lite2_frechet_half is not None and floor else None
-    values = {
+    return {
         "mIoU": _number(row.miou, 100),
         "accu": _number(row.pixel_accuracy, 100),
         "accu, void counted": _number(row.void_counted["pixel_accuracy"], 100),
@@ -98,7 +112,6 @@ def _cells(row: Row | None, real: Row, columns: Sequence[str]) -> list[str]:
         "over floor": "-" if ratio is None else f"{ratio:.2f}x",
         "kernel Lite2 x 1000": _number(row.lite2_kernel["mean"] if row.lite2_kernel else None, 1000, 2),
     }
-    return [values[column] for column in columns]
 
 
 def _remarks(groups: dict[str, list[Report]]) -> str:
@@ -129,15 +142,15 @@ def _published(column: str) -> str:
     """Figures other papers print, marked by where they were read; never in one table with ours."""
     lines = [f"Published figures, {column} (not measured here):\n"]
     lines += ["| method | year | mIoU | accu | FID |", "| --- | ---: | ---: | ---: | ---: |"]
-    rows: list[PublishedRow] = published(column)
+    rows = published(column)
     for row in rows:
-        mark = MARKS[row.mark]
-        values = [_number(value) for value in (row.miou, row.pixel_accuracy, row.fid)]
-        lines.append(_line([row.method, str(row.year), *(v if v == "-" else v + mark for v in values)]))
-    used = {row.mark for row in rows}
-    meanings = [f"{MARKS[m]} {text}" for m, text in mark_meanings().items() if m in used and MARKS[m]]
+        values = [_number(row[key]) for key in ("miou", "pixel_accuracy", "fid")]
+        marked = (v if v == "-" else v + MARKS[row["mark"]] for v in values)
+        lines.append(_line([row["method"], str(row["year"]), *marked]))
+    used = {row["mark"] for row in rows}
+    meanings = [f"{MARKS[m]} {text}" for m, text in document()["marks"].items() if m in used and MARKS[m]]
     legend = f"{'; '.join(meanings)}. " if meanings else ""
-    return "\n".join(lines) + "\n\n" + legend + caution() + "\n"
+    return "\n".join([*lines, "", f"{legend}{document()['note']}", ""])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -27,16 +27,10 @@ DAMAGED = ".damaged"
 
 
 def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any], keep: int) -> Path:
-    """Write a checkpoint and delete the oldest beyond `keep`, but never the one just written.
+    """Write a checkpoint into a folder, which is made if missing; its path.
 
-    Args:
-        folder: Where checkpoints lie; made if missing.
-        images_seen: Training pictures so far; also what `state["images_seen"]` says.
-        state: Tensors, numbers, text and containers of them.
-        keep: How many checkpoints stay, at least 1.
-
-    Returns:
-        The file.
+    The oldest beyond `keep` are deleted, but never the one just written. The state has tensors, numbers, text
+    and containers of them, and the pictures seen as `state["images_seen"]`.
 
     Raises:
         SemsynthError: The disk is full or not writable; earlier checkpoints stay as they were.
@@ -70,23 +64,18 @@ def load_newest(
 ) -> dict[str, Any] | None:
     """Read the newest checkpoint whose content matches its name. Nothing is changed on the disk.
 
-    Args:
-        folder: Where checkpoints lie.
-        warn: Called with a sentence on every file that had to be passed over.
-        needs: Entries it must have beside "images_seen".
-
-    Returns:
-        The saved state, or None where there is no checkpoint.
+    None where there are none. `warn` is told of every file that had to be passed over. `needs` are entries it
+    must have beside "images_seen".
 
     Raises:
         SemsynthError: There are checkpoints, and none can be read.
     """
     paths = _newest_first(folder)
     for path in paths:
-        found = _read(path, needs)
-        if not isinstance(found, str):
-            return found
-        warn(f"{path} is damaged: {found}; the one before it is tried.")
+        state = _read(path, needs)
+        if not isinstance(state, str):
+            return state
+        warn(f"{path} is damaged: {state}; the one before it is tried.")
     if paths:
         raise SemsynthError(
             f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged, "
@@ -98,14 +87,8 @@ def load_newest(
 def clean_up(folder: Path, images_seen: int, keep: int, log: Callable[[str], None]) -> None:
     """Rename the checkpoints that `load_newest` passed over, so that they displace no good ones.
 
-    They are deleted once a good checkpoint has been written after them. The oldest beyond `keep`, which a
-    kill may have left, go now.
-
-    Args:
-        folder: Where checkpoints lie.
-        images_seen: Of the checkpoint that was loaded.
-        keep: How many checkpoints stay, at least 1.
-        log: Called with a sentence on what was renamed.
+    The one that was loaded is of `images_seen`. Those renamed are deleted once a good checkpoint has been
+    written after them. The oldest beyond `keep`, which a kill may have left, go now.
     """
     for path in _newest_first(folder):
         seen = _pictures(path)
@@ -124,10 +107,8 @@ def _read(path: Path, needs: Iterable[str]) -> dict[str, Any] | str:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except SemsynthError:  # it may not be read, or is no file
         raise
-    except MemoryError:
-        raise SemsynthError(f"{path} does not fit into memory.") from None
     except Exception as error:  # unpicklers raise whatever they trip over
-        if "allocate memory" in str(error):
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise SemsynthError(f"{path} does not fit into memory.") from None
         return f"it cannot be read ({type(error).__name__})"
     if not isinstance(state, dict) or state.get("images_seen") != _pictures(path):

@@ -27,12 +27,7 @@ Take = Callable[[Mapping[str, Tensor]], object]
 
 @dataclass(frozen=True)
 class ClassMatch:
-    """Which classes of two label sets are the same.
-
-    Attributes:
-        before: Names of the classes the weights were trained on, by id.
-        now: Names of the classes they are taken over for, by id.
-    """
+    """Which classes, by the names of the ids, weights were trained on before, and are taken over for now."""
 
     before: tuple[str, ...]
     now: tuple[str, ...]
@@ -53,27 +48,23 @@ class ClassMatch:
     def __str__(self) -> str:
         """What is kept and what is fresh, as a sentence without its end."""
         kept = {i for i, _ in self.pairs}
-        names = {True: "", False: ""}
-        for is_kept in names:
-            listed = [name for i, name in enumerate(self.now) if (i in kept) == is_kept]
-            names[is_kept] = ", ".join(listed[:40]) + (" and others" if len(listed) > 40 else "") or "none"
+        both = ([name for i, name in enumerate(self.now) if (i in kept) == those] for those in (True, False))
+        taken, fresh = (
+            f"{len(names)}: {', '.join(names[:40]) or 'none'}{' and others' * (len(names) > 40)}"
+            for names in both
+        )
         return (
             f"its {len(self.before)} classes are not the {len(self.now)} of the data, so the weights of "
-            f"single classes were taken over by name ({len(kept)}: {names[True]}) or begin fresh "
-            f"({len(self.now) - len(kept)}: {names[False]})"
+            f"single classes were taken over by name ({taken}) or begin fresh ({fresh})"
         )
 
 
 def carry_over(
     network: nn.Module, state: Mapping[str, Tensor], match: ClassMatch, take: Take | None = None
 ) -> None:
-    """Load a state whose classes are those of another label set.
+    """Load a state whose classes are those of another label set into a fresh network of that shape otherwise.
 
-    Args:
-        network: Fresh; the planes of classes that are new stay as they are.
-        state: Of a network of the same shape but for its classes.
-        match: The classes of both.
-        take: How the network loads a state; None is `load_state_dict`.
+    The planes of classes that are new stay as they are. `take` loads a state, by default `load_state_dict`.
 
     Raises:
         RuntimeError: The shapes differ in more than the classes.

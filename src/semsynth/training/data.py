@@ -23,11 +23,6 @@ LABELS = "labels.json"
 def open_dataset(data: DataSettings, label_space: LabelSpace | None, split: str | None = None) -> FileDataset:
     """The recipe's split of the data, or another one; void that has no channel is filled.
 
-    Args:
-        data: The settings.
-        label_space: See `choose_label_space`.
-        split: None is the recipe's.
-
     Raises:
         SemsynthError: No such data.
     """
@@ -44,11 +39,6 @@ def choose_label_space(data: DataSettings, folder: Path, log: Callable[[str], No
 
     For a plain folder that has none, one is made up from its maps and kept in the run folder, so that the run
     goes on with the same one.
-
-    Args:
-        data: The settings.
-        folder: Of the run.
-        log: Called with a sentence where one was made up.
 
     Raises:
         SemsynthError: An unknown label set, or maps that fit none.

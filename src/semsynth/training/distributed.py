@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,33 +12,23 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 
-_LOST = (
-    "connection closed",
-    "connection reset",
-    "broken pipe",
-    "gloo",
-    "nccl",
-    "timed out",
-    "process group",
-    "socket",
-)
+_LOST = re.compile("connection (closed|reset)|broken pipe|gloo|nccl|timed out|process group|socket", re.I)
 """Words in the backends' errors when another process has ended."""
 
 
-def start() -> tuple[int, int]:
-    """Join the process group that `torchrun` announces in the environment, if any.
+@contextlib.contextmanager
+def joined() -> Iterator[tuple[int, int]]:
+    """Be in the process group that `torchrun` announces in the environment, if any.
 
     The backend is nccl where CUDA is present, else gloo.
 
-    Returns:
+    Yields:
         Rank and world size; (0, 1) without torchrun.
 
     Raises:
-        SemsynthError: The environment does not describe a group that can be joined.
+        SemsynthError: The environment does not describe a group that can be joined, or a process was lost.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1":
-        return 0, 1
-    if not dist.is_initialized():
+    if os.environ.get("WORLD_SIZE", "1") != "1" and not dist.is_initialized():
         try:
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
@@ -48,54 +39,45 @@ def start() -> tuple[int, int]:
                 f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, but the processes cannot be joined: {reason}. "
                 "Start them with torchrun, or unset WORLD_SIZE."
             ) from error
-    return dist.get_rank(), dist.get_world_size()
-
-
-@contextlib.contextmanager
-def report_lost_process() -> Iterator[None]:
-    """Turn the errors of a lost process of the group into a sentence.
-
-    Raises:
-        SemsynthError: It has.
-    """
     try:
-        yield
+        yield rank(), world()
     except RuntimeError as error:
-        if world() == 1 or not any(word in str(error).lower() for word in _LOST):
+        if world() == 1 or not _LOST.search(str(error)):
             raise
         raise SemsynthError(
             f"Another of the {world()} processes has ended or cannot be reached, so this one (rank {rank()}) "
             "cannot go on; the last checkpoint is intact. What it said stands above or on its machine. Start "
             "the same command again on all machines to go on."
         ) from error
+    finally:
+        if _joined():
+            with contextlib.suppress(RuntimeError):  # others may have ended before
+                dist.destroy_process_group()
 
 
 def rank() -> int:
     """The number of this process, 0 without others."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return dist.get_rank() if _joined() else 0
 
 
 def world() -> int:
     """How many processes there are."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _joined() else 1
 
 
-def stop() -> None:
-    """Leave the process group."""
-    if dist.is_available() and dist.is_initialized():
-        with contextlib.suppress(RuntimeError):  # others may have ended before
-            dist.destroy_process_group()
+def _joined() -> bool:
+    return dist.is_available() and dist.is_initialized()
 
 
 def barrier() -> None:
     """Wait for all processes."""
-    if dist.is_available() and dist.is_initialized():
+    if _joined():
         dist.barrier()
 
 
 def gather(value: Any) -> list[Any]:
     """Everyone's value, in the order of ranks."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
@@ -104,7 +86,7 @@ def gather(value: Any) -> list[Any]:
 
 def any_process(flag: bool, device: torch.device) -> bool:
     """Whether the flag is set in any process."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return flag
     raised = torch.tensor(int(flag), device=device)
     dist.all_reduce(raised, dist.ReduceOp.MAX)
@@ -114,7 +96,7 @@ def any_process(flag: bool, device: torch.device) -> bool:
 @torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over processes, in one all-reduce; a missing one counts as 0."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return
     gradients = []
     for parameter in parameters:
@@ -131,7 +113,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 @torch.no_grad()
 def average_terms(terms: dict[str, Tensor]) -> dict[str, Tensor]:
     """Mean of each scalar over processes, in one all-reduce; all must name the same ones."""
-    if not (dist.is_available() and dist.is_initialized()):
+    if not _joined():
         return terms
     packed = torch.stack([value.detach().float() for value in terms.values()])
     dist.all_reduce(packed)

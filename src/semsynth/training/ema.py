@@ -9,11 +9,7 @@ _AVERAGED_BUFFERS = ("running_mean", "running_var")
 
 
 class Ema:
-    """An exponential moving average of a network's weights and batch statistics; other buffers are copied.
-
-    Args:
-        network: The network to average. It is not changed.
-    """
+    """An exponential moving average of a network's weights and batch statistics; other buffers are copied."""
 
     def __init__(self, network: nn.Module) -> None:
         self._state = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -46,17 +42,3 @@ class Ema:
             raise RuntimeError(f"The average has other tensors, or of other shapes: {', '.join(unlike)}.")
         for name, value in state.items():
             self._state[name].copy_(value)
-
-
-def ema_weight(half_life: float, rampup: float, images_seen: int, batch_size: int) -> float:
-    """How far a step moves an average that forgets by pictures.
-
-    Args:
-        half_life: Pictures after which an old weight counts half.
-        rampup: The half-life is at most this share of the pictures seen so far; 0 is no limit.
-        images_seen: Pictures so far, with those of this step.
-        batch_size: Pictures of this step.
-    """
-    if rampup:
-        half_life = min(half_life, images_seen * rampup)
-    return float(1 - 0.5 ** (batch_size / max(half_life, 1e-8)))

@@ -80,12 +80,8 @@ class LossTerms:
 class MetricsLog:
     """The lines of a JSON-lines file, with speed and peak memory, and TensorBoard events beside them.
 
-    Args:
-        path: The file. Lines after `images_seen`, left by a run that was killed after its last checkpoint,
-            are dropped.
-        images_seen: Pictures at the start.
-        tensorboard: Write TensorBoard events too.
-        log: Called with a sentence on damaged lines, which are dropped.
+    Lines after the pictures seen at the start, left by a run that was killed after its last checkpoint, are
+    dropped, and so are damaged ones.
     """
 
     def __init__(
@@ -151,14 +147,7 @@ def append_line(path: Path, line: dict[str, Any]) -> None:
 
 
 def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -> None:
-    """Drop the lines of a log that are of later than `until`, and those that cannot be read.
-
-    Args:
-        path: The file; it need not exist.
-        until: The largest number that stays.
-        count: The entry that has the number.
-        log: Called with a sentence on damaged lines.
-    """
+    """Drop the lines of a log whose entry `count` is above `until`, and those that cannot be read."""
     try:
         kept = [line for line in read_log(path, count, log) if line[count] <= until]
     except SemsynthError as error:
@@ -170,20 +159,16 @@ def keep_lines(path: Path, until: int, count: str, log: Callable[[str], None]) -
 def read_log(
     path: Path, count: str = "images", log: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
-    """The lines of a log; those that are damaged, such as a last one cut short by a kill, are left out.
+    """The lines of a log, each with a whole number `count`; those that are damaged are left out.
 
-    Args:
-        path: The file.
-        count: An entry that every line must have, a whole number.
-        log: Called with a sentence on how many were left out, but for a last one without its end.
+    `log` is told how many were, but for a last one cut short by a kill.
 
     Raises:
         SemsynthError: The file cannot be read at all.
     """
     if not path.exists():
         return []
-    *texts, last = read_bytes(path, _LONGEST).split(b"\n")
-    lines = [_line(text, count) for text in (*texts, last)]
+    lines = [_line(text, count) for text in read_bytes(path, _LONGEST).split(b"\n")]
     if damaged := sum(line is None for line in lines[:-1]):
         log(f"{path} has {damaged} damaged lines, which are left out.")
     return [line for line in lines if line is not None]
@@ -223,11 +208,7 @@ def describe_environment(device: torch.device) -> str:
 
 
 def plot_curves(log: Path, path: Path) -> bool:
-    """Draw the loss terms over pictures seen as a PNG.
-
-    Returns:
-        Whether it was drawn: matplotlib is an extra.
-    """
+    """Draw the loss terms over pictures seen as a PNG; whether it was: matplotlib is an extra."""
     try:
         import matplotlib
     except ImportError:

@@ -11,7 +11,6 @@ import torch
 from semsynth import hub
 from semsynth.data.cache import cached
 from semsynth.data.loader import ShardedSampler, batches
-from semsynth.data.sample import Batch
 from semsynth.data.transforms import Geometry
 from semsynth.device import choose, isolated, keep_heap, training_dtype
 from semsynth.files.claiming import claimed
@@ -20,12 +19,12 @@ from semsynth.training import distributed
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.data import checked, choose_label_space, open_dataset
 from semsynth.training.log import MetricsLog, describe_environment, plot_curves
-from semsynth.training.model_folder import inference_networks, is_current, kept_discriminator, model_of
-from semsynth.training.objective import GeneratorResult, Losses, TrainingContext, build_networks
-from semsynth.training.resume import check_ranks_agree, describe_data, record_settings, restore
+from semsynth.training.objective import build_networks
+from semsynth.training.objectives.base import GeneratorResult, Losses, TrainingContext
+from semsynth.training.resume import check_ranks_agree, fingerprint, record_settings, restore
 from semsynth.training.samples import fixed_batch, write_samples
 from semsynth.training.settings import Recipe, Stage
-from semsynth.training.state import TrainState
+from semsynth.training.state import TrainState, inference_networks, is_current, kept_discriminator, model_of
 from semsynth.training.steps import (
     backward,
     check_batches,
@@ -74,16 +73,11 @@ def train(
         SemsynthError: Unusable settings or data, a full disk, a loss that is not a number, another process
             of the run that has ended.
     """
-    rank, world = distributed.start()
-    main = rank == 0
-    try:
-        with (
-            distributed.report_lost_process(),
-            claimed(folder, "trains", WITHIN) if main else contextlib.nullcontext(),
-        ):
-            return _train(recipe, folder, device, report, log if main else _silent, rank, world)
-    finally:
-        distributed.stop()
+    with (
+        distributed.joined() as (rank, world),
+        claimed(folder, "trains", WITHIN) if rank == 0 else contextlib.nullcontext(),
+    ):
+        return _train(recipe, folder, device, report, log if rank == 0 else lambda _: None, rank, world)
 
 
 def _train(
@@ -129,7 +123,8 @@ def _train(
     check_ranks_agree(state.images_seen, networks)
     if main and state.images_seen:
         clean_up(folder / "checkpoints", state.images_seen, run.keep, log)
-    content, first = describe_data(dataset), _geometry(recipe, recipe.schedule()[0])
+    content = {"classes": list(space.names), "data": fingerprint(dataset)}  # see `check_data`
+    first = _geometry(recipe, recipe.schedule()[0])
     state.objective.prepare(TrainingContext(dataset, first, folder, target, log), networks)
 
     # The files of the run.
@@ -141,7 +136,7 @@ def _train(
         metrics = MetricsLog(folder / "log.jsonl", state.images_seen, tensorboard=run.tensorboard, log=log)
     if main and state.images_seen:  # killed after a checkpoint and before its model
         geometry = _geometry(recipe, recipe.stage_at(state.images_seen))
-        model = model_of(state, space, _size(fixed_batch(recipe.data, geometry, dataset, target)))
+        model = model_of(state, space, fixed_batch(recipe.data, geometry, dataset, target))
         if not is_current(folder / "model", model, kept):
             hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
 
@@ -213,7 +208,7 @@ def _train(
                 if main and saves:
                     checkpoint = state.state_dict() | content
                     save_checkpoint(folder / "checkpoints", state.images_seen, checkpoint, run.keep)
-                    model = model_of(state, space, _size(fixed))
+                    model = model_of(state, space, fixed)
                     hub.save_model(folder / "model", model, discriminator=kept, overwrite=True)
                 if saves:
                     distributed.barrier()
@@ -224,15 +219,6 @@ def _train(
                 if last:
                     break
     return folder / "model"
-
-
-def _size(batch: Batch) -> tuple[int, int]:
-    """Height and width of a batch's pictures."""
-    return int(batch.labels.shape[1]), int(batch.labels.shape[2])
-
-
-def _silent(_: str) -> None:
-    """Processes beside the first log nothing."""
 
 
 def _geometry(recipe: Recipe, stage: Stage) -> Geometry:

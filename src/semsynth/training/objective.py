@@ -21,14 +21,7 @@ from semsynth.models.discriminators import (
 )
 from semsynth.models.style_encoder import StyleEncoder
 from semsynth.ops.init import initialize
-from semsynth.training.objectives.base import (
-    GeneratorResult,
-    Losses,
-    Networks,
-    Objective,
-    Step,
-    TrainingContext,
-)
+from semsynth.training.objectives.base import Networks, Objective
 from semsynth.training.objectives.ccfpse import CCFPSEObjective
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
@@ -44,22 +37,6 @@ from semsynth.training.settings import (
     RunSettings,
     Stage,
 )
-
-__all__ = [
-    "METHODS",
-    "GeneratorResult",
-    "Losses",
-    "Method",
-    "Networks",
-    "Objective",
-    "Step",
-    "TrainingContext",
-    "build_networks",
-    "build_objective",
-    "describe_settings",
-    "find_method",
-    "objective_settings",
-]
 
 
 @dataclass(frozen=True)
@@ -184,14 +161,11 @@ def describe_settings(method: str) -> dict[str, list[Keyword]]:
         "run": RunSettings,
         "stages": Stage,
     }
-    described = {
-        section: describe(builder, row.defaults if section == "generator" else {})
+    given = {"generator": row.defaults}
+    return {
+        section: [word for word in describe(builder, given.get(section, {})) if word.name != "num_classes"]
         for section, builder in sections.items()
         if builder is not None
-    }
-    return {
-        section: [keyword for keyword in keywords if keyword.name != "num_classes"]
-        for section, keywords in described.items()
     }
 
 

@@ -6,6 +6,7 @@ method's classes. Unknown keys are refused with the nearest known one named, and
 use. The settings in force are written beside the checkpoints.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from semsynth.files.recipes import recipe_path
 from semsynth.files.settings import fill
 from semsynth.hub import compat
 from semsynth.training.objective import objective_settings
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import Recipe, flat
 
 _DEEPEST = 8
 """Tables within tables that a recipe may have."""
@@ -42,7 +43,7 @@ def load_recipe(path: Path, overrides: Iterable[str] = (), *, variants: Iterable
     for changes in map(_read, files):
         if changes.get("stages"):
             given.clear()
-        given |= _names(changes)
+        given |= dict(flat(changes)).keys()
         table = _merged(table, changes)
     for override in overrides:
         given.add(_override(table, override))
@@ -90,12 +91,6 @@ def _merged(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
-
-
-def _names(table: dict[str, Any]) -> set[str]:
-    """The settings in a table's sections, as section.key."""
-    sections = {name: values for name, values in table.items() if isinstance(values, dict)}
-    return {f"{name}.{key}" for name, values in sections.items() for key in values}
 
 
 def _refuse_idle(recipe: Recipe, given: set[str], where: str) -> None:
@@ -149,14 +144,12 @@ def _override(table: dict[str, Any], override: str) -> str:
     return name
 
 
-def _refuse_control(value: Any, where: str, name: str = "") -> None:
+def _refuse_control(table: Mapping[str, Any], where: str) -> None:
     """Refuse text that no name or path is, such as what TOML makes of "C:\\temp" in double quotes."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            _refuse_control(inner, where, f"{name}.{key}".lstrip("."))
-    elif isinstance(value, str) and (strange := next((c for c in value if ord(c) < 32 or ord(c) == 127), "")):
-        raise SemsynthError(
-            f"{where}: {name} is {value!r}, which holds the control character {strange!r}. In double quotes "
-            r"TOML reads \t as a tab and \n as the end of a line: write Windows paths in single quotes, "
-            r"as in 'C:\temp\new', or with forward slashes."
-        )
+    for name, value in flat(table):
+        if isinstance(value, str) and (strange := re.search(r"[\x00-\x1f\x7f]", value)):
+            raise SemsynthError(
+                f"{where}: {name} is {value!r}, which holds the control character {strange[0]!r}. In double "
+                r"quotes TOML reads \t as a tab and \n as the end of a line: write Windows paths in single "
+                r"quotes, as in 'C:\temp\new', or with forward slashes."
+            )

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,14 @@ from semsynth.files.reading import read_json
 from semsynth.hub import compat
 from semsynth.training import distributed
 from semsynth.training.objectives.base import Networks
-from semsynth.training.settings import Recipe
+from semsynth.training.settings import Recipe, flat
 from semsynth.training.state import TrainState
 
-INDIFFERENT = {
-    "data.root",
-    "data.cache",
-    "stages",
-    *(
-        f"run.{name}"
-        for name in (
-            "images",
-            "recompute",
-            "workers",
-            "log_images",
-            "sample_images",
-            "checkpoint_images",
-            "keep",
-            "keep_discriminator",
-            "tensorboard",
-            "start_from",
-        )
-    ),
-}
+_OF_THE_RUN = (
+    "images recompute workers log_images sample_images checkpoint_images keep keep_discriminator tensorboard "
+    "start_from"
+)
+INDIFFERENT = {"data.root", "data.cache", "stages", *(f"run.{name}" for name in _OF_THE_RUN.split())}
 """Settings that may differ in a finished run: they change how it was trained, not what was learned."""
 
 _LONGEST = 60  # characters of a value in a sentence
@@ -47,11 +32,7 @@ _LONGEST = 60  # characters of a value in a sentence
 def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callable[[str], None]) -> None:
     """Compare the recipe with the settings of the run so far; log what changed, and keep the old ones.
 
-    Args:
-        folder: Of the run; its config.json has the settings so far.
-        recipe: The settings from now on.
-        images_seen: Pictures trained so far; 0 is a run that begins.
-        log: Called with a sentence on what changed.
+    The settings so far are those of config.json in the run's folder; after 0 pictures the run begins.
 
     Raises:
         SemsynthError: The run is finished, and was trained with other settings.
@@ -60,11 +41,11 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     if not images_seen or not path.exists():
         return
     try:
-        before = dict(_flat(compat.run_settings(read_json(path), recipe.objective)))
+        before = dict(flat(compat.run_settings(read_json(path), recipe.objective)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
         log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
         return
-    now, default = (dict(_flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
+    now, default = (dict(flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
     before = {name: value for name, value in default.items() if name in now} | before  # newer settings
     changed = [name for name in sorted(before | now) if before.get(name) != now.get(name)]
     if not changed:
@@ -84,14 +65,10 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
 
 
 def check_feature_network(before: Sequence[str], now: Sequence[str]) -> None:
-    """Refuse to go on with losses on another feature network.
-
-    Args:
-        before: The feature networks of the run so far.
-        now: Those at hand.
+    """Refuse to go on with losses on another feature network, as when "auto" finds a file that was not there.
 
     Raises:
-        SemsynthError: They differ, as when "auto" finds a file that was not there.
+        SemsynthError: The networks before and now differ.
     """
     if before and now and list(before) != list(now):
         raise SemsynthError(
@@ -108,14 +85,7 @@ class DataChangedError(SemsynthError):
 def restore(
     state: TrainState, saved: dict[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]
 ) -> None:
-    """Continue a run from its newest checkpoint.
-
-    Args:
-        state: Of the fresh run; it is changed.
-        saved: The checkpoint.
-        dataset: What would be trained on.
-        folder: Of the run.
-        log: Called with a sentence on changes that the run may continue with.
+    """Continue a run from its newest checkpoint `saved`: the fresh state is changed to that.
 
     Raises:
         SemsynthError: The checkpoint is of other networks, data or frozen networks in the losses, or does not
@@ -134,19 +104,8 @@ def restore(
     log(f"Going on from {state.images_seen} pictures.")
 
 
-def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """What a checkpoint keeps of the data, see `check_data`."""
-    return {"classes": list(dataset.label_space.names), "data": fingerprint(dataset)}
-
-
 def check_data(state: Mapping[str, Any], dataset: Dataset, folder: Path, log: Callable[[str], None]) -> None:
     """Refuse to go on with other classes or another number of pictures; say where files have changed.
-
-    Args:
-        state: Of the checkpoint.
-        dataset: What would be trained on.
-        folder: Of the run.
-        log: Called with a sentence on changes that a run may go on with.
 
     Raises:
         DataChangedError: The run cannot go on with this data; it names the setting with which another can.
@@ -204,15 +163,6 @@ def check_ranks_agree(images_seen: int, networks: Networks) -> None:
             f"The processes begin with different weights (after {seen} pictures): every machine needs the "
             "same run folder and the same run.start_from; share the folder, or copy it to each."
         )
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by their dotted names."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _short(value: Any) -> str:

@@ -39,35 +39,24 @@ def fixed_batch(data: DataSettings, geometry: Geometry, dataset: Dataset, device
 def write_samples(
     path: Path, networks: Networks, batch: Batch, palette: NDArray[np.uint8], precision: torch.dtype
 ) -> None:
-    """Draw a fixed batch, the same styles each time, and write the grid.
+    """Draw a `fixed_batch`, the same styles each time, compute in `precision`, and write the grid.
 
-    Args:
-        path: See `save_grid`.
-        networks: In evaluation mode.
-        batch: See `fixed_batch`.
-        palette: See `save_grid`.
-        precision: To compute in.
+    See `draw_samples` and `save_grid`.
     """
-    styles = None
+    styles, device = None, batch.images.device
     if networks.generator.style_dim is not None:
+        shape = (PRIOR_ROWS, len(batch), networks.generator.style_dim)
         rng = torch.Generator().manual_seed(0)
-        styles = torch.randn(
-            PRIOR_ROWS, len(batch), networks.generator.style_dim, dtype=torch.float32, generator=rng
-        )
-        styles = styles.to(batch.images.device)
-    device = batch.images.device.type
-    with torch.inference_mode(), torch.autocast(device, precision, enabled=precision != torch.float32):
+        styles = torch.randn(shape, dtype=torch.float32, generator=rng).to(device)
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         rows = draw_samples(networks, batch, styles)
     save_grid(path, batch, rows, palette)
 
 
 def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> list[Tensor]:
-    """Draw a fixed batch.
+    """Draw a fixed batch with networks in evaluation mode.
 
-    Args:
-        networks: In evaluation mode.
-        batch: B label maps with their photographs.
-        styles: (N, B, Z) styles of the prior, or None for a generator without a style.
+    The N styles of the prior are (N, B, Z), or None for a generator without a style.
 
     Returns:
         Rows of pictures (B, 3, H, W) in [-1, 1]: in the photographs' own styles where there is an encoder,
@@ -89,14 +78,7 @@ def draw_samples(networks: Networks, batch: Batch, styles: Tensor | None) -> lis
 
 
 def save_grid(path: Path, batch: Batch, rows: list[Tensor], palette: NDArray[np.uint8]) -> None:
-    """Write a PNG: label maps in colour, photographs, then the rows.
-
-    Args:
-        path: The file; its folder is made.
-        batch: B label maps with their photographs.
-        rows: Pictures (B, 3, H, W) in [-1, 1].
-        palette: (K, 3) uint8 colours of the classes.
-    """
+    """Write a PNG: label maps in a palette (K, 3), photographs, then rows (B, 3, H, W) in [-1, 1]."""
     colours = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)
     pictures = [((row.clamp(-1, 1) + 1) * 127.5).round().byte().cpu() for row in (batch.images, *rows)]
     grid = torch.cat([torch.cat(list(row), 2) for row in (colours, *pictures)], 1)  # (3,rows*H,B*W)

@@ -12,7 +12,7 @@ from semsynth.errors import SemsynthError
 from semsynth.models import GeneratorModule
 from semsynth.models.base import labels_checked
 from semsynth.training import distributed
-from semsynth.training.objective import Losses, Networks, Step
+from semsynth.training.objectives.base import Losses, Networks, Step
 from semsynth.training.settings import Recipe, Stage
 
 
@@ -37,11 +37,9 @@ def check_batches(recipe: Recipe, samples: int, world: int) -> None:
 
 
 def stages_left(recipe: Recipe, images_seen: int) -> Iterator[tuple[Stage, int, bool]]:
-    """The stages that are not finished after `images_seen` pictures.
+    """The stages that are not finished after `images_seen` pictures, each with the pictures seen at its end.
 
-    Yields:
-        The stage, the pictures seen at its end, and whether it begins with another part of the generator
-        learning than before.
+    The flag says whether it begins with another part of the generator learning than before.
     """
     begin, outer_only = 0, False
     for stage in recipe.schedule():
@@ -84,16 +82,7 @@ def step_seed(seed: int, images_seen: int) -> int:
 
 
 def split(batch: Batch, rng: torch.Generator, parts: int, rank: int, total: int) -> list[Step]:
-    """Cut this process's batch into `parts` for gradient accumulation.
-
-    Raises:
-        SemsynthError: The batch does not divide.
-    """
-    if len(batch) % parts:
-        raise SemsynthError(
-            f"A batch of {len(batch)} does not divide into {parts} parts; choose another --run.accumulate or "
-            "--run.batch_size."
-        )
+    """Cut this process's batch into `parts` for gradient accumulation; it divides, see `check_batches`."""
     size = len(batch) // parts
     steps = []
     for start in range(0, len(batch), size):
@@ -113,14 +102,7 @@ def forward_context(device: torch.device, precision: torch.dtype) -> Iterator[No
 
 
 def backward(losses: Losses, parts: int, terms: Losses, name: str) -> None:
-    """Accumulate the gradients of the mean over parts, and the mean of each term.
-
-    Args:
-        losses: Scalars; their sum is minimized.
-        parts: How many of them there are.
-        terms: The means, as NAME/TERM. It is changed.
-        name: Which optimizer's terms they are.
-    """
+    """Accumulate the gradients of the mean over parts, and in `terms` the mean of each loss as NAME/TERM."""
     (torch.stack([value.float() for value in losses.values()]).sum() / parts).backward()
     for term, value in losses.items():
         key = f"{name}/{term}"

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from semsynth import hub
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
@@ -24,13 +22,10 @@ _LONGEST = 200
 def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str, tuple[str, ...] | None]:
     """Load weights into fresh networks; optimizers and counters start fresh.
 
-    Args:
-        networks: Changed in place.
-        source: A run folder, whose newest checkpoint gives all networks; or a model folder, whose
-            discriminator is taken where one was kept. It may be of pictures half the size, where the
-            generator can grow from those; or of another label set, where weights of single classes can be
-            told apart: those of classes that are called alike are kept, the others begin fresh.
-        space: The label set of the data.
+    The source is a run folder, whose newest checkpoint gives all networks; or a model folder, whose
+    discriminator is taken where one was kept. It may be of pictures half the size, where the generator can
+    grow from those; or of another label set than the data's, where weights of single classes can be told
+    apart: those of classes that are called alike are kept, the others begin fresh.
 
     Returns:
         A sentence that says what was loaded, and the networks that the weights were trained against; None
@@ -75,8 +70,12 @@ def start_from(networks: Networks, source: Path, space: LabelSpace) -> tuple[str
         if type(kept) is type(networks.discriminator):
             weights = kept.state_dict()
     if networks.discriminator is not None and weights is not None:
+        take = getattr(networks.discriminator, "start_from", networks.discriminator.load_state_dict)
         with fitting("discriminator", source):
-            _start_discriminator(networks.discriminator, weights, match)
+            if match.same:
+                take(weights)
+            else:
+                carry_over(networks.discriminator, weights, match, take)
         loaded.append("discriminator")
     more = "" if match.same else f"; {match}"
     return f"Started from {source}: {', '.join(loaded)}{more}.", model.loss_networks
@@ -92,14 +91,6 @@ def _take(generator: GeneratorModule) -> Take:
     """How a generator loads a state; fixed noise that it lacks stays as it is, as in `start_from`."""
     fresh = {name: value for name, value in generator.state_dict().items() if name.startswith("noise.")}
     return lambda state: generator.load_state_dict(fresh | dict(state))
-
-
-def _start_discriminator(network: nn.Module, weights: Mapping[str, Any], match: ClassMatch) -> None:
-    take = getattr(network, "start_from", network.load_state_dict)
-    if match.same:
-        take(weights)
-    else:
-        carry_over(network, weights, match, take)
 
 
 @contextlib.contextmanager

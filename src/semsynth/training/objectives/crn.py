@@ -4,11 +4,10 @@ The terms are divided by their usual sizes, which depend on the feature network:
 photographs paired with others, and the checkpoint keeps them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from semsynth.errors import SemsynthError
 from semsynth.losses.crn import CalibratedPerceptualLoss
@@ -45,8 +44,10 @@ class ReconstructionObjective(FeatureObjective):
         self.loss.to(context.device)
         if self.calibrated:
             return
+        batches = context.pictures(CALIBRATION_PICTURES, CALIBRATION_BATCH)
+        pairs = ((batch.images.roll(1, 0), batch.images) for batch in batches if len(batch) > 1)
         try:
-            divisors = self.loss.calibrate(_pairs(context))
+            divisors = self.loss.calibrate(pairs)
         except ValueError as error:
             raise SemsynthError(f"{error}; photographs in the data set: {len(context.dataset)}.") from error
         self.calibrated = True
@@ -62,13 +63,6 @@ class ReconstructionObjective(FeatureObjective):
         if "divisors" in state:
             self.loss.divisors.copy_(state["divisors"])
             self.calibrated = True
-
-
-def _pairs(context: TrainingContext) -> Iterator[tuple[Tensor, Tensor]]:
-    """Photographs, each with another of its batch."""
-    for batch in context.pictures(CALIBRATION_PICTURES, CALIBRATION_BATCH):
-        if len(batch) > 1:
-            yield batch.images.roll(1, 0), batch.images
 
 
 class CRNObjective(ReconstructionObjective):

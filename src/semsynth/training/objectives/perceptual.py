@@ -41,10 +41,7 @@ class FeatureObjective(Objective):
         return "vgg19" if there else "efficientnet-lite0"
 
     def build_features(self, **vgg: Any) -> nn.Module:
-        """That network, frozen: image (B, 3, H, W) in [-1, 1] → five tensors.
-
-        Args:
-            **vgg: Further keyword arguments of `Vgg19.pretrained`, where it is that.
+        """That network, frozen: image (B, 3, H, W) in [-1, 1] → five tensors. `vgg` is for `Vgg19`.
 
         Raises:
             SemsynthError: Its weights are not there.

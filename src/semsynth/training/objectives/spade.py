@@ -97,16 +97,9 @@ class SpadeObjective(AdversarialObjective):
     def _discriminate(
         self, step: Step, networks: Networks, fake: Tensor, labels: LabelInputs | None = None
     ) -> tuple[DiscriminatorOutput, DiscriminatorOutput, LabelInputs]:
-        """The discriminator's answers to fakes and photographs, augmented alike; scores in float32.
+        """Answers to fakes (B, 3, H, W) and photographs, augmented alike, and the labels as they were taken.
 
-        Args:
-            step: With the photographs.
-            networks: With the discriminator.
-            fake: (B, 3, H, W).
-            labels: What an earlier call returned; it is used again unless the augmentation moves the labels.
-
-        Returns:
-            The two answers, and the labels as the discriminator took them.
+        Labels of an earlier call are used again unless the augmentation moves them. Scores are float32.
         """
         discriminator = cast(nn.Module, networks.discriminator)
         augmentation = self._augmentation(step)

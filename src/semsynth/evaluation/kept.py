@@ -1,60 +1,40 @@
-"""What a method drew, by its content: a picture that was replaced since is not evaluated in its name."""
+"""What an evaluation keeps so that a stopped one goes on: the pictures a method drew, and each step's arrays.
+
+Pictures are known by their content: one that was replaced since is not evaluated in the method's name.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
 from semsynth.evaluation.figure import picture_path
-from semsynth.files.reading import read_bytes
-from semsynth.files.writing import write_atomically
+from semsynth.files.reading import parsing, read_arrays, read_bytes
+from semsynth.files.tensors import file_sha256
+from semsynth.files.writing import whole_file, write_atomically
 from semsynth.images import open_image, png_bytes
 
-LARGEST = 1 << 30
-"""Largest picture, and longest record, in bytes."""
+Arrays = dict[str, npt.NDArray[Any]]
+Step = TypeVar("Step")
 
+OF = "of"
+"""In a cache: digits of the pictures it was computed from."""
 
-class PictureRecord:
-    """A file with a line "sha256 key" for every picture that was drawn; lines that are damaged do not count.
-
-    Args:
-        path: The file; it is made with the first line.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        text = read_bytes(path, LARGEST).decode("utf-8", "replace") if path.is_file() else ""
-        rows = (line.split(" ", 1) for line in text.splitlines())
-        self._known = {row[1]: row[0] for row in rows if len(row) == 2 and len(row[0]) == 64}
-
-    def add(self, key: str, picture: Path) -> None:
-        """Record a picture that was just drawn."""
-        self._known[key] = _digest(picture)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{self._known[key]} {key}\n")
-
-    def was_replaced(self, key: str, picture: Path) -> bool:
-        """Whether a picture differs from what was recorded of it; one without a record does not."""
-        return key in self._known and self._known[key] != _digest(picture)
+LONGEST = 1 << 30
+"""Longest record, in bytes."""
 
 
 @dataclass
 class DrawnPictures:
-    """The pictures that a method draws for an evaluation set, in the folder of its report.
-
-    Attributes:
-        folder: Of the report.
-        method: What draws them.
-        evaluation_set: The label maps, and the protocol.
-        log: Called with a sentence on a picture that is drawn again.
-    """
+    """The pictures that a method draws for an evaluation set, in the folder of its report."""
 
     folder: Path
     method: EvaluatedMethod
@@ -64,20 +44,24 @@ class DrawnPictures:
     def draw(self, track: Callable[[Iterable[int], str], Iterable[int]]) -> list[str]:
         """Draw what is not drawn yet, or was replaced since, one map at a time; the keys of the latter.
 
-        Args:
-            track: Passes the numbers of the maps through, and shows how far it is.
+        Every picture that is drawn is recorded, a line "sha256 key"; damaged lines do not count.
         """
-        record, replaced = PictureRecord(self.folder / "cache" / "pictures.txt"), list[str]()
+        record, replaced = self.folder / "cache" / "pictures.txt", list[str]()
+        text = read_bytes(record, LONGEST).decode("utf-8", "replace") if record.is_file() else ""
+        rows = (line.split(" ", 1) for line in text.splitlines())
+        digests = {row[1]: row[0] for row in rows if len(row) == 2 and len(row[0]) == 64}
+        record.parent.mkdir(parents=True, exist_ok=True)
         for number in track(range(len(self.evaluation_set)), "drawing"):
             key = self.evaluation_set.keys[number]
             path = picture_path(self.folder, key)
             if self._is_drawn(path):
-                if not record.was_replaced(key, path):
+                if key not in digests or digests[key] == file_sha256(path):
                     continue
                 replaced.append(key)
             _, labels, instances = self.evaluation_set.read(number)
             self.save(path, self.method.draw(key, labels, instances, None, self.evaluation_set.seed(number)))
-            record.add(key, path)
+            with record.open("a", encoding="utf-8") as file:
+                file.write(f"{file_sha256(path)} {key}\n")
         return replaced
 
     def _is_drawn(self, path: Path) -> bool:
@@ -121,9 +105,38 @@ class DrawnPictures:
         """16 hex digits that change with the pictures that were drawn."""
         digest = hashlib.sha256()
         for key in self.evaluation_set.keys:
-            digest.update(hashlib.sha256(read_bytes(picture_path(self.folder, key))).digest())
+            digest.update(bytes.fromhex(file_sha256(picture_path(self.folder, key))))
         return digest.hexdigest()[:16]
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path, LARGEST)).hexdigest()
+def kept_step(
+    path: Path,
+    compute: Callable[[], Arrays],
+    read: Callable[[Arrays], Step],
+    of: str,
+    log: Callable[[str], None],
+) -> Step:
+    """What a step gives, from the cache where it was done before; a damaged cache is made again.
+
+    Args:
+        path: The .npz file of the cache.
+        compute: Does the step.
+        read: Arrays → what the step gives; it raises an error for arrays that the step cannot have given.
+        of: Digits of the pictures that the step looks at, where they may change.
+        log: Called with a sentence on a cache that is made again.
+    """
+    if path.exists():
+        try:
+            held = read_arrays(path)
+            if str(held.pop(OF, "")) == of:
+                with parsing(path, "what this step keeps"):
+                    return read(held)
+            why = "It does not belong to the pictures as they are now."
+        except SemsynthError as error:
+            why = str(error)
+        log(f"{path} is made again: {why}")
+    arrays = compute()
+    path.parent.mkdir(exist_ok=True)
+    with whole_file(path) as file:
+        np.savez(file, **arrays, **{OF: np.array(of)})  # type: ignore[arg-type]
+    return read(arrays)
