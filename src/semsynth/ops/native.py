@@ -2,8 +2,8 @@
 
 The library has a plain C interface and is loaded with ctypes. It computes at the level of this processor, or
 at the limit that SEMSYNTH_CPU sets. Where it is missing (no compiler at build time, another platform) or
-switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same numbers. SEMSYNTH_LIBRARY names
-another build of it, such as the one whose matrix unit is emulated (see hatch_build.py).
+switched off by SEMSYNTH_NATIVE=0, PyTorch's public operations compute the same numbers. SEMSYNTH_LIBRARY
+names another build, such as the one whose matrix unit is emulated (see hatch_build.py).
 """
 
 import ctypes
