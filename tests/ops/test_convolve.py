@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semsynth.ops import native
-from semsynth.ops.convolve import WindowLinear, Winograd, best_tile
+from semsynth.ops.convolve import Winograd, best_tile
+from semsynth.ops.window_linear import WindowLinear
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs the native kernels")
 

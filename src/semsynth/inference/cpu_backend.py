@@ -13,10 +13,11 @@ from semsynth.inference.levels import EditedLevel, MakeTable
 from semsynth.inference.weights import BlockWeights, Conv, LabelTable, ModulationWeights, block_weights
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
-from semsynth.ops.convolve import Convolution, WindowLinear, Winograd
+from semsynth.ops.convolve import Convolution, Winograd
 from semsynth.ops.norm import EPSILON
 from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.spade import SLOPE
+from semsynth.ops.window_linear import WindowLinear
 
 
 class CpuBackend:

@@ -15,12 +15,9 @@ from semsynth.ops import native, structs
 
 Size = tuple[int, int]
 
-_PANEL = 16  # outputs side by side, as in `_native/convolve.h`
+PANEL = 16  # outputs side by side, as in `_native/convolve.h`
 _MOST_DEPTH = 256  # inputs in a sum: a panel of their weights stays in the first cache
 _LEAST_FOUR = 16  # pixels of the shorter side from which tiles are 4 pixels wide
-
-_TWO_STEPS = 1.2  # windows per row from which it pays to multiply the rows alone
-_MOST_ROWS = 1 << 14  # whose products are kept, by every thread
 
 _HALF, _TWO = 0.5**0.5, 2.0**0.5
 _TRANSFORMS = {
@@ -69,7 +66,7 @@ class Winograd:
                 f"The shortcut has {len(shortcut)} outputs, the convolution {self.out_channels}."
             )
         self.tile = tile
-        self.group = min(-(-self.out_channels // _PANEL) * _PANEL, 64)  # outputs computed together
+        self.group = min(-(-self.out_channels // PANEL) * PANEL, 64)  # outputs computed together
         matrix = torch.tensor(_TRANSFORMS[tile], dtype=torch.float64)
         points = torch.kron(matrix, matrix)  # (positions,9)
         self.weight = _laid_out(weight.detach().flatten(2), points, self.group)
@@ -169,10 +166,10 @@ class Convolution:
         source = self._arguments.shortcut if shortcut else self._arguments.source
         _check("index", index, self._size, None, torch.int32)
         wide = 2 * source.channels
-        if table.dim() != 2 or table.shape[1] != wide or not _is_dense(table, torch.float32):
-            raise ValueError(f"A table is dense float32 (rows, {wide}); got {_described(table)}.")
-        if style is not None and (style.numel() != wide or not _is_dense(style, torch.float32)):
-            raise ValueError(f"A style row is {wide} dense float32 values; got {_described(style)}.")
+        if table.dim() != 2 or table.shape[1] != wide or not is_dense(table, torch.float32):
+            raise ValueError(f"A table is dense float32 (rows, {wide}); got {described(table)}.")
+        if style is not None and (style.numel() != wide or not is_dense(style, torch.float32)):
+            raise ValueError(f"A style row is {wide} dense float32 values; got {described(style)}.")
         source.index, source.table = index.data_ptr(), table.data_ptr()
         source.style = None if style is None else style.data_ptr()
         self._given[shortcut] = (index, table, style)
@@ -217,85 +214,32 @@ class Convolution:
         native.convolve(self._arguments)
 
 
-class WindowLinear:
-    """A linear map of windows of rows, for label tables: what it gives for a window is the same to the bit
-    whichever windows are asked for together, and whichever way is taken.
-
-    Args:
-        weight: (O, k*k, H) for each tap.
-        bias: (O).
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self.outputs, self.taps, _ = weight.shape
-        self.depth = -(-weight.shape[2] // _PANEL) * _PANEL
-        self.group = min(-(-self.outputs // _PANEL) * _PANEL, 32)
-        groups = -(-self.outputs // self.group)
-        wide = torch.zeros(groups * self.group, self.taps, self.depth)
-        wide[: self.outputs, :, : weight.shape[2]] = weight
-        wide = wide.view(groups, -1, _PANEL, self.taps, self.depth)
-        self.weight = wide.permute(0, 3, 1, 4, 2).contiguous()  # (groups,taps,group/16,depth,16)
-        self.bias = torch.zeros(groups * self.group)
-        self.bias[: self.outputs] = bias
-
-    def __call__(self, rows: Tensor, windows: Tensor) -> Tensor:
-        """(V, depth) rows, wider than H by zeros, and (U, k*k) int32 of them → (U, O), all float32.
-
-        Where rows recur in many windows, each is multiplied once and the products are looked up.
-
-        Raises:
-            ValueError: Types or shapes do not fit.
-        """
-        if rows.dim() != 2 or rows.shape[1] != self.depth or not _is_dense(rows, torch.float32):
-            raise ValueError(f"Rows are dense float32 (V, {self.depth}); got {_described(rows)}.")
-        if windows.dim() != 2 or windows.shape[1] != self.taps or not _is_dense(windows, torch.int32):
-            raise ValueError(f"Windows are dense int32 (U, {self.taps}); got {_described(windows)}.")
-        out = torch.empty(len(windows), self.outputs)
-        native.multiply_windows(
-            structs.WindowProduct(
-                rows=rows.data_ptr(),
-                windows=windows.data_ptr(),
-                weight=self.weight.data_ptr(),
-                bias=self.bias.data_ptr(),
-                out=out.data_ptr(),
-                count=len(windows),
-                taps=self.taps,
-                depth=self.depth,
-                outputs=self.outputs,
-                groups=len(self.weight),
-                group=self.group,
-                num_rows=len(rows) if _MOST_ROWS >= len(rows) < len(windows) / _TWO_STEPS else 0,
-            )
-        )
-        return out
-
-
 def _laid_out(weight: Tensor, points: Tensor, group: int) -> Tensor:
     """(O, I, taps) → (groups, positions, blocks, group / 16, depth, 16) float32, transformed in float64."""
     outputs, inputs, taps = weight.shape
     blocks, depth = _blocks(inputs)
     groups = -(-outputs // group)
-    out = torch.empty(groups, len(points), blocks, group // _PANEL, depth, _PANEL)
+    out = torch.empty(groups, len(points), blocks, group // PANEL, depth, PANEL)
     for number, part in enumerate(weight.split(group)):
         wide = torch.zeros(taps, blocks * depth, group, dtype=torch.float64)
         wide[:, :inputs, : len(part)] = part.permute(2, 1, 0)
         found = points @ wide.flatten(1)  # (positions,I*group)
-        out[number] = found.view(len(points), blocks, depth, -1, _PANEL).transpose(2, 3)
+        out[number] = found.view(len(points), blocks, depth, -1, PANEL).transpose(2, 3)
     return out
 
 
 def _blocks(inputs: int) -> tuple[int, int]:
     """In how many blocks of how many inputs sums are cut."""
     blocks = -(-inputs // _MOST_DEPTH)
-    return blocks, -(-inputs // (blocks * _PANEL)) * _PANEL
+    return blocks, -(-inputs // (blocks * PANEL)) * PANEL
 
 
 def _source(
     x: Tensor, norm: Tensor | None, size: Size, channels: int, doubled: bool, slope: float, weight: Tensor
 ) -> structs.Source:
     _check("x", x, _halved(size, doubled), channels)
-    if norm is not None and (norm.shape != (2, channels) or not _is_dense(norm, torch.float32)):
-        raise ValueError(f"A norm is dense float32 (2, {channels}); got {_described(norm)}.")
+    if norm is not None and (norm.shape != (2, channels) or not is_dense(norm, torch.float32)):
+        raise ValueError(f"A norm is dense float32 (2, {channels}); got {described(norm)}.")
     blocks, depth = _blocks(channels)
     return structs.Source(
         x=x.data_ptr(),
@@ -319,14 +263,16 @@ def _check(
     name: str, x: Tensor, size: Size, channels: int | None, dtype: torch.dtype = torch.float32
 ) -> None:
     wanted = size if channels is None else (*size, channels)
-    if x.shape != wanted or not _is_dense(x, dtype):
-        raise ValueError(f"`{name}` is dense {dtype} {wanted}; got {_described(x)}.")
+    if x.shape != wanted or not is_dense(x, dtype):
+        raise ValueError(f"`{name}` is dense {dtype} {wanted}; got {described(x)}.")
 
 
-def _is_dense(x: Tensor, dtype: torch.dtype) -> bool:
+def is_dense(x: Tensor, dtype: torch.dtype) -> bool:
+    """Whether a kernel can read a tensor as it lies."""
     return x.dtype == dtype and x.device.type == "cpu" and x.is_contiguous()
 
 
-def _described(x: Tensor) -> str:
+def described(x: Tensor) -> str:
+    """A tensor in words, for an error."""
     dense = "" if x.is_contiguous() else ", not dense"
     return f"{x.dtype} {tuple(x.shape)} on {x.device.type}{dense}"
