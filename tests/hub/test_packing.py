@@ -176,4 +176,4 @@ def test_a_card_in_another_encoding_is_a_sentence(source: Path, capsys: pytest.C
     card = source.parent / "card.md"
     card.write_bytes("für alle".encode("latin-1"))
     assert pack(source, "--card", str(card)) == 2
-    assert "card.md cannot be read as text" in capsys.readouterr().err
+    assert "card.md cannot be read as a text file" in capsys.readouterr().err

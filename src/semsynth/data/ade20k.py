@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from semsynth.data.filedataset import FileDataset
-from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
+from semsynth.data.pairing import Paired, pair, pair_folders, require
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_text
 from semsynth.files.walking import walk
@@ -47,7 +47,7 @@ def load(
     return FileDataset("ade20k", files, label_space or LabelSpace.named(NUMBERINGS[numbering]), left)
 
 
-def _pairs(root: Path, split: str) -> tuple[tuple[Files, ...], Leftovers]:
+def _pairs(root: Path, split: str) -> Paired:
     name, mark = SPLITS[split]
     images, labels = root / "images" / name, root / "annotations" / name
     if images.is_dir() and labels.is_dir():

@@ -10,16 +10,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semsynth.data.loader import in_advance
 from semsynth.data.sample import Dataset, RawSample
 from semsynth.data.transforms import Geometry, resize_photo
 from semsynth.errors import SemsynthError
@@ -156,7 +155,7 @@ def _build(
     try:
         files = {part: (temporary / f"{part}.bin").open("wb") for part in types}
         try:
-            for raw in _in_order(decode, len(dataset), threads):
+            for raw in in_advance(decode, range(len(dataset)), max(1, threads), 4 * threads):
                 sizes.append(raw.labels.shape)
                 originals.append(raw.original or raw.labels.shape)
                 _append(files, types, raw)
@@ -184,16 +183,6 @@ def _types(dataset: Dataset) -> dict[str, str]:
     largest = max(space.num_classes - 1, space.void_id or 0)
     types = {"images": "uint8", "labels": "uint8" if largest < 256 else "uint16"}
     return types | {"instances": "int32"} if dataset.has_instances else types
-
-
-def _in_order(decode: Callable[[int], RawSample], count: int, threads: int) -> Iterator[RawSample]:
-    """Decode in threads, a bounded number ahead, and yield in order."""
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        indices = iter(range(count))
-        pending = [pool.submit(decode, index) for index in islice(indices, 4 * threads)]
-        while pending:
-            yield pending.pop(0).result()
-            pending += [pool.submit(decode, index) for index in islice(indices, 1)]
 
 
 def _append(files: Mapping[str, BinaryIO], types: dict[str, str], raw: RawSample) -> None:

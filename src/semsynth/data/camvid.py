@@ -10,7 +10,7 @@ from pathlib import Path
 from semsynth.data import folder
 from semsynth.data.filedataset import FileDataset
 from semsynth.data.finding import list_images
-from semsynth.data.pairing import Files, Leftovers, pair, require, with_prefix
+from semsynth.data.pairing import Paired, joined, pair, require
 from semsynth.errors import SemsynthError
 from semsynth.labels import LabelSpace
 
@@ -35,15 +35,14 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
     else:
         wanted = f"{split}/ and {split}_labels/, or {split}/images/ and {split}/labels/"
         raise SemsynthError(f"{root}: expected {wanted}; {' and '.join(DOWNLOAD)} are read as split 'all'.")
-    files: tuple[Files, ...] = ()
-    left = Leftovers()
-    for name, (images, labels) in places.items():
-        maps = {key.removesuffix("_L"): path for key, path in list_images(labels).items()}
-        found, rest = pair(list_images(images), maps)
-        files += with_prefix(found, name) if len(places) > 1 else found
-        left += rest
+    files, left = joined({name: _pairs(*folders) for name, folders in places.items()})
     require(files, "photographs, and maps of the same names with or without _L", root, left)
     return FileDataset("camvid", files, space, left, palette="color")
+
+
+def _pairs(images: Path, labels: Path) -> Paired:
+    maps = {key.removesuffix("_L"): path for key, path in list_images(labels).items()}
+    return pair(list_images(images), maps)
 
 
 def looks_like(root: Path) -> bool:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from semsynth.data.guess import guess_label_space
 from semsynth.data.report import MOSTLY_VOID, CheckReport, SplitReport
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import printable, real_path
-from semsynth.labels import LabelSpace
+from semsynth.images import PhotoReading
+from semsynth.labels import LabelReading, LabelSpace
 
 HAVE_TEST = ("folder", "camvid", "voc", "roboflow")
 """Formats that may have a split "test" of its own."""
@@ -52,23 +53,23 @@ def check(
     guessed = False
     if label_space is None:
         label_space, guessed = own_label_space(root, name)
-    found: list[tuple[str, FileDataset]] = []
+    loaded: list[tuple[str, FileDataset]] = []
     errors: list[SemsynthError] = []
     for split in splits or ("train", "val", "test"):
-        if splits is None and split == "test" and found and name not in HAVE_TEST:
+        if splits is None and split == "test" and loaded and name not in HAVE_TEST:
             continue  # elsewhere "test" is another word for val
         try:
             data = load_dataset(
                 name, root=root, split=split, label_space=label_space, fill_void=True, **options
             )
-            found.append((split, data))
+            loaded.append((split, data))
         except SemsynthError as error:
             errors.append(error)
-    if not found:
+    if not loaded:
         raise errors[0]
-    parts = [check_split(split, data, partial(report, split)) for split, data in found]
-    space = found[0][1].label_space
-    has_instances = all(data.has_instances for _, data in found)
+    parts = [check_split(split, data, partial(report, split)) for split, data in loaded]
+    space = loaded[0][1].label_space
+    has_instances = all(data.has_instances for _, data in loaded)
     return CheckReport(root, name, space, guessed, has_instances, parts)
 
 
@@ -115,8 +116,8 @@ def check_split(split: str, data: FileDataset, report: Callable[[int, int], None
             return _look(data, index)
 
     with ThreadPoolExecutor(4) as pool:
-        for index, found in enumerate(pool.map(look, range(len(data)))):
-            _count(out, data, index, found)
+        for index, seen in enumerate(pool.map(look, range(len(data)))):
+            _count(out, data, index, seen)
             report(index + 1, len(data))
     return out
 
@@ -159,65 +160,49 @@ class Look:
     Attributes:
         counts: Pixels by class id.
         size: Height and width.
-        mode: Mode of the label file.
-        photo_mode: That of the photograph.
-        repaired: Pixels whose colour had to be repaired.
-        notes: Sentences on how map and photograph were read.
-        drawn: Colour by index, where an indexed file was read by its indices.
-        turn: The orientation tag of the photograph where it is in doubt whether the map follows it, else 1.
+        labels: How the label map was read, without its ids.
+        photo: How the photograph was read, without its pixels.
     """
 
     counts: dict[int, int]
     size: tuple[int, ...]
-    mode: str
-    photo_mode: str
-    repaired: int
-    notes: tuple[str, ...]
-    drawn: dict[int, int]
-    turn: int
+    labels: LabelReading
+    photo: PhotoReading
 
 
 def _look(data: FileDataset, index: int) -> Look | str:
     """Read one sample whole; the sentence where that fails."""
-    entry = data.files[index]
     try:
-        found = data.examine(index)
+        sample = data.examine(index)
     except SemsynthError as error:
         return str(error)
     except Exception as error:  # one file must not end the check of the others
-        return f"{entry.labels}: {type(error).__name__}: {error}"
-    reading, photo = found.labels, found.photo
-    return Look(
-        reading.counts(),
-        reading.ids.shape,
-        reading.mode,
-        photo.mode,
-        reading.repaired,
-        (*reading.notes, *photo.notes),
-        {} if reading.by_color else dict(reading.drawn),
-        photo.orientation if photo.undecided else 1,
-    )
+        return f"{data.files[index].labels}: {type(error).__name__}: {error}"
+    labels, photo = sample.labels, sample.photo
+    no_ids, no_pixels = labels.ids[:0], photo.pixels[:0]
+    counts, size = labels.counts(), labels.ids.shape
+    return Look(counts, size, replace(labels, ids=no_ids.copy()), replace(photo, pixels=no_pixels.copy()))
 
 
-def _count(out: SplitReport, data: FileDataset, index: int, found: Look | str) -> None:
-    if isinstance(found, str):
-        out.problems.append(found)
+def _count(out: SplitReport, data: FileDataset, index: int, look: Look | str) -> None:
+    if isinstance(look, str):
+        out.problems.append(look)
         return
-    entry = data.files[index]
-    out.pixels.update(found.counts)
-    out.samples_with.update(found.counts.keys())
-    out.sizes[f"{found.size[1]} x {found.size[0]}"] += 1
-    out.map_modes[f"{found.mode} {entry.labels.suffix[1:]}"] += 1
-    out.photo_modes[f"{found.photo_mode} {entry.image.suffix[1:]}"] += 1
-    out.repaired += found.repaired
-    for number, color in found.drawn.items():
+    entry, labels, photo = data.files[index], look.labels, look.photo
+    out.pixels.update(look.counts)
+    out.samples_with.update(look.counts.keys())
+    out.sizes[f"{look.size[1]} x {look.size[0]}"] += 1
+    out.map_modes[f"{labels.mode} {entry.labels.suffix[1:]}"] += 1
+    out.photo_modes[f"{photo.mode} {entry.image.suffix[1:]}"] += 1
+    out.repaired += labels.repaired
+    for number, color in () if labels.by_color else labels.drawn.items():
         out.drawn.setdefault(number, {}).setdefault(color, str(entry.labels))
-    if found.turn != 1:
-        out.turned.append(f"{entry.image} (tag {found.turn})")
-    for note in found.notes:
+    if photo.undecided:
+        out.turned.append(f"{entry.image} (tag {photo.orientation})")
+    for note in (*labels.notes, *photo.notes):
         # Sentences that count pixels differ from file to file: the first of a kind stands for all.
         kind = re.sub(r"\d[\d,.]*|'.*?'|#\w+", "", note)
         out.notes[out.kinds.setdefault(kind, note)] += 1
     void = data.label_space.void_id
-    if void is not None and found.counts.get(void, 0) > MOSTLY_VOID * sum(found.counts.values()):
+    if void is not None and look.counts.get(void, 0) > MOSTLY_VOID * sum(look.counts.values()):
         out.mostly_void.append(entry.key)

@@ -10,7 +10,7 @@ part of the download: `coco_instances.draw_instance_maps` draws them from annota
 from pathlib import Path
 
 from semsynth.data.filedataset import FileDataset
-from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
+from semsynth.data.pairing import Paired, pair_folders, require, with_prefix
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, walk
 from semsynth.labels import LabelSpace
@@ -48,7 +48,7 @@ def load(
     return FileDataset("coco-stuff", files, label_space or LabelSpace.named("coco-stuff"), left)
 
 
-def _pairs(root: Path, split: str, ending: str) -> tuple[tuple[Files, ...], Leftovers]:
+def _pairs(root: Path, split: str, ending: str) -> Paired:
     parts = [root / f"{split}_{kind}{ending}" for kind in ("img", "label", "inst")]
     for part in parts[:2]:
         if not part.is_dir():

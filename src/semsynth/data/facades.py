@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from semsynth.data import folder
 from semsynth.data.filedataset import Examined, FileDataset
 from semsynth.data.finding import survey
-from semsynth.data.pairing import Files, Leftovers, pair, pair_folders, require
+from semsynth.data.pairing import Files, Leftovers, Paired, pair, pair_folders, require
 from semsynth.data.sample import RawSample
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import walk
@@ -86,7 +86,7 @@ def load(
     return SideBySide("facades", pairs, label_space or chosen, left)
 
 
-def _dataset(root: Path, paired: tuple[tuple[Files, ...], Leftovers], space: LabelSpace) -> FileDataset:
+def _dataset(root: Path, paired: Paired, space: LabelSpace) -> FileDataset:
     files, left = paired
     require(files, "photographs and label maps of the same names", root, left)
     return FileDataset("facades", files, space, left)
@@ -99,8 +99,7 @@ def looks_like(root: Path) -> bool:
     train = root / "train"
     files = walk(train, recursive=False) if train.is_dir() else iter(())
     first = next((path for path in files if path.suffix == ".jpg"), None)
-    return first is not None and first.stem.isdecimal() and _is_double(open_image(first).size)
-
-
-def _is_double(size: tuple[int, int]) -> bool:
-    return size[0] == 2 * size[1]
+    if first is None or not first.stem.isdecimal():
+        return False
+    width, height = open_image(first).size
+    return width == 2 * height

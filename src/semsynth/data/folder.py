@@ -16,7 +16,7 @@ from pathlib import Path
 
 from semsynth.data.filedataset import FileDataset
 from semsynth.data.finding import DESCRIPTIONS
-from semsynth.data.pairing import Files, Leftovers, pair_folders, require, with_prefix
+from semsynth.data.pairing import Leftovers, Paired, joined, pair_folders, require
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, folders, walk
 from semsynth.images import IMAGE_SUFFIXES
@@ -71,18 +71,17 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
     return FileDataset("folder", files, space, left)
 
 
-def pair_parts(root: Path, chosen: dict[str, Part]) -> tuple[tuple[Files, ...], Leftovers]:
+def pair_parts(root: Path, chosen: dict[str, Part]) -> Paired:
     """Join the files of some splits; with more than one, keys begin with the split.
 
     Raises:
         SemsynthError: Nothing pairs up.
     """
-    files: tuple[Files, ...] = ()
-    left = Leftovers()
+    paired: dict[str, Paired] = {}
     for name, part in chosen.items():
-        found, rest = pair_folders(part.images, part.labels, part.instances)
-        files += with_prefix(found, name) if len(chosen) > 1 else found
-        left += rest + Leftovers(notes=part.notes)
+        own, rest = pair_folders(part.images, part.labels, part.instances)
+        paired[name] = own, rest + Leftovers(notes=part.notes)
+    files, left = joined(paired)
     places = [place for part in chosen.values() for place in (part.images, part.labels)]
     require(files, "images/ and labels/ with files of the same names", root, left, *places[:2])
     return files, left

@@ -5,9 +5,11 @@ and resumed, on another number of processes even, sees what it would have seen.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from contextlib import closing
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ Transform = Callable[[RawSample, np.random.Generator], Sample]
 
 Slot = tuple[int, int]
 """Epoch and sample index."""
+
+Item = TypeVar("Item")
+Read = TypeVar("Read")
 
 
 class ShardedSampler:
@@ -142,24 +147,18 @@ def batches(
     def fetch(slot: Slot) -> Sample:
         return transform(dataset.read(slot[1]), sampler.rng(slot))
 
-    if threads == 0:
+    def slots() -> Iterator[Slot]:
+        place = sampler.epoch, sampler.offset
         while True:
-            batch = collate([fetch(slot) for slot in sampler.local_batch(sampler.epoch, sampler.offset)])
+            yield from sampler.local_batch(*place)
+            place = sampler.following(*place)
+
+    share = sampler.batch_size // sampler.world
+    with closing(in_advance(fetch, slots(), threads, ahead * share)) as samples:
+        while True:
+            batch = collate(list(islice(samples, share)))
             sampler.advance()
             yield batch
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="semsynth-loader")
-    pending: deque[list[Future[Sample]]] = deque()
-    place = sampler.epoch, sampler.offset
-    try:
-        while True:
-            while len(pending) <= ahead:
-                pending.append([pool.submit(fetch, slot) for slot in sampler.local_batch(*place)])
-                place = sampler.following(*place)
-            batch = collate([future.result() for future in pending.popleft()])
-            sampler.advance()
-            yield batch
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_order(
@@ -182,22 +181,36 @@ def in_order(
         indices: Which samples; all of them by default.
     """
     wanted = list(range(len(dataset))) if indices is None else indices
-    groups = [wanted[start : start + batch_size] for start in range(0, len(wanted), batch_size)]
 
     def fetch(index: int) -> Sample:
         return transform(dataset.read(index), np.random.default_rng([0, 0, index]))
 
-    with ThreadPoolExecutor(max(1, threads), thread_name_prefix="semsynth-loader") as pool:
-        pending: deque[list[Future[Sample]]] = deque()
-        try:
-            for group in groups:
-                pending.append([pool.submit(fetch, index) for index in group])
-                if len(pending) > 2:
-                    yield from _by_size([future.result() for future in pending.popleft()])
-            while pending:
-                yield from _by_size([future.result() for future in pending.popleft()])
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with closing(in_advance(fetch, wanted, max(1, threads), 2 * batch_size)) as samples:
+        while group := list(islice(samples, batch_size)):
+            yield from _by_size(group)
+
+
+def in_advance(
+    read: Callable[[Item], Read], items: Iterable[Item], threads: int, most: int
+) -> Generator[Read, None, None]:
+    """Read items in threads, at most so many ahead of the one in use, and yield what is read in order.
+
+    With 0 threads each is read when it is asked for.
+    """
+    if threads == 0:
+        yield from map(read, items)
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="semsynth-loader")
+    pending: deque[Future[Read]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(read, item))
+            if len(pending) > most:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _by_size(samples: list[Sample]) -> Iterator[Batch]:

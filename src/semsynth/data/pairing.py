@@ -93,13 +93,16 @@ class Leftovers:
 
 NOTHING = Leftovers()
 
+Paired = tuple[tuple[Files, ...], Leftovers]
+"""Samples, and what was found beside them."""
+
 
 def pair(
     images: Mapping[str, Path],
     labels: Mapping[str, Path],
     instances: Mapping[str, Path] | None = None,
     others: Sequence[Path] = (),
-) -> tuple[tuple[Files, ...], Leftovers]:
+) -> Paired:
     """Join photographs, label maps and instance maps of one name.
 
     Returns:
@@ -127,9 +130,7 @@ def pair(
     )
 
 
-def pair_folders(
-    images: Path, labels: Path, instances: Path | None = None
-) -> tuple[tuple[Files, ...], Leftovers]:
+def pair_folders(images: Path, labels: Path, instances: Path | None = None) -> Paired:
     """Join the files of folders of photographs, label maps and instance maps, see `pair`."""
     photos, maps = survey(images), survey(labels)
     drawn = {} if instances is None else survey(instances).images
@@ -165,6 +166,16 @@ def require(files: Sequence[Files], what: str, root: Path, left: Leftovers, *pla
     foreign = next(filter(None, map(describe_foreign, (*places, root))), "")
     more = "".join(f" {sentence}" for sentence in (left.reason, foreign) if sentence)
     raise SemsynthError(f"{root}: expected {what}; {found}.{more}")
+
+
+def joined(splits: Mapping[str, Paired]) -> Paired:
+    """The samples of some splits; with more than one, keys begin with the split."""
+    files: tuple[Files, ...] = ()
+    left = NOTHING
+    for name, (own, rest) in splits.items():
+        files += with_prefix(own, name) if len(splits) > 1 else own
+        left += rest
+    return files, left
 
 
 def with_prefix(files: Sequence[Files], prefix: str) -> tuple[Files, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from semsynth.data import folder
 from semsynth.data.filedataset import FileDataset
 from semsynth.data.finding import survey
-from semsynth.data.pairing import Files, Leftovers, pair, require, with_prefix
+from semsynth.data.pairing import Paired, joined, pair, require
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_bytes
 from semsynth.files.walking import contents, folders
@@ -36,12 +36,7 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
     space = label_space or folder.find_label_space(root, found.values())
     if space is None:
         raise SemsynthError(f"{root}: expected {CLASSES} beside the pictures, which names the classes.")
-    files: tuple[Files, ...] = ()
-    left = Leftovers()
-    for name, place in chosen.items():
-        paired, rest = _pairs(place)
-        files += with_prefix(paired, name) if len(chosen) > 1 else paired
-        left += rest
+    files, left = joined({name: _pairs(place) for name, place in chosen.items()})
     require(files, f"pictures and their maps, called the same with {MASK} at the end", root, left)
     return FileDataset("roboflow", files, space, left)
 
@@ -70,7 +65,7 @@ def _holds_classes(place: Path) -> bool:
     return path.is_file() and b"pixel" in read_bytes(path).partition(b"\n")[0].lower()
 
 
-def _pairs(place: Path) -> tuple[tuple[Files, ...], Leftovers]:
+def _pairs(place: Path) -> Paired:
     found = survey(place)
     maps = {key.removesuffix(MASK): path for key, path in found.images.items() if key.endswith(MASK)}
     photos = {key: path for key, path in found.images.items() if not key.endswith(MASK)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from semsynth.data import folder
 from semsynth.data.filedataset import FileDataset
-from semsynth.data.pairing import Files, Leftovers, pair_folders, require
+from semsynth.data.pairing import Leftovers, Paired, pair_folders, require
 from semsynth.errors import SemsynthError
 from semsynth.files.reading import read_bytes
 from semsynth.files.walking import walk
@@ -35,7 +35,7 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
     space = label_space or _with_void(folder.need_label_space(root))
     lists = read_lists(root)
     if split != "all":
-        files, left = _listed(root, split, lists, files, left)
+        files, left = _listed(root, split, lists, (files, left))
     return FileDataset("voc", files, space, left)
 
 
@@ -71,17 +71,16 @@ def read_lists(root: Path) -> dict[str, list[str]]:
     return found if set(found) & set(folder.SPLITS) else {}
 
 
-def _pairs(root: Path) -> tuple[tuple[Files, ...], Leftovers]:
+def _pairs(root: Path) -> Paired:
     maps = next((root / name for name in MAPS if (root / name).is_dir()), root / MAPS[-1])
     files, left = pair_folders(root / PHOTOS, maps, root / OBJECTS)
     require(files, f"{PHOTOS}/ and {maps.name}/ with files of the same names", root, left, maps)
     return files, left
 
 
-def _listed(
-    root: Path, split: str, lists: dict[str, list[str]], files: tuple[Files, ...], left: Leftovers
-) -> tuple[tuple[Files, ...], Leftovers]:
+def _listed(root: Path, split: str, lists: dict[str, list[str]], paired: Paired) -> Paired:
     """The samples that the list of a split names."""
+    files, left = paired
     if not lists:
         if split == "train":
             return files, left

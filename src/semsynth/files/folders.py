@@ -16,7 +16,7 @@ from pathlib import Path
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import fcntl
 from semsynth.files.walking import real_path
-from semsynth.files.writing import PART, flush_folder, hidden_stem, temporary_name
+from semsynth.files.writing import PART, flush, flush_folder, hidden_stem, temporary_name
 
 OLD = ".old"
 _DAY = 86_400
@@ -143,8 +143,4 @@ def _flush(folder: Path) -> None:
         if path.is_dir():
             flush_folder(path)
         elif path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            flush(path)

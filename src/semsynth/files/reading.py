@@ -116,7 +116,7 @@ def read_text(path: str | Path, limit: int = MAX_TEXT) -> str:
         SemsynthError: See `read_bytes`; or it is no text in UTF-8.
     """
     content = read_bytes(path, limit)
-    with parsing(path, "text", "Save it as UTF-8."):
+    with parsing(path, "a text file", "Save it as UTF-8."):
         return _decode(content)
 
 

@@ -4,6 +4,7 @@ Nothing in a file is run. Types, shapes and sizes are compared before memory is 
 numbers are finite. Whatever is wrong ends in a `SemsynthError` that names the file.
 """
 
+import contextlib
 import hashlib
 import pickle
 import warnings
@@ -46,7 +47,7 @@ def tensor_names(path: Path) -> list[str]:
     Raises:
         SemsynthError: The file is missing, no regular file, or damaged.
     """
-    with _Opened(path) as file:
+    with _opened(path) as file:
         names: list[str] = list(file.keys())
         return names
 
@@ -72,7 +73,7 @@ def read_safetensors(
     Raises:
         SemsynthError: A tensor is missing, surplus, of another shape or kind, or not finite.
     """
-    with _Opened(path) as file:
+    with _opened(path) as file:
         held = {present_name(name): name for name in list(file.keys())}
         for name, like in expected.items():
             if name not in held:
@@ -106,28 +107,20 @@ def _check_stored(path: Path, name: str, stored: Any, like: Tensor, described_by
         raise SemsynthError(f"{path}: the tensor {name!r} is stored as {kind}; the network needs {kinds}.")
 
 
-class _Opened:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     """A safetensors file, its header checked; what goes wrong while it is open is a sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = require_regular(path)
-
-    def __enter__(self) -> Any:
-        try:
-            self.file = safe_open(self.path, framework="pt")
-        except Exception as error:
-            raise self._sentence(error) from None
-        return self.file.__enter__()
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        self.file.__exit__(kind, error, trace)
-        if isinstance(error, Exception) and not isinstance(error, SemsynthError):
-            raise self._sentence(error) from None
-
-    def _sentence(self, error: Exception) -> SemsynthError:
+    require_regular(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except SemsynthError:
+        raise
+    except Exception as error:
         if isinstance(error, OSError) and not isinstance(error, SafetensorError) and error.strerror:
-            return SemsynthError(f"{self.path} cannot be read: {error.strerror}.")
-        return SemsynthError(f"{self.path} is no whole safetensors file: {_first_line(error)}.")
+            raise SemsynthError(f"{path} cannot be read: {error.strerror}.") from None
+        reason = str(error).partition("\n")[0].rstrip(".")[:300] or type(error).__name__
+        raise SemsynthError(f"{path} is no whole safetensors file: {reason}.") from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -144,40 +137,29 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             tensors that are as large as what is stored of them.
     """
     require_regular(path)
-    state = _loaded(path)
-    if not isinstance(state, Mapping) or not state:
-        raise SemsynthError(f"{path} holds a {type(state).__name__}; a state dictionary was expected.")
-    tensors: dict[str, Tensor] = {}
-    try:
-        _check_sizes(path, dict(_tensors(path, state)))
-        for name, value in _tensors(path, state):
-            value = value.detach()
-            tensors[name] = _finite(path, name, value.float() if value.is_floating_point() else value)
-    except SemsynthError:
-        raise
-    except Exception:  # tensors of hostile files raise whatever their makers trip over
-        raise _damaged(path) from None
-    return tensors
-
-
-def _loaded(path: Path) -> Any:
     try:
         check_archive(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd pickles, which are refused below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, Mapping) or not state:
+            raise SemsynthError(f"{path} holds a {type(state).__name__}; a state dictionary was expected.")
+        tensors = {name: value.detach() for name, value in _tensors(path, state)}
+        _check_sizes(path, tensors)
+        return {
+            name: _finite(path, name, value.float() if value.is_floating_point() else value)
+            for name, value in tensors.items()
+        }
     except SemsynthError:
         raise
     except pickle.UnpicklingError as error:
         if "weights only" in str(error).lower() and "unsupported" in str(error).lower():
             raise SemsynthError(f"{path} holds code or objects beside tensors; it was not opened.") from None
         raise SemsynthError(f"{path} is no checkpoint that torch saved, or a damaged one.") from None
-    except Exception:  # torch raises many kinds, and advises to let such a file run its code
-        raise _damaged(path) from None
-
-
-def _damaged(path: Path) -> SemsynthError:
-    return SemsynthError(f"{path} is damaged or truncated: it is no whole file that torch saved.")
+    except Exception:  # torch raises many kinds, and so do tensors of hostile files
+        raise SemsynthError(
+            f"{path} is damaged or truncated: it is no whole file that torch saved."
+        ) from None
 
 
 def check_archive(path: Path) -> None:
@@ -240,7 +222,3 @@ def _finite(path: Path, name: str, value: Tensor) -> Tensor:
     if value.is_floating_point() and not bool(value.isfinite().all()):
         raise SemsynthError(f"{path}: the tensor {name!r} holds numbers that are not finite.")
     return value
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")[:300] or type(error).__name__

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import parsing
 from semsynth.files.tensors import read_checkpoint
 from semsynth.hub.folder import Model
 from semsynth.labels import LabelSpace
 from semsynth.models import create_model
+from semsynth.models.published import Imported
 from semsynth.models.style_encoder import StyleEncoder
 
 FAMILIES: dict[str, str] = {
@@ -62,7 +64,9 @@ def import_model(
     Raises:
         SemsynthError: Names the file, and in it the first tensor that does not fit.
     """
-    space = None if labels is None else _label_space(labels)
+    space = None
+    if labels is not None:
+        space = LabelSpace.from_file(labels) if labels.endswith(".json") else LabelSpace.named(labels)
     given = {name: value for name, value in hints.items() if value is not None}
     state = read_state(generator)
     try:
@@ -109,7 +113,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def _import_generator(
     family: str, state: Mapping[str, Tensor], space: LabelSpace | None, hints: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+) -> Imported:
     read = importlib.import_module(FAMILIES[family]).import_published
     taken = inspect.signature(read).parameters
     if unknown := hints.keys() - taken.keys():
@@ -121,7 +125,7 @@ def _import_generator(
     if space is not None and "num_classes" in taken:
         hints.setdefault("num_classes", space.num_classes)
     if "instances" in taken and "instances" not in hints:
-        config, tensors = read(state, **hints)
+        config, _ = read(state, **hints)
         planes = config["num_classes"] + bool(config.get("instances"))
         if space is not None:
             hints["instances"] = planes == space.num_classes + 1
@@ -130,17 +134,15 @@ def _import_generator(
     if space is not None and space.name.startswith("cityscapes"):
         usual = {"upsamplings": 6, "aspect_ratio": 2.0}
         hints = {name: value for name, value in usual.items() if name in taken} | hints
-    config, tensors = read(state, **hints)
-    return config, tensors
+    imported: Imported = read(state, **hints)
+    return imported
 
 
 def _import_encoder(path: Path, style_dim: int | None) -> StyleEncoder:
     from semsynth.models.spade_published import import_published_encoder
 
-    try:
+    with parsing(path, "weights of a style encoder"):
         config, tensors = import_published_encoder(read_state(path))
-    except SemsynthError as error:
-        raise SemsynthError(_naming(path, error)) from None
     if config["style_dim"] != style_dim:
         wants = "takes no style" if style_dim is None else f"takes {style_dim} numbers"
         raise SemsynthError(f"{path} gives styles of {config['style_dim']} numbers; the generator {wants}.")
@@ -153,10 +155,8 @@ def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tupl
     from semsynth.models.discriminators import MultiscaleDiscriminator
     from semsynth.models.discriminators.patchgan import import_published
 
-    try:
+    with parsing(path, "weights of a discriminator"):
         config, tensors = import_published(read_state(path), instances=instances)
-    except SemsynthError as error:
-        raise SemsynthError(_naming(path, error)) from None
     if config["num_classes"] != num_classes:
         raise SemsynthError(
             f"{path} is a discriminator of {config['num_classes']} classes; the generator has {num_classes}."
@@ -164,14 +164,6 @@ def _import_discriminator(path: Path, num_classes: int, instances: bool) -> tupl
     network = MultiscaleDiscriminator(**config).float()
     network.load_state_dict(tensors)
     return config, network
-
-
-def _naming(path: Path, error: SemsynthError) -> str:
-    return str(error) if str(path) in str(error) else f"{path}: {error}"
-
-
-def _label_space(labels: str) -> LabelSpace:
-    return LabelSpace.from_file(labels) if labels.endswith(".json") else LabelSpace.named(labels)
 
 
 def _guess_space(num_classes: int) -> LabelSpace:
@@ -182,14 +174,13 @@ def _guess_space(num_classes: int) -> LabelSpace:
     return LabelSpace.from_dict({"name": f"unnamed-{num_classes}", "classes": names})
 
 
-def _image_size(config: Mapping[str, Any], space: LabelSpace, valid_size: Any) -> tuple[int, int]:
-    size: tuple[int, int]
+def _image_size(
+    config: Mapping[str, Any], space: LabelSpace, valid_size: Callable[[int, int], tuple[int, int]]
+) -> tuple[int, int]:
     if config.get("stem") == "style":
-        factor = 2 ** config["upsamplings"]
-        size = (config["latent_size"][0] * factor, config["latent_size"][1] * factor)
-        return size
-    size = valid_size(*IMAGE_SIZES.get(space.name.partition("-")[0], USUAL_SIZE))
-    return size
+        height, width = (side * 2 ** config["upsamplings"] for side in config["latent_size"])
+        return height, width
+    return valid_size(*IMAGE_SIZES.get(space.name.partition("-")[0], USUAL_SIZE))
 
 
 def _card(family: str, space: LabelSpace) -> str:

@@ -147,15 +147,12 @@ def _refuse_planes(array: NDArray[Any], space: LabelSpace, name: str) -> None:
         return
     for axis, order in ((0, "K, H, W"), (2, "H, W, K")):
         ones = array.sum(axis)
-        if array.shape[axis] in _plane_counts(space) and ones.max() == 1 and ones.mean() > 0.5:
+        planes = space.num_classes, space.num_classes + 1  # with a plane for void
+        if array.shape[axis] in planes and ones.max() == 1 and ones.mean() > 0.5:
             raise SemsynthError(
                 f"{name} has the shape {array.shape} and holds zeros and ones, which looks like a plane a "
                 f"class, ({order}); give the ids of the classes, (H, W): labels.argmax({axis})."
             )
-
-
-def _plane_counts(space: LabelSpace) -> tuple[int, int]:
-    return space.num_classes, space.num_classes + 1  # with a plane for void
 
 
 def to_instances(instances: MapLike) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import parsing, read_bytes, read_json
+from semsynth.files.reading import read_json, read_text
 from semsynth.files.writing import write_atomically
 from semsynth.labels.colors import published_palette
 from semsynth.labels.fill import fill_from_nearest
@@ -202,12 +202,12 @@ class LabelSpace:
 
         The ids count the lines from 0. A file that holds a name a line is read too.
         """
-        return cls._named_by(path, _text(path), labelmap_form)
+        return cls._named_by(path, read_text(path), labelmap_form)
 
     @classmethod
     def from_classes_csv(cls, path: str | Path) -> "LabelSpace":
         """Read a _classes.csv, as Roboflow writes it: a header, then "pixel value, class" a line."""
-        return cls._named_by(path, _text(path), classes_csv_form)
+        return cls._named_by(path, read_text(path), classes_csv_form)
 
     @classmethod
     def _named_by(
@@ -277,12 +277,6 @@ class LabelSpace:
         rows = ",\n".join("    " + json.dumps(row, ensure_ascii=False) for row in data.pop("classes"))
         head = "".join(f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)},\n" for k, v in data.items())
         write_atomically(path, f'{{\n{head}  "classes": [\n{rows}\n  ]\n}}\n'.encode())
-
-
-def _text(path: str | Path) -> str:
-    content = read_bytes(path)
-    with parsing(path, "a text file"):
-        return content.decode("utf-8-sig")
 
 
 def _group(number: int, void: int | None) -> str:

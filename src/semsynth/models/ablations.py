@@ -36,12 +36,7 @@ class ConcatGenerator(GeneratorModule):
     def __init__(
         self, *, num_classes: int, width: int = 64, instances: bool = False, upsamplings: int = 5
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            uses_instances=instances,
-            style_dim=None,
-            stride=2**upsamplings,
-        )
+        super().__init__(num_classes=num_classes, uses_instances=instances, stride=2**upsamplings)
         self.upsample = upsample(upsamplings)
         widths = [width * m for m in MULTIPLIERS]
         self.stem_labels = LabelConv2d(self.label_channels, widths[0], 3)
@@ -106,6 +101,7 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
     """
 
     can_recompute = True
+    min_cells = 2  # for a reflection at the smallest size
 
     def __init__(
         self,
@@ -118,12 +114,7 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
         blocks: int = 9,
         hidden: int = 128,
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            uses_instances=instances,
-            style_dim=None,
-            stride=2**downsamplings,
-        )
+        super().__init__(num_classes=num_classes, uses_instances=instances, stride=2**downsamplings)
         channels = self.label_channels
         beside = channels if labels_by == "concat" else 0
         widths = [width * 2**i for i in range(downsamplings + 1)]
@@ -148,11 +139,6 @@ class LabelledPix2PixHDGenerator(GeneratorModule):
             for before, after in pairwise(reversed(widths))
         )
         self.to_image = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
-
-    def valid_size(self, height: int, width: int) -> tuple[int, int]:
-        """See `GeneratorModule`; two pixels must be left at the smallest size for a reflection."""
-        least = 2 * self.stride
-        return super().valid_size(max(height, least), max(width, least))
 
     def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
         """See `GeneratorModule`."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.ops.edges import instance_edges
+from semsynth.ops.edges import instance_edges, one_hot
 from semsynth.ops.pyramid import LabelPyramid, Mode
 from semsynth.ops.recompute import recomputed
 
@@ -58,13 +58,11 @@ class GeneratorModule(nn.Module):
     can_recompute: ClassVar[bool] = False
     """Whether the family calls its blocks by `run`."""
 
+    min_cells: ClassVar[int] = 1
+    """Least height and width of a picture in units of the stride."""
+
     def __init__(
-        self,
-        *,
-        num_classes: int,
-        uses_instances: bool,
-        style_dim: int | None,
-        stride: int,
+        self, *, num_classes: int, stride: int, uses_instances: bool = False, style_dim: int | None = None
     ) -> None:
         super().__init__()
         if num_classes < 1:
@@ -113,7 +111,8 @@ class GeneratorModule(nn.Module):
 
     def valid_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest size this network can draw that is no smaller than (height, width)."""
-        return (-(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride)
+        rows, columns = (max(self.min_cells, -(-side // self.stride)) for side in (height, width))
+        return rows * self.stride, columns * self.stride
 
     def run(self, block: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """Call a block; with `recompute`, keep what goes in alone and compute it again for the gradient."""
@@ -197,6 +196,20 @@ class GeneratorModule(nn.Module):
                 )
             edges = instance_edges(labels if instances is None else instances)
         return LabelPyramid(labels, self.num_classes, edges, self.label_mode)
+
+
+def check_style(style: Tensor | None, batch: int, style_dim: int | None) -> Tensor:
+    """Refuse what is not a style (B, Z), with a sentence."""
+    if style is None or style.shape != (batch, style_dim):
+        got = "none was given" if style is None else f"got {tuple(style.shape)}"
+        raise SemsynthError(f"This network draws in a style: pass one of shape {(batch, style_dim)}; {got}.")
+    return style
+
+
+def label_planes(labels: Tensor, num_classes: int, edges: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """Ids (B, H, W) as one-hot planes, edges (B, 1, H, W) last where there are any: (B, S, H, W)."""
+    planes = one_hot(labels, num_classes, dtype=dtype)
+    return planes if edges is None else torch.cat([planes, edges.to(dtype)], 1)
 
 
 _checked: ContextVar[bool] = ContextVar("semsynth_labels_checked", default=False)

@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule, configured
-from semsynth.models.decoder import MULTIPLIERS, upsample
+from semsynth.models.base import GeneratorModule, check_style, configured
+from semsynth.models.decoder import MULTIPLIERS, latent_grid, upsample
 from semsynth.models.oasis import NoisySpade
 from semsynth.ops.blocks import conv_norm, spectral_norm
 from semsynth.ops.init import init_as
@@ -53,10 +52,7 @@ class CCFPSEGenerator(GeneratorModule):
         hidden: int = 128,
     ) -> None:
         super().__init__(
-            num_classes=num_classes,
-            uses_instances=instances,
-            style_dim=style_dim,
-            stride=2**upsamplings,
+            num_classes=num_classes, uses_instances=instances, style_dim=style_dim, stride=2**upsamplings
         )
         self.upsample = upsample(upsamplings)
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))
@@ -88,14 +84,8 @@ class CCFPSEGenerator(GeneratorModule):
         if self.stem_style is None:
             assert self.stem_labels is not None
             return self.stem_labels(level)  # type: ignore[no-any-return]
-        wanted = (len(level.labels), self.style_dim)
-        if style is None or style.shape != wanted:
-            found = "none was given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"This network draws in a style: pass one of shape {wanted}; {found}.")
-        grid: Tensor = self.stem_style(style).unflatten(1, (-1, *self.latent_size))
-        return (
-            grid if self.latent_size == level.size else F.interpolate(grid, size=level.size, mode="bilinear")
-        )
+        values = self.stem_style(check_style(style, len(level.labels), self.style_dim))
+        return latent_grid(values, self.latent_size, level.size)
 
 
 class SemanticPyramid(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.models.ccfpse import CCFPSEGenerator, ConditionalBlock
-from semsynth.models.published import require, translate
+from semsynth.models.published import Imported, Piece, blank, modulation, require, translate
 
 KIND = "CC-FPSE generator"
 BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3")
@@ -26,8 +26,8 @@ Layers = dict[str, torch.Size]
 
 def import_published(
     state: Mapping[str, Tensor], *, instances: bool | None = None, latent_size: tuple[int, int] | None = None
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a state dictionary of the published implementation.
+) -> Imported:
+    """Read a state dictionary of the published implementation: arguments of `CCFPSEGenerator`, and its state.
 
     Every block there holds batch norms that no forward pass uses (`norm_0` and two called `norm_layer`);
     they are left out.
@@ -37,9 +37,6 @@ def import_published(
         instances: whether the last input plane is instance edges; needed for other than the released inputs.
         latent_size: (h, w) of a style stem that is neither square nor 1:2.
 
-    Returns:
-        the arguments of `CCFPSEGenerator`, and its state.
-
     Raises:
         SemsynthError: names the tensor or the block that is missing, too much or of a wrong shape.
     """
@@ -48,9 +45,8 @@ def import_published(
     state = {key: value for key, value in state.items() if not unused.match(key)}
     trunk = _trunk(state)
     config = _config(state, trunk, instances, latent_size)
-    with torch.device("meta"):
-        network = CCFPSEGenerator(**config)
-    names = {"stem_labels": "fc", "stem_style": "fc", "to_image": "conv_img"}
+    network = blank(CCFPSEGenerator, config)
+    names: dict[str, str | Piece] = {"stem_labels": "fc", "stem_style": "fc", "to_image": "conv_img"}
     ours = [
         "first",
         *(f"{part}.{i}" for part in ("down", "lateral", "merge") for i in range(len(trunk) // 3)),
@@ -98,12 +94,11 @@ def _config(
 
 def _layers(state: Mapping[str, Tensor], prefix: str = "") -> Layers:
     """Layers below a prefix, in the file's order, and the shapes of their weights."""
-    found = {}
-    for key, value in state.items():
-        name, _, tail = key.rpartition(".")
-        if tail in ("weight", "weight_orig") and key.startswith(prefix):
-            found[name] = value.shape
-    return found
+    return {
+        key.rpartition(".")[0]: value.shape
+        for key, value in state.items()
+        if key.startswith(prefix) and key.endswith((".weight", ".weight_orig"))
+    }
 
 
 def _trunk(state: Mapping[str, Tensor]) -> list[str]:
@@ -133,8 +128,10 @@ def _trunk(state: Mapping[str, Tensor]) -> list[str]:
     return [kinds[word][number] for word in (down, one_by_one, up) for number in sorted(kinds[word])]
 
 
-def _block(state: dict[str, Tensor], ours: str, theirs: str, block: ConditionalBlock) -> dict[str, str]:
-    """Match one block: our modules → published ones; layers that ours stacks are stacked in `state`."""
+def _block(
+    state: Mapping[str, Tensor], ours: str, theirs: str, block: ConditionalBlock
+) -> dict[str, str | Piece]:
+    """Match one block: our modules → published ones."""
     shapes = {
         name: shape
         for name, shape in _layers(state, f"{theirs}.").items()
@@ -147,40 +144,31 @@ def _block(state: dict[str, Tensor], ours: str, theirs: str, block: ConditionalB
     points = [name for name, shape in shapes.items() if shape[2:] == (1, 1)]
     norms = [name for name, shape in shapes.items() if len(shape) == 1]
     pairs = dict(zip(second, first, strict=False))
-    names, stacked = {}, []
+    names: dict[str, str | Piece] = {}
+    stacked: tuple[str, ...] = ()
     for own in ("kernels_0", "kernels_1", "gate_0", "gate_1"):
         wanted = block.get_submodule(own).out_channels
-        found = next((name for name in pairs if shapes[name][0] == wanted), None)
-        if found is None or len(first) != 4 or len(second) != 4 or len(points) != 2 or len(norms) != 2:
+        match = next((name for name in pairs if shapes[name][0] == wanted), None)
+        if match is None or len(first) != 4 or len(second) != 4 or len(points) != 2 or len(norms) != 2:
             raise SemsynthError(
                 f"The block {theirs!r} should hold four predictions of two 3x3 convolutions each, two 1x1 "
                 f"convolutions and two batch norms; found {len(first)} and {len(second)}, {len(points)}, "
                 f"{len(norms)}, or of other shapes."
             )
-        names[f"{ours}.{own}"] = found
-        stacked.append(pairs.pop(found))
+        names[f"{ours}.{own}"] = match
+        stacked += (pairs.pop(match),)
     for own, published in zip(("point_0", "point_1", "norm_0", "norm_1"), points + norms, strict=False):
         names[f"{ours}.{own}"] = published
-    state[f"{theirs}.shared.bias"] = torch.cat([state.pop(f"{name}.bias") for name in stacked])
-    weight = torch.cat([state.pop(f"{name}.weight") for name in stacked])
-    state[f"{theirs}.shared.weight"], state[f"{theirs}.features.weight"] = weight.tensor_split([labels], 1)
-    names |= {f"{ours}.shared": f"{theirs}.shared", f"{ours}.shared_features": f"{theirs}.features"}
-    return names | _shortcut(state, f"{ours}.spade_s", f"{theirs}.norm_s", labels) if block.spade_s else names
-
-
-def _shortcut(state: dict[str, Tensor], ours: str, theirs: str, labels: int) -> dict[str, str]:
-    """The same for the SPADE layer of a learned shortcut, and the 1x1 convolution after it."""
-    for tail in ("weight", "bias"):
-        both = [require(state, f"{theirs}.mlp_{part}.{tail}", KIND) for part in ("gamma", "beta")]
-        state[f"{theirs}.mlp.{tail}"] = torch.cat(both)
-        del state[f"{theirs}.mlp_gamma.{tail}"], state[f"{theirs}.mlp_beta.{tail}"]
-    shared = require(state, f"{theirs}.mlp_shared.0.weight", KIND)
-    state[f"{theirs}.mlp_shared.0.weight"] = shared[:, :labels]
-    state[f"{theirs}.features.weight"] = shared[:, labels:]
-    return {
-        f"{ours}.norm": f"{theirs}.param_free_norm",
-        f"{ours}.shared": f"{theirs}.mlp_shared.0",
-        f"{ours}.noise": f"{theirs}.features",
-        f"{ours}.modulation": f"{theirs}.mlp",
-        ours.replace("spade_s", "conv_s"): theirs.replace("norm_s", "conv_s"),
-    }
+    seen_labels, seen_features = slice(labels), slice(labels, None)
+    names[f"{ours}.shared"] = Piece(stacked, seen_labels)
+    names[f"{ours}.shared_features"] = Piece(stacked, seen_features)
+    if block.spade_s is not None:
+        shared = (f"{theirs}.norm_s.mlp_shared.0",)
+        names |= {
+            f"{ours}.conv_s": f"{theirs}.conv_s",
+            f"{ours}.spade_s.norm": f"{theirs}.norm_s.param_free_norm",
+            f"{ours}.spade_s.shared": Piece(shared, seen_labels),
+            f"{ours}.spade_s.noise": Piece(shared, seen_features),
+            f"{ours}.spade_s.modulation": modulation(f"{theirs}.norm_s"),
+        }
+    return names

@@ -56,12 +56,7 @@ class CRNGenerator(GeneratorModule):
     can_recompute = True
 
     def __init__(self, *, num_classes: int, width: int = 1024, modules: int = 7, num_images: int = 1) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            uses_instances=False,
-            style_dim=None,
-            stride=2 ** (modules - 1),
-        )
+        super().__init__(num_classes=num_classes, stride=2 ** (modules - 1))
         self.num_images = num_images
         widths = [width // SHARE_OF_WIDTH.get(4 * 2**i, 1) for i in range(modules)]
         self.cascade = nn.ModuleList(

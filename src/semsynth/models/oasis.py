@@ -57,12 +57,7 @@ class OASISGenerator(GeneratorModule):
         norm: str = "sync_batch",
         spectral: bool = True,
     ) -> None:
-        super().__init__(
-            num_classes=num_classes,
-            uses_instances=False,
-            style_dim=style_dim,
-            stride=2 ** sum(UPSAMPLE),
-        )
+        super().__init__(num_classes=num_classes, style_dim=style_dim, stride=2 ** sum(UPSAMPLE))
 
         def spade(channels: int) -> Spade:
             options: dict[str, Any] = {"hidden": hidden, "kernel_size": kernel_size, "norm": norm}

@@ -1,4 +1,4 @@
-"""Reading published OASIS generators: noise is parted from labels, gamma is stacked on beta."""
+"""Reading published OASIS generators."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.models.oasis import OASISGenerator
-from semsynth.models.published import require, translate
+from semsynth.models.published import Imported, Piece, blank, modulation, require, translate
 from semsynth.ops.spade import Spade
 
 KIND = "OASIS generator"
@@ -25,8 +25,8 @@ UNKNOWN_LAST = 183
 
 def import_published(
     state: Mapping[str, Tensor], *, num_classes: int | None = None, unknown_last: bool | None = None
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a state dictionary of the published implementation.
+) -> Imported:
+    """Read a state dictionary of the published implementation: arguments of `OASISGenerator`, and its state.
 
     There unknown is id 0 for every data set. COCO-Stuff's own maps, and our label set, have it last and all
     classes one lower: for those the weights of the classes are put in our order.
@@ -36,9 +36,6 @@ def import_published(
         num_classes: K. The files do not tell noise from classes; needed where K is not one of
             `PUBLISHED_CLASSES`.
         unknown_last: whether to put id 0 last; None does for COCO-Stuff's number of classes.
-
-    Returns:
-        the arguments of `OASISGenerator`, and its state.
 
     Raises:
         SemsynthError: names the tensor that is missing, too much or of a wrong shape.
@@ -66,36 +63,21 @@ def import_published(
         "norm": "sync_batch" if "body.0.norm_0.first_norm.running_mean" in state else "instance",
         "spectral": "body.0.conv_0.weight_orig" in state,
     }
-    with torch.device("meta"):
-        network = OASISGenerator(**config)
-    names = {"stem_labels": "fc", "stem_noise": "fc.noise", "to_image": "conv_img"}
+    first = inputs - num_classes  # noise stands in front
+    classes, noise = slice(first, None), slice(first)
+    network = blank(OASISGenerator, config)
+    names: dict[str, str | Piece] = {"to_image": "conv_img"}
+    names |= {"stem_labels": Piece(("fc",), classes), "stem_noise": Piece(("fc",), noise)}
     for ours, module in network.named_modules():
         theirs = ours.replace("blocks.", "body.").replace(".spade_", ".norm_")
         if isinstance(module, Spade):
-            names |= {f"{ours}.norm": f"{theirs}.first_norm", f"{ours}.shared": f"{theirs}.mlp_shared.0"}
-            names |= {f"{ours}.noise": f"{theirs}.mlp_shared.0.noise", f"{ours}.modulation": f"{theirs}.mlp"}
+            shared_by = (f"{theirs}.mlp_shared.0",)
+            names |= {f"{ours}.norm": f"{theirs}.first_norm", f"{ours}.modulation": modulation(theirs)}
+            names |= {f"{ours}.shared": Piece(shared_by, classes), f"{ours}.noise": Piece(shared_by, noise)}
         elif ".conv_" in ours:
             names.setdefault(ours, theirs)
-    move = num_classes == UNKNOWN_LAST if unknown_last is None else unknown_last
-    return config, translate(_our_layers(state, num_classes, move), names, network)
-
-
-def _our_layers(state: Mapping[str, Tensor], num_classes: int, unknown_last: bool) -> dict[str, Tensor]:
-    """Stack gamma and beta under `mlp`, part noise from labels in convolutions, and order the classes."""
-    result = {}
-    for key, value in state.items():
-        stem, _, tail = key.rpartition(".")
-        if stem.endswith(".mlp_beta"):
-            continue
-        if stem.endswith(".mlp_gamma"):
-            beta = require(state, f"{stem.removesuffix('gamma')}beta.{tail}", KIND)
-            result[f"{stem.removesuffix('_gamma')}.{tail}"] = torch.cat([value, beta])
-        elif tail == "weight" and (stem == "fc" or stem.endswith(".mlp_shared.0")):
-            noise = value.shape[1] - num_classes  # noise stands in front
-            classes = value[:, noise:]
-            result[key] = classes.roll(-1, 1) if unknown_last else classes
-            if noise:
-                result[f"{stem}.noise.weight"] = value[:, :noise]
-        else:
-            result[key] = value
-    return result
+    if num_classes == UNKNOWN_LAST if unknown_last is None else unknown_last:
+        for key, value in state.items():
+            if key == "fc.weight" or key.endswith(".mlp_shared.0.weight"):
+                state[key] = torch.cat([value[:, noise], value[:, classes].roll(-1, 1)], 1)
+    return config, translate(state, names, network)

@@ -162,6 +162,7 @@ class Pix2PixHDGenerator(GeneratorModule):
     """
 
     can_recompute = True
+    min_cells = 2  # for a reflection at the smallest size
 
     def __init__(
         self,
@@ -200,11 +201,6 @@ class Pix2PixHDGenerator(GeneratorModule):
             for i in range(enhancers + 1)
         )
         self.to_image = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
-
-    def valid_size(self, height: int, width: int) -> tuple[int, int]:
-        """See `GeneratorModule`; two pixels must be left at the smallest size for a reflection."""
-        least = 2 * self.stride
-        return super().valid_size(max(height, least), max(width, least))
 
     def draw(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
         """See `GeneratorModule`.

@@ -4,29 +4,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
 from semsynth.models.pix2pixhd_features import InstanceEncoder
-from semsynth.models.published import require, translate
+from semsynth.models.published import Imported, blank, require, translate
 
 _KIND = "pix2pixHD generator"
 
 
 def import_published(
     state: Mapping[str, Tensor], *, instances: bool = False, style_dim: int | None = None
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a generator: global, with local enhancers, or pix2pixHD++.
+) -> Imported:
+    """Read a generator of any kind: keyword arguments of `Pix2PixHDGenerator`, and its state.
 
     Args:
         state: published names → tensors.
         instances: whether one of the label planes is the edge plane; a file does not say.
         style_dim: how many planes are instance features; a file does not say.
-
-    Returns:
-        keyword arguments of `Pix2PixHDGenerator`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -76,16 +72,11 @@ def import_published(
         norms = {f"{ours.removesuffix('conv')}norm": f"{name}.1" for ours, name in modules.items()}
         modules = {ours: f"{name}.0" for ours, name in modules.items()} | norms
     modules["to_image"] = output
-    with torch.device("meta"):
-        model = Pix2PixHDGenerator(**config)
-    return config, translate(state, modules, model, unused=unused)
+    return config, translate(state, modules, blank(Pix2PixHDGenerator, config), unused=unused)
 
 
-def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read an instance encoder of the original release.
-
-    Returns:
-        keyword arguments of `InstanceEncoder`, and its state.
+def import_published_encoder(state: Mapping[str, Tensor]) -> Imported:
+    """Read an instance encoder of the original release: arguments of `InstanceEncoder`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -103,9 +94,7 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any
     modules = _stage("stage", "model.", downsamplings, 0, 3)
     unused = {f"{name}.bias" for name in modules.values()}  # in front of an instance norm: without effect
     modules["to_features"] = f"model.{last}"
-    with torch.device("meta"):
-        model = InstanceEncoder(**config)
-    return config, translate(state, modules, model, unused=unused)
+    return config, translate(state, modules, blank(InstanceEncoder, config), unused=unused)
 
 
 def _stage(ours: str, theirs: str, downsamplings: int, blocks: int, step: int) -> dict[str, str]:

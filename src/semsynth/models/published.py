@@ -1,7 +1,7 @@
 """Reading published state dictionaries: names are translated, and everything must fit exactly."""
 
-from collections.abc import Collection, Mapping
-from typing import cast
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,11 @@ from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
 from semsynth.ops.blocks import EPS, SpectralNorm
+
+Network = TypeVar("Network", bound=nn.Module)
+
+Imported = tuple[dict[str, Any], dict[str, Tensor]]
+"""A network of a published file: the keyword arguments of its class, and its state under our names."""
 
 # Ends of our names and of the published ones, where the old spectral norm hook was used.
 _TAILS = {
@@ -18,9 +23,32 @@ _TAILS = {
 }
 
 
+class Piece(NamedTuple):
+    """Where the file holds a module of ours that is several there, or a part of one.
+
+    Attributes:
+        modules: published modules, whose output channels are stacked.
+        inputs: which of their input channels it has.
+    """
+
+    modules: tuple[str, ...]
+    inputs: slice = slice(None)
+
+
+def modulation(site: str) -> Piece:
+    """The convolutions of gamma and of beta of a SPADE layer, which here are one."""
+    return Piece((f"{site}.mlp_gamma", f"{site}.mlp_beta"))
+
+
+def blank(build: Callable[..., Network], config: Mapping[str, Any]) -> Network:
+    """A network on the meta device, to compare names and shapes with."""
+    with torch.device("meta"):
+        return build(**config)
+
+
 def translate(
     state: Mapping[str, Tensor],
-    modules: Mapping[str, str],
+    modules: Mapping[str, str | Piece],
     model: nn.Module,
     *,
     unused: Collection[str] = (),
@@ -33,7 +61,7 @@ def translate(
 
     Args:
         state: published names → tensors, without a `module.` prefix.
-        modules: our module → the published module, for every module that holds tensors.
+        modules: our module → the published module or a `Piece`, for every module that holds tensors.
         model: the network the result is for; it may live on the meta device.
         unused: published names that the network does not need, allowed to be there.
 
@@ -47,37 +75,43 @@ def translate(
     left -= set(unused)
     result: dict[str, Tensor] = {}
     for ours, like in model.state_dict().items():
-        theirs = published_name(ours, modules)
-        if theirs.endswith(".weight_v") and theirs not in state:
+        names, inputs = _published_names(ours, modules)
+        if names[0].endswith(".weight_v") and names[0] not in state:
             part = model.get_submodule(ours.rpartition(".")[0])
-            plain = state.get(theirs.removesuffix("_v"))
-            found = _compute_v(result, ours, cast(SpectralNorm, part).dim, plain)
-        elif theirs not in state:
-            raise SemsynthError(
-                f"The file lacks the tensor {theirs!r} {tuple(like.shape)}; "
-                "it holds another kind of network, or only a part of one."
-            )
-        else:
-            found = state[theirs]
-        if found.shape != like.shape:
-            raise SemsynthError(
-                f"The tensor {theirs!r} has shape {tuple(found.shape)}; "
-                f"this network needs {tuple(like.shape)}."
-            )
-        result[ours] = found
-        left.discard(theirs)
+            plain = state.get(names[0].removesuffix("_v"))
+            result[ours] = _compute_v(result, ours, cast(SpectralNorm, part).dim, plain)
+            continue
+        shape = (like.shape[0] // len(names), *like.shape[1:])
+        parts = [_take(state, name, inputs, shape) for name in names]
+        result[ours] = parts[0] if len(parts) == 1 else torch.cat(parts)
+        left -= set(names)
     if left:
         raise SemsynthError(f"The file holds a tensor this network has no place for: {min(left)!r}.")
     return result
 
 
-def published_name(ours: str, modules: Mapping[str, str]) -> str:
-    """The published name of one of our tensors."""
-    for tail, published_tail in _TAILS.items():
-        if ours.endswith(tail):
-            return modules[ours.removesuffix(tail)] + published_tail
-    module, _, name = ours.rpartition(".")
-    return f"{modules[module]}.{name}"
+def _published_names(ours: str, modules: Mapping[str, str | Piece]) -> Piece:
+    """The published names of the tensors that one of ours is made of."""
+    tail = next((tail for tail in _TAILS if ours.endswith(tail)), f".{ours.rpartition('.')[2]}")
+    theirs = modules[ours.removesuffix(tail)]
+    names, inputs = ((theirs,), slice(None)) if isinstance(theirs, str) else theirs
+    return Piece(tuple(name + _TAILS.get(tail, tail) for name in names), inputs)
+
+
+def _take(state: Mapping[str, Tensor], name: str, inputs: slice, shape: tuple[int, ...]) -> Tensor:
+    """A tensor of the file, or those of its input channels that are wanted, of the shape that is needed."""
+    if name not in state:
+        raise SemsynthError(
+            f"The file lacks the tensor {name!r} {shape}; "
+            "it holds another kind of network, or only a part of one."
+        )
+    value = state[name]
+    taken = value[:, inputs] if value.dim() > 1 else value
+    if taken.shape != shape:
+        raise SemsynthError(
+            f"The tensor {name!r} has shape {tuple(value.shape)}; this network needs {shape}."
+        )
+    return taken
 
 
 def require(state: Mapping[str, Tensor], name: str, kind: str) -> Tensor:

@@ -189,13 +189,17 @@ class PyramidSegmenter(nn.Module):
         Raises:
             SemsynthError: A file is missing, damaged or of another kind.
         """
-        config, path = _read_config(folder / SEGMENTER_FILE), folder / "model.safetensors"
+        described_by, path = folder / SEGMENTER_FILE, folder / "model.safetensors"
+        table = read_json(described_by)
+        if not isinstance(table, dict) or type(table.pop("format", None)) is not int:
+            raise SemsynthError(f'{described_by} is no segmenter\'s: it has no "format" number.')
+        config = fill(SegmenterConfig, table, described_by)
         try:
             with size_limit(), torch.device("meta"):
                 model = cls(config, pretrained=False)
         except Exception as error:  # torch raises whatever it trips over, and the file is to blame
             reason = str(error).partition("\n")[0].rstrip(".")
-            raise SemsynthError(f"{folder / SEGMENTER_FILE} describes no network: {reason}.") from None
+            raise SemsynthError(f"{described_by} describes no network: {reason}.") from None
         state = model.state_dict()
         counters = {name for name in state if name.endswith("num_batches_tracked")} - set(tensor_names(path))
         expected = {name: like for name, like in state.items() if name not in counters}
@@ -203,14 +207,6 @@ class PyramidSegmenter(nn.Module):
         zeros = {name: torch.zeros((), dtype=torch.int64) for name in counters}  # not kept in the file
         model.load_state_dict(weights | zeros, assign=True)
         return model.to(memory_format=torch.channels_last)
-
-
-def _read_config(path: Path) -> SegmenterConfig:
-    """What `save` wrote as segmenter.json."""
-    table = read_json(path)
-    if not isinstance(table, dict) or type(table.pop("format", None)) is not int:
-        raise SemsynthError(f'{path} is no segmenter\'s: it has no "format" number.')
-    return fill(SegmenterConfig, table, path)
 
 
 class _Pointwise(nn.Conv2d):

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.errors import SemsynthError
-from semsynth.models.base import GeneratorModule, configured
-from semsynth.models.decoder import upsample
+from semsynth.models.base import GeneratorModule, check_style, configured
+from semsynth.models.decoder import latent_grid, upsample
 from semsynth.ops.init import init_as
 from semsynth.ops.noise import PERIOD, FixedNoise
 from semsynth.ops.pyramid import LabelPyramid
@@ -87,10 +87,7 @@ class SpadeGenerator(GeneratorModule):
                 f"for the stem and one for each of {blocks} blocks"
             )
         super().__init__(
-            num_classes=num_classes,
-            uses_instances=instances,
-            style_dim=style_dim,
-            stride=2**upsamplings,
+            num_classes=num_classes, uses_instances=instances, style_dim=style_dim, stride=2**upsamplings
         )
         self.upsample = doubling
         self.latent_size = (int(latent_size[0]), int(latent_size[1]))
@@ -164,10 +161,7 @@ class SpadeGenerator(GeneratorModule):
         """
         if self.style_dim is None:
             return
-        wanted = (count, self.style_dim)
-        if style is None or style.shape != wanted:
-            found = "none was given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"This network draws in a style: pass one of shape {wanted}; {found}.")
+        check_style(style, count, self.style_dim)
         if offset is None or torch.compiler.is_compiling():
             return
         if offset.dtype != torch.int64 or offset.shape not in ((1, 2), (count, 2)):
@@ -177,12 +171,11 @@ class SpadeGenerator(GeneratorModule):
     def style_grid(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
         """The stem's part of the style and the fixed noise: (B, 16w, h, w), or (B, 16w, 1, 1)."""
         assert self.stem_style is not None
-        self.check_appearance(pyramid.full.labels.shape[0], style, offset)
+        self.check_appearance(len(pyramid.full.labels), style, offset)
         grid: Tensor = self.stem_style(style)
-        height, width = size = tuple(side // self.stride for side in pyramid.full.size)
+        height, width = (side // self.stride for side in pyramid.full.size)
         if self.noise is not None:
             return grid[:, :, None, None] + self.noise.in_stem(height, width, offset)
         if self.stem_labels is not None:
             return grid[:, :, None, None]
-        grid = grid.unflatten(1, (-1, *self.latent_size))
-        return grid if size == self.latent_size else F.interpolate(grid, size=size, mode="bilinear")
+        return latent_grid(grid, self.latent_size, (height, width))

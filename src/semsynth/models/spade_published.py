@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.models.published import require, translate
+from semsynth.models.published import Imported, Piece, blank, modulation, require, translate
 from semsynth.models.spade import SpadeGenerator
 from semsynth.models.style_encoder import StyleEncoder
 
@@ -16,7 +15,7 @@ _BLOCKS = ("head_0", "G_middle_0", "G_middle_1", "up_0", "up_1", "up_2", "up_3",
 
 # Our module names → the published ones, applied in order.
 _RENAMES = (
-    (r"^blocks\.(\d+)", lambda found: _BLOCKS[int(found[1])]),
+    (r"^blocks\.(\d+)", lambda number: _BLOCKS[int(number[1])]),
     (r"^stem_(labels|style)$", "fc"),
     (r"^to_image$", "conv_img"),
     (r"\.spade_(\w)\b", r".norm_\1"),
@@ -39,8 +38,8 @@ def import_published(
     instances: bool | None = None,
     upsamplings: int | None = None,
     aspect_ratio: float | None = None,
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a published generator.
+) -> Imported:
+    """Read a published generator: keyword arguments of `SpadeGenerator`, and its state.
 
     Args:
         state: published names → tensors, without a `module.` prefix.
@@ -49,9 +48,6 @@ def import_published(
         upsamplings: 5 or 6, which have the same tensors; None is as published, else 5. Seven show.
         aspect_ratio: width / height of the pictures, for a generator whose stem sees a style; None is as
             published, else 1.
-
-    Returns:
-        keyword arguments of `SpadeGenerator`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -86,13 +82,12 @@ def import_published(
         ratio = aspect_ratio or usual.get("aspect_ratio", 1.0)
         grid = latent_size(stem.shape[0] // inner.shape[0], ratio)
         config |= {"stem": "style", "style_dim": stem.shape[1], "latent_size": grid}
-    with torch.device("meta"):
-        model = SpadeGenerator(**config)
+    model = blank(SpadeGenerator, config)
     modules = {_module(name): _published(_module(name)) for name in model.state_dict()}
-    return config, translate(_fuse(state, model, modules), modules, model)
+    return config, translate(state, modules, model)
 
 
-def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def import_published_encoder(state: Mapping[str, Tensor]) -> Imported:
     """Read a published style encoder; returns keyword arguments of `StyleEncoder`, and its state.
 
     Raises:
@@ -113,11 +108,10 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> tuple[dict[str, Any
     }
     if depth < 4:
         raise SemsynthError(f"This is no whole SPADE style encoder: it has {depth} layers, fewer than 4.")
-    with torch.device("meta"):
-        model = StyleEncoder(**config).float()
-    modules = {f"convs.{i}": f"layer{i + 1}{inner}" for i in range(depth)}
+    modules = {"mean": "fc_mu", "log_variance": "fc_var"}
+    modules |= {f"convs.{i}": f"layer{i + 1}{inner}" for i in range(depth)}
     modules |= {f"norms.{i}": f"layer{i + 1}.1" for i in range(depth)}
-    return config, translate(state, modules | {"mean": "fc_mu", "log_variance": "fc_var"}, model)
+    return config, translate(state, modules, blank(StyleEncoder, config))
 
 
 def latent_size(cells: int, aspect_ratio: float) -> tuple[int, int]:
@@ -142,32 +136,7 @@ def _module(name: str) -> str:
     return re.sub(r"\.(parametrizations\.weight\..*|\w+)$", "", name)
 
 
-def _published(module: str) -> str:
+def _published(module: str) -> str | Piece:
     for pattern, replacement in _RENAMES:
         module = re.sub(pattern, replacement, module)
-    return module
-
-
-def _fuse(
-    state: Mapping[str, Tensor], model: SpadeGenerator, modules: Mapping[str, str]
-) -> dict[str, Tensor]:
-    """Stack the convolutions of gamma and of beta, which here are one, under a name of ours."""
-    fused = dict(state)
-    for ours, like in model.state_dict().items():
-        module, _, part = ours.rpartition(".")
-        if not module.endswith(".modulation"):
-            continue
-        halves = []
-        site = modules[module].removesuffix(".modulation")
-        for half in ("gamma", "beta"):
-            name = f"{site}.mlp_{half}.{part}"
-            if name not in fused:
-                raise SemsynthError(f"The file lacks the tensor {name!r}.")
-            found, wanted = fused.pop(name), (like.shape[0] // 2, *like.shape[1:])
-            if tuple(found.shape) != wanted:
-                raise SemsynthError(
-                    f"The tensor {name!r} has shape {tuple(found.shape)}; this network needs {wanted}."
-                )
-            halves.append(found)
-        fused[f"{modules[module]}.{part}"] = torch.cat(halves)
-    return fused
+    return modulation(module.removesuffix(".modulation")) if module.endswith(".modulation") else module

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.models.published import require, translate
+from semsynth.models.base import label_planes
+from semsynth.models.published import Imported, blank, require, translate
 from semsynth.ops.blocks import ConvNorm, conv_norm
-from semsynth.ops.edges import instance_edges, one_hot
+from semsynth.ops.edges import instance_edges
 
 SLOPE = 0.2
 
@@ -87,26 +87,21 @@ class FpseDiscriminator(nn.Module):
         """Embedded labels averaged to strides 4, 8, 16."""
         planes = labels
         if not labels.is_floating_point():
-            planes = one_hot(labels, self.num_classes, dtype=self.embedding.weight.dtype)
-            if self.uses_instances:
-                edges = instance_edges(labels if instances is None else instances)
-                planes = torch.cat([planes, edges.to(planes.dtype)], 1)
+            edges = (
+                instance_edges(labels if instances is None else instances) if self.uses_instances else None
+            )
+            planes = label_planes(labels, self.num_classes, edges, self.embedding.weight.dtype)
         # A 1x1 convolution and a mean change places freely: averaging the planes first is cheaper.
         quarter = F.avg_pool2d(planes, 4)
         return [self.embedding(F.avg_pool2d(quarter, factor)) for factor in (1, 2, 4)]
 
 
-def import_published(
-    state: Mapping[str, Tensor], *, instances: bool = False
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the discriminator of the CC-FPSE release.
+def import_published(state: Mapping[str, Tensor], *, instances: bool = False) -> Imported:
+    """Read the discriminator of the CC-FPSE release: arguments of `FpseDiscriminator`, and its state.
 
     Args:
         state: published names → tensors.
         instances: whether one of the label planes is the edge plane; a file does not say.
-
-    Returns:
-        keyword arguments of `FpseDiscriminator`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -121,6 +116,4 @@ def import_published(
     modules |= {f"encoder.{i}.conv": f"enc{i + 1}.0.0" for i in range(5)}
     modules |= {f"lateral.{i}.conv": f"lat{i + 2}.0.0" for i in range(4)}
     modules |= {f"head.{i}.conv": f"final{i + 2}.0.0" for i in range(3)}
-    with torch.device("meta"):
-        model = FpseDiscriminator(**config)
-    return config, translate(state, modules, model)
+    return config, translate(state, modules, blank(FpseDiscriminator, config))

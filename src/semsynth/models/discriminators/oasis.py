@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.models.published import require, translate
+from semsynth.models.published import Imported, blank, require, translate
 from semsynth.ops.blocks import spectral_norm
 
 SLOPE = 0.2
@@ -113,11 +113,8 @@ class OasisDiscriminator(nn.Module):
         return logits
 
 
-def import_published(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the discriminator of the OASIS release.
-
-    Returns:
-        keyword arguments of `OasisDiscriminator`, and its state.
+def import_published(state: Mapping[str, Tensor]) -> Imported:
+    """Read the discriminator of the OASIS release: arguments of `OasisDiscriminator`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -137,6 +134,4 @@ def import_published(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[
             modules[f"{ours}.{i}.conv_0"] = f"{theirs}.{i}.conv1.{first}"
             modules[f"{ours}.{i}.conv_1"] = f"{theirs}.{i}.conv2.1"
             modules[f"{ours}.{i}.shortcut"] = f"{theirs}.{i}.conv_s"
-    with torch.device("meta"):
-        model = OasisDiscriminator(**config)
-    return config, translate(state, modules, model)
+    return config, translate(state, modules, blank(OasisDiscriminator, config))

@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from semsynth.models.base import check_labels
-from semsynth.models.published import require, translate
+from semsynth.models.base import check_labels, label_planes
+from semsynth.models.published import Imported, blank, require, translate
 from semsynth.ops.blocks import conv_norm
-from semsynth.ops.edges import instance_edges, one_hot
+from semsynth.ops.edges import instance_edges
 from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
 
 KERNEL, PAD, SLOPE = 4, 2, 0.2
@@ -167,8 +167,7 @@ class MultiscaleDiscriminator(nn.Module):
             if self.uses_instances:
                 edges = instance_edges(labels if instances is None else instances).to(dtype)
             if not self.lookup:
-                planes = one_hot(labels, self.num_classes, dtype=dtype)
-                full = planes if edges is None else torch.cat([planes, edges], 1)
+                full = label_planes(labels, self.num_classes, edges, dtype)
                 return [LabelInput(None, planes) for planes in self._halvings(full)]
             seen = [LabelInput(label_windows(labels, KERNEL, stride=2, padding=PAD), edges)]
             if len(self.scales) > 1:
@@ -239,17 +238,12 @@ class MultiscaleDiscriminator(nn.Module):
         return prediction
 
 
-def import_published(
-    state: Mapping[str, Tensor], *, instances: bool = False
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a discriminator of the SPADE or of the pix2pixHD release.
+def import_published(state: Mapping[str, Tensor], *, instances: bool = False) -> Imported:
+    """Read a discriminator of either release: arguments of `MultiscaleDiscriminator`, and its state.
 
     Args:
         state: published names → tensors.
         instances: whether one of the label planes is the edge plane; a file does not say.
-
-    Returns:
-        keyword arguments of `MultiscaleDiscriminator`, and its state.
 
     Raises:
         SemsynthError: names the first tensor that does not fit.
@@ -284,6 +278,4 @@ def import_published(
             modules[f"scales.{i}.hidden.{j - 1}.norm"] = f"{name}{j}.0.1"
             if not spade:  # a bias in front of an instance norm changes nothing
                 unused.add(f"{name}{j}.0.bias")
-    with torch.device("meta"):
-        model = MultiscaleDiscriminator(**config)
-    return config, translate(state, modules, model, unused=unused)
+    return config, translate(state, modules, blank(MultiscaleDiscriminator, config), unused=unused)

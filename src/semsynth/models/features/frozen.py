@@ -4,7 +4,7 @@ The networks are never trained, so their batch norms are constants: they are mul
 when a file is read, and a network is convolutions with biases alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -54,6 +54,18 @@ def read_state(path: Path, network: str) -> dict[str, Tensor]:
         return read_checkpoint(path)
     except SemsynthError as error:
         raise SemsynthError(f"The file cannot be read as weights of {network}: {error}") from None
+
+
+def take(state: Mapping[str, Tensor], name: str, shape: torch.Size, origin: str, network: str) -> Tensor:
+    """One tensor of a file.
+
+    Raises:
+        SemsynthError: it is missing or has another shape, so that `origin` does not hold this network.
+    """
+    if name not in state or state[name].shape != shape:
+        held = tuple(state[name].shape) if name in state else "nothing"
+        raise SemsynthError(f"{origin} is not {network}: {name!r} should be {tuple(shape)}, found {held}.")
+    return state[name]
 
 
 def fold_batch_norm(weight: Tensor, norm: Sequence[Tensor], epsilon: float) -> tuple[Tensor, Tensor]:

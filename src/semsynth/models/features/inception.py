@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.errors import SemsynthError
-from semsynth.models.features.frozen import find_weights, fold_batch_norm, read_state
+from semsynth.models.features.frozen import find_weights, fold_batch_norm, read_state, take
 
+NAME = "the FID's Inception"
 SIDE = 299
 BATCH_NORM_EPSILON = 1e-3
 
@@ -22,6 +22,8 @@ _SOURCE = (
     "it is published with torch-fidelity and pytorch-fid: "
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
+
+Kernel = int | tuple[int, int]
 
 
 class Conv(nn.Module):
@@ -31,9 +33,9 @@ class Conv(nn.Module):
         self,
         before: int,
         after: int,
-        kernel: int | tuple[int, int],
+        kernel: Kernel,
         stride: int = 1,
-        padding: int | tuple[int, int] = 0,
+        padding: Kernel = 0,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, padding)
@@ -43,126 +45,84 @@ class Conv(nn.Module):
         return F.relu(self.conv(x))
 
 
-def _average(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+Branches = dict[str, list[tuple[int, *tuple[Kernel, ...]]]]
+"""Name → its convolutions in order: channels and kernel; two kernels are two convolutions side by side."""
+
+ROW, COLUMN = (1, 7), (7, 1)
+BLOCK_A: Branches = {"1x1": [(64, 1)], "5x5": [(48, 1), (64, 5)], "3x3dbl": [(64, 1), (96, 3), (96, 3)]}
+BLOCK_B: Branches = {"3x3": [(384, 3)], "3x3dbl": [(64, 1), (96, 3), (96, 3)]}
+BLOCK_D: Branches = {
+    "3x3": [(192, 1), (320, 3)],
+    "7x7x3": [(192, 1), (192, ROW), (192, COLUMN), (192, 3)],
+}
+BLOCK_E: Branches = {
+    "1x1": [(320, 1)],
+    "3x3": [(384, 1), (384, (1, 3), (3, 1))],
+    "3x3dbl": [(448, 1), (384, 3), (384, (1, 3), (3, 1))],
+}
 
 
-class BlockA(nn.Module):
-    """35x35: 1x1, 5x5, double 3x3, pooled 1x1."""
-
-    def __init__(self, before: int, pool: int) -> None:
-        super().__init__()
-        self.branch1x1 = Conv(before, 64, 1)
-        self.branch5x5_1 = Conv(before, 48, 1)
-        self.branch5x5_2 = Conv(48, 64, 5, padding=2)
-        self.branch3x3dbl_1 = Conv(before, 64, 1)
-        self.branch3x3dbl_2 = Conv(64, 96, 3, padding=1)
-        self.branch3x3dbl_3 = Conv(96, 96, 3, padding=1)
-        self.branch_pool = Conv(before, pool, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B,C,35,35) → (B,224+pool,35,35)."""
-        five = self.branch5x5_2(self.branch5x5_1(x))
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch1x1(x), five, double, self.branch_pool(_average(x))], 1)
+def block_c(inner: int) -> Branches:
+    """7x7 convolutions as rows and columns."""
+    return {
+        "1x1": [(192, 1)],
+        "7x7": [(inner, 1), (inner, ROW), (192, COLUMN)],
+        "7x7dbl": [(inner, 1), (inner, COLUMN), (inner, ROW), (inner, COLUMN), (192, ROW)],
+    }
 
 
-class BlockB(nn.Module):
-    """35x35 to 17x17."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.branch3x3 = Conv(288, 384, 3, stride=2)
-        self.branch3x3dbl_1 = Conv(288, 64, 1)
-        self.branch3x3dbl_2 = Conv(64, 96, 3, padding=1)
-        self.branch3x3dbl_3 = Conv(96, 96, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B,288,35,35) → (B,768,17,17)."""
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, F.max_pool2d(x, 3, stride=2)], 1)
-
-
-class BlockC(nn.Module):
-    """17x17: 7x7 convolutions as rows and columns."""
-
-    def __init__(self, inner: int) -> None:
-        super().__init__()
-        row = {"kernel": (1, 7), "padding": (0, 3)}
-        column = {"kernel": (7, 1), "padding": (3, 0)}
-        self.branch1x1 = Conv(768, 192, 1)
-        self.branch7x7_1 = Conv(768, inner, 1)
-        self.branch7x7_2 = Conv(inner, inner, **row)  # type: ignore[arg-type]
-        self.branch7x7_3 = Conv(inner, 192, **column)  # type: ignore[arg-type]
-        self.branch7x7dbl_1 = Conv(768, inner, 1)
-        self.branch7x7dbl_2 = Conv(inner, inner, **column)  # type: ignore[arg-type]
-        self.branch7x7dbl_3 = Conv(inner, inner, **row)  # type: ignore[arg-type]
-        self.branch7x7dbl_4 = Conv(inner, inner, **column)  # type: ignore[arg-type]
-        self.branch7x7dbl_5 = Conv(inner, 192, **row)  # type: ignore[arg-type]
-        self.branch_pool = Conv(768, 192, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B,768,17,17) → (B,768,17,17)."""
-        seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
-        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
-        return torch.cat([self.branch1x1(x), seven, double, self.branch_pool(_average(x))], 1)
-
-
-class BlockD(nn.Module):
-    """17x17 to 8x8."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.branch3x3_1 = Conv(768, 192, 1)
-        self.branch3x3_2 = Conv(192, 320, 3, stride=2)
-        self.branch7x7x3_1 = Conv(768, 192, 1)
-        self.branch7x7x3_2 = Conv(192, 192, (1, 7), padding=(0, 3))
-        self.branch7x7x3_3 = Conv(192, 192, (7, 1), padding=(3, 0))
-        self.branch7x7x3_4 = Conv(192, 192, 3, stride=2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B,768,17,17) → (B,1280,8,8)."""
-        three = self.branch3x3_2(self.branch3x3_1(x))
-        seven = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
-        return torch.cat([three, self.branch7x7x3_4(seven), F.max_pool2d(x, 3, stride=2)], 1)
-
-
-class BlockE(nn.Module):
-    """8x8: 3x3 convolutions as rows and columns side by side.
+class Mixed(nn.Module):
+    """Branches side by side and a pooled one, stacked.
 
     Args:
         before: channels that come in.
-        max_pool: the very last block pools by maximum, by an oversight of 2015 that every score rests on.
+        branches: of convolutions.
+        pooled: channels to which the pooled branch is brought by a 1x1 convolution; None is all of them.
+        stride: of the pooling, and of the last convolution of every branch.
+        max_pool: pool by maximum without a stride too: the very last block does, by an oversight of 2015 that
+            every score rests on.
     """
 
-    def __init__(self, before: int, max_pool: bool) -> None:
+    def __init__(
+        self, before: int, branches: Branches, pooled: int | None, *, stride: int = 1, max_pool: bool = False
+    ) -> None:
         super().__init__()
-        self.max_pool = max_pool
-        self.branch1x1 = Conv(before, 320, 1)
-        self.branch3x3_1 = Conv(before, 384, 1)
-        self.branch3x3_2a = Conv(384, 384, (1, 3), padding=(0, 1))
-        self.branch3x3_2b = Conv(384, 384, (3, 1), padding=(1, 0))
-        self.branch3x3dbl_1 = Conv(before, 448, 1)
-        self.branch3x3dbl_2 = Conv(448, 384, 3, padding=1)
-        self.branch3x3dbl_3a = Conv(384, 384, (1, 3), padding=(0, 1))
-        self.branch3x3dbl_3b = Conv(384, 384, (3, 1), padding=(1, 0))
-        self.branch_pool = Conv(before, 192, 1)
+        self.stride, self.max_pool = stride, max_pool
+        self.chains: list[list[list[str]]] = []
+        for branch, convolutions in branches.items():
+            channels, chain = before, []
+            for number, (after, *kernels) in enumerate(convolutions, 1):
+                place = f"branch{branch}_{number}" if len(convolutions) > 1 else f"branch{branch}"
+                names = [place] if len(kernels) == 1 else [f"{place}a", f"{place}b"]
+                step = stride if number == len(convolutions) else 1
+                for name, kernel in zip(names, kernels, strict=True):
+                    self.add_module(name, _same_size(channels, after, kernel, step))
+                chain.append(names)
+                channels = after
+            self.chains.append(chain)
+        self.branch_pool = None if pooled is None else Conv(before, pooled, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B,C,8,8) → (B,2048,8,8)."""
-        three = self.branch3x3_1(x)
-        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        pool = F.max_pool2d(x, 3, stride=1, padding=1) if self.max_pool else _average(x)
-        branches = [
-            self.branch1x1(x),
-            self.branch3x3_2a(three),
-            self.branch3x3_2b(three),
-            self.branch3x3dbl_3a(double),
-            self.branch3x3dbl_3b(double),
-            self.branch_pool(pool),
-        ]
-        return torch.cat(branches, 1)
+        """(B,C,h,w) → (B,C',h',w')."""
+        results: list[Tensor] = []
+        for chain in self.chains:
+            parts = [x]
+            for names in chain:
+                parts = [self.get_submodule(name)(parts[0]) for name in names]
+            results += parts
+        if self.stride > 1:
+            pool = F.max_pool2d(x, 3, self.stride)
+        elif self.max_pool:
+            pool = F.max_pool2d(x, 3, 1, padding=1)
+        else:
+            pool = F.avg_pool2d(x, 3, 1, padding=1, count_include_pad=False)
+        return torch.cat([*results, pool if self.branch_pool is None else self.branch_pool(pool)], 1)
+
+
+def _same_size(before: int, after: int, kernel: Kernel, stride: int) -> Conv:
+    """A convolution that keeps the size; with a stride it is not padded."""
+    height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    return Conv(before, after, kernel, stride, 0 if stride > 1 else (height // 2, width // 2))
 
 
 class FidInception(nn.Module):
@@ -175,17 +135,17 @@ class FidInception(nn.Module):
         self.Conv2d_2b_3x3 = Conv(32, 64, 3, padding=1)
         self.Conv2d_3b_1x1 = Conv(64, 80, 1)
         self.Conv2d_4a_3x3 = Conv(80, 192, 3)
-        self.Mixed_5b = BlockA(192, 32)
-        self.Mixed_5c = BlockA(256, 64)
-        self.Mixed_5d = BlockA(288, 64)
-        self.Mixed_6a = BlockB()
-        self.Mixed_6b = BlockC(128)
-        self.Mixed_6c = BlockC(160)
-        self.Mixed_6d = BlockC(160)
-        self.Mixed_6e = BlockC(192)
-        self.Mixed_7a = BlockD()
-        self.Mixed_7b = BlockE(1280, max_pool=False)
-        self.Mixed_7c = BlockE(2048, max_pool=True)
+        self.Mixed_5b = Mixed(192, BLOCK_A, 32)
+        self.Mixed_5c = Mixed(256, BLOCK_A, 64)
+        self.Mixed_5d = Mixed(288, BLOCK_A, 64)
+        self.Mixed_6a = Mixed(288, BLOCK_B, None, stride=2)
+        self.Mixed_6b = Mixed(768, block_c(128), 192)
+        self.Mixed_6c = Mixed(768, block_c(160), 192)
+        self.Mixed_6d = Mixed(768, block_c(160), 192)
+        self.Mixed_6e = Mixed(768, block_c(192), 192)
+        self.Mixed_7a = Mixed(768, BLOCK_D, None, stride=2)
+        self.Mixed_7b = Mixed(1280, BLOCK_E, 192)
+        self.Mixed_7c = Mixed(2048, BLOCK_E, 192, max_pool=True)
         self.fc = nn.Linear(2048, 1008)
         self.requires_grad_(False)
 
@@ -210,14 +170,14 @@ class FidInception(nn.Module):
         for name, module in self.named_modules():
             if not isinstance(module, Conv):
                 continue
-            weight = _take(state, f"{name}.conv.weight", module.conv.weight.shape, origin)
+            weight = take(state, f"{name}.conv.weight", module.conv.weight.shape, origin, NAME)
             parts = ("weight", "bias", "running_mean", "running_var")
-            norm = [_take(state, f"{name}.bn.{part}", weight.shape[:1], origin) for part in parts]
+            norm = [take(state, f"{name}.bn.{part}", weight.shape[:1], origin, NAME) for part in parts]
             folded, bias = fold_batch_norm(weight, norm, BATCH_NORM_EPSILON)
             module.conv.weight.data.copy_(folded)
             cast(Tensor, module.conv.bias).data.copy_(bias)
         for part, target in self.fc.named_parameters():
-            target.data.copy_(_take(state, f"fc.{part}", target.shape, origin))
+            target.data.copy_(take(state, f"fc.{part}", target.shape, origin, NAME))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures of any size → features and logits.
@@ -262,12 +222,3 @@ def resize_like_tensorflow(images: Tensor, side: int) -> Tensor:
         share = (position - low).view(-1, 1) if axis == 2 else position - low
         images = torch.lerp(images.index_select(axis, low), images.index_select(axis, high), share)
     return images
-
-
-def _take(state: Mapping[str, Tensor], name: str, shape: torch.Size, origin: str) -> Tensor:
-    if name not in state or state[name].shape != shape:
-        found = tuple(state[name].shape) if name in state else "nothing"
-        raise SemsynthError(
-            f"{origin} is not the FID's Inception: {name!r} should be {tuple(shape)}, found {found}."
-        )
-    return state[name]

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semsynth.errors import SemsynthError
-from semsynth.models.features.frozen import find_weights, read_state
+from semsynth.models.features.frozen import find_weights, read_state, take
 
 Scaling = Literal["none", "imagenet", "caffe"]
 
@@ -84,13 +83,7 @@ class Vgg19(nn.Module):
             if name.endswith("_1") and index:
                 index += 1  # a pooling layer
             for part, target in conv.named_parameters():
-                key = f"features.{index}.{part}"
-                if key not in state or state[key].shape != target.shape:
-                    found = tuple(state[key].shape) if key in state else "nothing"
-                    raise SemsynthError(
-                        f"{origin} is not VGG-19: {key!r} should be {tuple(target.shape)}, found {found}."
-                    )
-                target.data.copy_(state[key])
+                target.data.copy_(take(state, f"features.{index}.{part}", target.shape, origin, "VGG-19"))
             index += 2  # the convolution and its ReLU
 
     def forward(self, images: Tensor) -> list[Tensor]:

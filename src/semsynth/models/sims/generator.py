@@ -54,7 +54,7 @@ class SIMSGenerator(GeneratorModule):
     def __init__(
         self, *, num_classes: int, width: int = 64, bank: str | None = None, ordering: bool = False
     ) -> None:
-        super().__init__(num_classes=num_classes, uses_instances=False, style_dim=None, stride=STRIDE)
+        super().__init__(num_classes=num_classes, stride=STRIDE)
         self.align = AlignmentNetwork(num_classes, width)
         self.order = OrderingNetwork(num_classes, width) if ordering else None
         self.refine = Refiner(num_classes, width)
