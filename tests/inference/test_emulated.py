@@ -11,7 +11,7 @@ import pytest
 from semsynth.ops import amx
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("test_engine.py", "test_incremental.py::test_strokes_in_bfloat16[labels+style]")
+TESTS = ("test_engine.py", "test_strokes.py")
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ class CpuBackend:
         self._offset: Tensor | None = None
         self._sizes: list[Size] = []
         self._changed: list[Box] = []  # of the latest block's result
-        self._stem = self._raw = self._picture = torch.empty(0)
+        self._stem = self._raw = self._picture = torch.empty(0, dtype=torch.float32)
         self._image: Convolution | None = None
 
     def tables_for(self, block: int) -> list[MakeTable]:
@@ -61,18 +61,18 @@ class CpuBackend:
     def resize(self, sizes: list[Size], keep: bool) -> None:
         """See `Backend`."""
         self._sizes, self._offset = sizes, None
-        x = self._stem = torch.zeros(*sizes[0], self._blocks[0].in_channels)
+        x = self._stem = _zeros(*sizes[0], self._blocks[0].in_channels)
         most = [0, 0] if keep else _most_values(self._blocks, sizes[1:])
-        middle, *outs = (torch.zeros(most[kind]) for kind in (0, 1, 1))  # shared, unless each keeps its own
+        middle, *outs = (_zeros(most[kind]) for kind in (0, 1, 1))  # shared, unless each keeps its own
         for number, (block, size) in enumerate(zip(self._blocks, sizes[1:])):
             between, after = (*size, block.channels), (*size, block.out_channels)
             if keep:
-                middle, outs = torch.zeros(prod(between)), [torch.zeros(prod(after))]
+                middle, outs = _zeros(prod(between)), [_zeros(prod(after))]
             out = outs[number % len(outs)][: prod(after)].view(after)
             block.prepare(x, middle[: prod(between)].view(between), out)
             x = out
-        self._raw = torch.zeros(*sizes[-1], 3)
-        self._picture = torch.zeros(1, 3, *sizes[-1])
+        self._raw = _zeros(*sizes[-1], 3)
+        self._picture = _zeros(1, 3, *sizes[-1])
         self._image = self._to_image.on(x, self._raw, activation=SLOPE, offset=_offset(sizes[-1]))
         self._set_noise(None)
 
@@ -136,7 +136,7 @@ class _Block:
         """Take the maps to compute in: (h, w, C) each, the first half that size where the block doubles."""
         self._maps = [x, middle]
         self._norms = [
-            torch.empty(2, before.shape[2]) if table.weights_norm else None
+            _zeros(2, before.shape[2]) if table.weights_norm else None
             for table, before in zip(self.tables, self._maps)
         ]
         learned = len(self.tables) > 2
@@ -219,6 +219,10 @@ def _offset(size: Size) -> int:
     On small maps it would cost more than it saves: tiles at the rims are halves.
     """
     return 2 if min(size) >= 32 else 0
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float32)
 
 
 def _winograd(conv: Conv, tile: int, shortcut: Conv | None = None) -> Winograd:

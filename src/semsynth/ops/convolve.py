@@ -75,7 +75,7 @@ class Winograd:
             columns = shortcut.detach().reshape(self.out_channels, -1, 1)
             self.shortcut_channels = columns.shape[1]
             self.shortcut = _laid_out(columns, torch.ones(1, 1, dtype=torch.float64), self.group)
-        self.bias = torch.zeros(len(self.weight) * self.group)
+        self.bias = torch.zeros(len(self.weight) * self.group, dtype=torch.float32)
         if bias is not None:
             self.bias[: self.out_channels] = bias.detach()
 
@@ -219,7 +219,7 @@ def _laid_out(weight: Tensor, points: Tensor, group: int) -> Tensor:
     outputs, inputs, taps = weight.shape
     blocks, depth = _blocks(inputs)
     groups = -(-outputs // group)
-    out = torch.empty(groups, len(points), blocks, group // PANEL, depth, PANEL)
+    out = torch.empty(groups, len(points), blocks, group // PANEL, depth, PANEL, dtype=torch.float32)
     for number, part in enumerate(weight.split(group)):
         wide = torch.zeros(taps, blocks * depth, group, dtype=torch.float64)
         wide[:, :inputs, : len(part)] = part.permute(2, 1, 0)
