@@ -21,8 +21,8 @@ from semsynth.models.sims import SIMSGenerator
 from semsynth.pipeline import Synthesizer
 from semsynth.training.log import read_log
 from semsynth.training.loop import train
-from semsynth.training.objective import METHODS, Networks, Step, build_networks, build_objective
-from semsynth.training.objectives.base import Objective, TrainingContext
+from semsynth.training.objective import METHODS, build_networks, build_objective
+from semsynth.training.objectives.base import Networks, Objective, Step, TrainingContext
 from semsynth.training.objectives.crn import CRNObjective
 from semsynth.training.objectives.oasis import OASISObjective
 from semsynth.training.objectives.projected import _same_group
