@@ -185,7 +185,7 @@ def test_a_bad_file_does_not_stop_the_others(
         ),
         (["masks/a.png", "--device", "banana"], "The device 'banana' cannot be used"),
         (["masks/a.png", "--model", "nothing"], "There is no model 'nothing'"),
-        (["masks/a.png", "masks/more/a.png"], "would both be drawn to"),
+        (["masks/a.png", "masks/more/a.png"], "would both be written to"),
         (["masks/a.png", "--instances", "masks/more/.."], None),
         (["masks/b.png", "--instances", "masks/more"], "no instance map named b.png"),
         (["empty"], "holds no image files (--recursive"),
@@ -220,7 +220,7 @@ def test_label_maps_are_never_overwritten(
 ) -> None:
     before = (masks / "a.png").read_bytes()
     assert run(masks, "-o", masks, "--model", model) == 2
-    assert "would overwrite the label map" in capsys.readouterr().err
+    assert "which is read" in capsys.readouterr().err
     assert (masks / "a.png").read_bytes() == before
     (masks / "sheet.png").write_bytes(before)
     assert run(masks / "sheet.png", "-o", masks / "out", "--model", model, "--grid") == 2
@@ -234,7 +234,7 @@ def test_plan_keeps_structure_and_pairs_instances(masks: Path, tmp_path: Path) -
     for name in ("a.png", "b.tif", "more/a.png"):
         (instances / name).touch()
     jobs = plan([masks], tmp_path / "out", recursive=True, instances=instances)
-    named = {j.labels.relative_to(masks).as_posix(): j.instances for j in jobs}
+    named = {j.source.relative_to(masks).as_posix(): j.instances for j in jobs}
     assert named == {
         "a.png": instances / "a.png",
         "b.png": instances / "b.tif",
@@ -360,7 +360,7 @@ def test_hidden_folders_and_links(masks: Path, tmp_path: Path, model: str) -> No
     (masks / ".ipynb_checkpoints" / "a-checkpoint.png").write_bytes((masks / "a.png").read_bytes())
     (masks / "linked").symlink_to(masks / "more")
     jobs = plan([masks], tmp_path / "out", recursive=True)
-    assert [job.labels.relative_to(masks).as_posix() for job in jobs] == [
+    assert [job.source.relative_to(masks).as_posix() for job in jobs] == [
         "a.png",
         "b.png",
         "linked/a.png",

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from semsynth.data import Dataset, load_dataset
+from semsynth.data import load_dataset
 from semsynth.errors import SemsynthError
 from semsynth.models.segmenter import Encoder, PyramidSegmenter, SegmenterConfig
 from semsynth.training.log import read_log
@@ -121,7 +120,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(scenes: Path, tmp_path: Path) ->
     with (tmp_path / "stopped" / "log.jsonl").open("ab") as log:
         log.write(b'{"pictures": 48, "miou": 0}\nnonsense\n{"pictures": 4')
     (tmp_path / "stopped" / "checkpoints" / f"{36:010d}-0123456789abcdef.pt").write_bytes(b"")
-    for path in (tmp_path / "stopped" / "cache").rglob("*.bin"):
+    for path in (tmp_path / "stopped" / "cache").iterdir():
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     resumed = train(scenes, tmp_path / "stopped", SMALL)
     for name, value in whole.state_dict().items():
@@ -153,15 +152,7 @@ def test_frozen_steps_stay_and_late_pointwise_filters_learn(scenes: Path, tmp_pa
 def test_rare_classes_are_drawn_and_weighed_more() -> None:
     classes = np.zeros((20, 8, 8), np.uint8)
     classes[0, :2] = 1
-
-    class Maps(Photographs):
-        def __len__(self) -> int:
-            return len(classes)
-
-        def classes(self, index: int) -> npt.NDArray[np.uint8]:
-            return np.asarray(classes[index])
-
-    balance = Balance.of(Maps(cast(Dataset, None), (0, 1, 2)), 0.5, 0.2)
+    balance = Balance.of(Photographs(np.zeros((20, 8, 8, 3), np.uint8), classes, 3), 0.5, 0.2)
     assert balance.chances[0] == pytest.approx(2 * balance.chances[1])  # sqrt(0.2 / 0.05)
     share = np.array([1 - 16 / 1280, 16 / 1280])
     assert balance.weights[1] / balance.weights[0] == pytest.approx((share[0] / share[1]) ** 0.5, rel=1e-5)
@@ -179,7 +170,7 @@ def test_augmentation_keeps_picture_and_map_together() -> None:
 
 def test_the_validation_reads_the_truth_it_is_given(scenes: Path, tmp_path: Path) -> None:
     photographs = decode(load_dataset(scenes, split="val"), (1, 2, 3, 4), 64, tmp_path, "val")
-    assert photographs.classes(0).max() == 4  # the rim is void
+    assert photographs.classes.max() == 4  # the rim is void
     model = PyramidSegmenter(SegmenterConfig(("sky", "grass", "sand", "road"), "scratch", width=16))
     assert 0 <= validate(model, photographs).pixel_accuracy <= 1
 
@@ -189,7 +180,7 @@ def test_labels_corrected_in_place_are_read_again(tmp_path: Path) -> None:
     path = root / "val" / "labels" / "scene_000.png"
 
     def classes() -> npt.NDArray[np.uint8]:
-        return decode(load_dataset(root, split="val"), (1, 2, 3, 4), 64, tmp_path, "val").classes(0)
+        return decode(load_dataset(root, split="val"), (1, 2, 3, 4), 64, tmp_path, "val").classes
 
     before = classes()
     assert before.min() < 4

@@ -1,6 +1,7 @@
 """The REST interface: the model, its styles and examples, pictures; its description is served at /api."""
 
 import base64
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -167,7 +168,8 @@ async def synthesize(
         wish = wish.model_copy(update={"style": SeedStyle(seed=seed)})
     size = map_size(state, width, height)
     data = await upload_bytes(map, state.limits)
-    reading = await state.run_in_thread(read_map, data, found.label_space, state.limits, size, palette)
+    read = partial(read_map, stretch=True)  # as other ways of synthesizing do
+    reading = await state.run_in_thread(read, data, found.label_space, state.limits, size, palette)
     form = Format[format.upper()]
     painted = await state.worker.paint(lambda: PaintJob(reading.ids, wish, form, scale))
     headers = {

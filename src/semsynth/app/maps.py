@@ -43,7 +43,13 @@ class ReadMap:
 
 
 def read_map(
-    data: bytes, space: LabelSpace, limits: Limits, size: tuple[int, int] | None, palette: str = "auto"
+    data: bytes,
+    space: LabelSpace,
+    limits: Limits,
+    size: tuple[int, int] | None,
+    palette: str = "auto",
+    *,
+    stretch: bool = False,
 ) -> ReadMap:
     """Read a label map, indexed or coloured, repairing colours that are slightly off.
 
@@ -54,6 +60,7 @@ def read_map(
         size: (width, height) to bring the map to, by nearest neighbour: the middle of one of another shape is
             taken, as of photographs. None leaves it.
         palette: See `read_label_map`.
+        stretch: Take all of a map of another shape, as `Synthesizer` does with a size.
 
     Raises:
         ApiError: It is a picture, not a label map.
@@ -67,6 +74,8 @@ def read_map(
     width, height = size or stored
     factor = max(width / stored[0], height / stored[1])
     covering = (max(height, round(factor * stored[1])), max(width, round(factor * stored[0])))
+    if stretch:
+        covering = (height, width)
     if covering[0] * covering[1] > max(WHOLE, 4 * width * height):
         raise SemsynthError(
             f"A map of {stored[0]}x{stored[1]} pixels is too narrow to be cut to {width}x{height}."

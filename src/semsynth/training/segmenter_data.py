@@ -1,20 +1,28 @@
-"""What a segmenter learns from: photographs at hand, their balance, and how they are augmented."""
+"""What a segmenter learns from: photographs at hand, their balance, and how they are augmented.
 
-from collections.abc import Callable, Iterator
+Photographs are decoded once, into memory-mapped arrays.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.lib.format import open_memmap
 from PIL import Image
 from torch import Tensor
 
 from semsynth.data import Dataset, Geometry
-from semsynth.data.cache import cached
+from semsynth.data.cache import fingerprint
+from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
+from semsynth.files.reading import read_bytes, require_regular
+from semsynth.files.writing import write_atomically
+from semsynth.labels.resize import resize_map
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
@@ -22,55 +30,79 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Photographs:
-    """A data set as a segmenter learns from it.
+    """A data set, decoded and at hand.
 
     Attributes:
-        data: Photographs and label maps, S x S pixels.
-        ids: Label ids of the K classes; what is not listed is void, K.
+        images: (N, S, S, 3) uint8.
+        classes: (N, S, S) uint8, class indices 0..K; K is void.
+        num_classes: K.
     """
 
-    data: Dataset
-    ids: tuple[int, ...]
+    images: Pixels
+    classes: Pixels
+    num_classes: int
 
     def __len__(self) -> int:
-        return len(self.data)
-
-    @cached_property
-    def _table(self) -> Pixels:
-        """Label id → class index 0..K."""
-        space = self.data.label_space
-        table = np.full(max(space.num_classes, space.void_id or 0, 255) + 1, len(self.ids), np.uint8)
-        table[list(self.ids)] = np.arange(len(self.ids))
-        return table
-
-    def image(self, index: int) -> Pixels:
-        """A photograph, (S, S, 3) uint8."""
-        return self.data.read(index).image
-
-    def classes(self, index: int) -> Pixels:
-        """Class indices 0..K of a photograph's pixels, (S, S) uint8."""
-        ids: Pixels = self._table[self.data.read(index).labels]
-        return ids
+        return len(self.images)
 
 
-def decode(
-    data: Dataset,
-    ids: tuple[int, ...],
-    size: int,
-    folder: Path,
-    name: str,
-    log: Callable[[str], None] = lambda _: None,
-) -> Photographs:
-    """Decode a data set once into a cache in `folder` / `name`, at `size` x `size` pixels; see `cached`.
+def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: str) -> Photographs:
+    """Decode a data set once into memory-mapped files, or open the ones of an earlier run of the same data.
 
-    Raises:
-        SemsynthError: It is empty, or has more classes than a segmenter can be trained on.
+    Args:
+        data: Photographs and label maps.
+        ids: Label ids of the classes; what is not listed is void.
+        size: Side to resize to.
+        folder: Where the two files go.
+        name: What they are called.
     """
     if len(data) == 0:
         raise SemsynthError(f"The {name} photographs are none: check the data set's folders and its split.")
     if len(ids) > 255:
         raise SemsynthError(f"{len(ids)} classes are more than the 255 a segmenter can be trained on.")
-    return Photographs(cached(data, folder / name, Geometry("resize_and_crop", size, size), log=log), ids)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}-{what}.npy" for what in ("images", "classes")]
+    seal = folder / f"{name}.json"
+    whole = Geometry("resize_and_crop", size, size)
+    stamp = json.dumps({"fingerprint": fingerprint(data, whole), "ids": ids})
+    shapes = ((len(data), size, size, 3), (len(data), size, size))
+    kept = _kept(seal, stamp, paths, shapes)
+    if kept is None:
+        seal.unlink(missing_ok=True)
+        images, classes = (
+            open_memmap(path, "w+", np.uint8, shape) for path, shape in zip(paths, shapes, strict=True)
+        )
+        table = np.full(
+            max(data.label_space.num_classes, data.label_space.void_id or 0, 255) + 1, len(ids), np.uint8
+        )
+        table[list(ids)] = np.arange(len(ids))
+        for index in range(len(data)):
+            sample = data.read(index)
+            images[index] = resize_photo(sample.image, (size, size))
+            classes[index] = table[resize_map(sample.labels, (size, size))]
+        images.flush()
+        classes.flush()
+        write_atomically(seal, stamp.encode())
+        kept = _kept(seal, stamp, paths, shapes)
+    if kept is None:
+        raise SemsynthError(f"{folder} cannot keep the {name} photographs: what was written is not there.")
+    return Photographs(kept[0], kept[1], len(ids))
+
+
+def _kept(
+    seal: Path, stamp: str, paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]
+) -> list[Pixels] | None:
+    """What an earlier run decoded, mapped; None where it is of other data, or damaged."""
+    try:
+        if not seal.exists() or read_bytes(seal) != stamp.encode():
+            return None
+        for path in paths:
+            require_regular(path)
+        arrays = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+    except (SemsynthError, OSError, ValueError, EOFError):
+        return None
+    fitting = all(a.shape == s and a.dtype == np.uint8 for a, s in zip(arrays, shapes, strict=True))
+    return arrays if fitting else None
 
 
 @dataclass(frozen=True)
@@ -80,27 +112,33 @@ class Balance:
     Attributes:
         chances: (N,) chance of each picture to be drawn.
         weights: (K,) weight of each class in the loss; its mean over labelled pixels is 1.
+        share: (K,) share of each class among the labelled pixels.
     """
 
     chances: npt.NDArray[np.float64]
     weights: Tensor
+    share: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, photographs: Photographs, class_power: float, rare_share: float) -> "Balance":
         """Repeat-factor sampling (Gupta et al. 2019, LVIS) and softened inverse class frequencies.
 
-        See `SegmenterRecipe` for both settings.
+        Args:
+            photographs: What is drawn from.
+            class_power: Classes weigh (share of pixels) ** -class_power.
+            rare_share: Pictures of a class that fewer than this share of pictures hold are drawn more often.
         """
-        k = len(photographs.ids)
-        maps = map(photographs.classes, range(len(photographs)))
-        counts = np.stack([np.bincount(ids.ravel(), minlength=k + 1)[:k] for ids in maps])  # (N, K)
+        k = photographs.num_classes
+        counts = np.stack(
+            [np.bincount(c.ravel(), minlength=k + 1)[:k] for c in photographs.classes]
+        )  # (N, K)
         held = (counts > 0).mean(axis=0)
         repeat = np.clip(np.sqrt(rare_share / np.maximum(held, 1e-9)), 1.0, 4.0)
         factors = np.where(counts > 0, repeat, 1.0).max(axis=1)
         share = counts.sum(axis=0) / max(1, counts.sum())
         weights = np.where(share > 0, np.maximum(share, 1e-6) ** -class_power, 0.0)
         weights = weights / max(1e-12, float((weights * share).sum()))
-        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32))
+        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32), share)
 
 
 def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tuple[Pixels, Pixels]:
@@ -132,7 +170,7 @@ def augmented(
     photographs: Photographs, indices: npt.NDArray[np.int64], least_crop: float, rng: Rng
 ) -> tuple[Tensor, Tensor]:
     """Augmented pictures (B, 3, S, S) in [-1, 1], channels last, and their classes (B, S, S) uint8."""
-    pairs = [augment(photographs.image(i), photographs.classes(i), least_crop, rng) for i in indices]
+    pairs = [augment(photographs.images[i], photographs.classes[i], least_crop, rng) for i in indices]
     images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
     classes = torch.from_numpy(np.stack([ids for _, ids in pairs]))
     return recolour(images.float().div_(127.5).sub_(1), rng), classes
