@@ -76,6 +76,7 @@ def test_strokes(backend: str, case: str) -> None:
     check(engines(generator, backend), strokes(blobs(1, *SIZE, CLASSES), 24), **style)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_hundred_and_fifty_strokes(backend: str) -> None:
     """Long enough for tables to be full and cleared, again and again."""
