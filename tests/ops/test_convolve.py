@@ -122,14 +122,18 @@ class Case:
 def test_error_against_float64_is_that_of_float32(
     shape: tuple[int, int, int, int], tile: int, plain: bool
 ) -> None:
-    """At most twice the largest error of `F.conv2d` in float32, or 2e-6 of the largest value if more."""
+    """At most twice the largest error of `F.conv2d` in float32, or 2e-6 of the largest value if more.
+
+    4e-6 where products are rounded before they are added: the portable set has no fused multiply-add.
+    """
+    share = 4e-6 if native.library().semsynth_kernels() == b"portable" else 2e-6
     for double in (False, True):
         if double and (shape[0] % 2 or shape[1] % 2):
             continue
         case = Case(shape, tile=tile, double=double, plain=plain)
         exact, single = case.expected(torch.float64), case.expected(torch.float32)
         error = (case.whole() - exact).abs().max()
-        assert error <= torch.maximum(2 * (single - exact).abs().max(), 2e-6 * exact.abs().max())
+        assert error <= torch.maximum(2 * (single - exact).abs().max(), share * exact.abs().max())
 
 
 @pytest.mark.parametrize(("tile", "offset"), [(2, 0), (4, 0), (4, 2)])
