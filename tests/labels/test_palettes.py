@@ -58,6 +58,14 @@ def test_a_map_reads_back_from_any_palette_and_mode(ids: np.ndarray, name: str, 
     assert np.array_equal(read_label_map(content, space, palette=palette).ids, ids)
 
 
+def test_one_colour_alone_is_no_palette_of_a_tool() -> None:
+    """Under index 1 lies the colour that Pascal VOC gives to index 1, and the label set to another class."""
+    space = SETS["camvid"]
+    ids = np.full((4, 4), 4)
+    drawn = indexed(ids, [0, 4, 1, 2, 3, *range(5, space.num_classes)], space)
+    assert np.array_equal(read_label_map(encoded(drawn), space).ids, ids)
+
+
 @pytest.mark.parametrize("count", [4, 8, 64, 256])
 def test_a_drawing_program_may_number_the_colours(count: int) -> None:
     ids = np.kron(np.array([[28, 13], [27, 3]]), np.ones((8, 8), int))

@@ -36,7 +36,7 @@ def meaning_of(raw: RawMap, space: LabelSpace) -> tuple[Meaning, str]:
     known = packed_colors(space.palette())
     wanted = np.where(valid & (ids < len(known)), known[np.clip(ids, 0, len(known) - 1)], 0)
     agree, exact = valid & (colors == wanted), np.isin(colors, known)
-    if agree.all() or _is_standard(used, colors):
+    if agree.all() or (len(used) > 1 and _is_standard(used, colors)):
         return "index", ""
     share = float(counts[exact].sum() / counts.sum())
     if share == 1 and (len(used) > 1 or colors[0] != 0 or not valid.all()):
