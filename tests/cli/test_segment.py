@@ -10,6 +10,7 @@ from PIL import Image
 from semsynth.cli import main
 from semsynth.data import load_dataset
 from semsynth.labels import LabelSpace, read_label_map
+from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,12 @@ def test_photographs_become_a_data_set(
     assert "exist" in capsys.readouterr().err
     (labels / "a.png").unlink()
     before = (labels / "inner" / "b.png").stat().st_mtime_ns
-    assert main([*command, "--recursive", "--skip-existing"]) == 0
+    again = [*command, "--recursive", "--skip-existing", "--sheet", str(sheet)]
+    assert main(again) == 2  # the sheet exists
+    assert "sheet.png exists" in capsys.readouterr().err
+    sheet.unlink()
+    assert main(again) == 0
+    assert Image.open(sheet).height > 2 * 192  # of those from before too
     assert "1 photograph skipped" in capsys.readouterr().out
     assert (labels / "a.png").exists()
     assert (labels / "inner" / "b.png").stat().st_mtime_ns == before
@@ -88,6 +94,10 @@ def test_without_a_threshold_nothing_is_void_and_large_photographs_keep_their_si
         (["--threshold", "1.5"], "--threshold is 1.5"),
         (["--size", "3"], "--size is 3"),
         (["--label-set", "facades"], "does not have"),
+        (["--sheet", "sheet.jpg"], "must end in .png"),
+        (["--sheet", "images/a.png"], "images/a.png"),
+        (["--skip-existing", "--overwrite"], "contradict each other"),
+        (["--recursive", "-o", "images/labels"], "lies among the photographs"),
         (["--label-set", "no-void.json"], "has no void"),
     ],
 )
@@ -129,3 +139,13 @@ def test_a_damaged_photograph_does_not_stop_the_others(
     assert "1 label map in" in output.out
     assert "broken.jpg" in output.err
     assert sorted(path.name for path in labels.iterdir()) == ["a.png", "labels.json"]
+
+
+def test_a_segmenter_of_ones_own_brings_its_label_set(photos: Path) -> None:
+    config = SegmenterConfig(("grass", "sky"), "scratch", width=8, label_set="my park")
+    PyramidSegmenter(config).save(photos.parent / "own")
+    labels = photos.parent / "labels"
+    own = ["--segmenter", str(photos.parent / "own")]
+    assert main(["segment", str(photos), "-o", str(labels), *own]) == 0
+    space = LabelSpace.from_file(labels / "labels.json")
+    assert (space.name, space.names, space.void_id) == ("my park", ("grass", "sky"), 2)

@@ -13,6 +13,7 @@ from semsynth.errors import SemsynthError
 from semsynth.inference.amx_backend import AmxBackend
 from semsynth.inference.backend import Backend
 from semsynth.inference.choice import Precision, backend_for, engine_for
+from semsynth.inference.cpu_backend import CpuBackend
 from semsynth.inference.engine import Engine, Keep
 from semsynth.inference.torch_backend import TorchBackend
 from semsynth.models.pix2pixhd import Pix2PixHDGenerator
@@ -50,6 +51,8 @@ BACKENDS: dict[str, Callable[[SpadeGenerator], Backend]] = {
     "torch bfloat16": lambda generator: TorchBackend(generator, torch.bfloat16),
 }
 """Those that run here."""
+if native.available():
+    BACKENDS["cpu"] = CpuBackend
 if amx.available():
     BACKENDS["amx"] = AmxBackend
 BFLOAT16 = ("torch bfloat16", "amx")
@@ -200,28 +203,52 @@ def test_positions_are_moved_picture_by_picture(precision: Precision) -> None:
             engine(labels, style=style, noise_offset=wrong)
 
 
-@needs_matrix_unit
-def test_an_interruption_while_noise_is_moved_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interruption_while_noise_is_moved_leaves_no_trace(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generator = network(**CASES["labels+style"])
     labels, style = inputs(generator, 1)
-    engine, noise_offset = engine_on("amx", generator), torch.tensor([[5, 40]])
+    engine, noise_offset = engine_on(backend, generator), torch.tensor([[5, 40]])
     expected = engine(labels, style=style, noise_offset=noise_offset)
     engine(labels, style=style)
-    assert isinstance(engine.backend, AmxBackend)
-    noise = engine.backend._fixed_noise
-    assert noise is not None
+    noise = engine.backend._fixed_noise  # type: ignore[attr-defined]
     noise_at, calls = noise.at, []
 
     def stopped(*given: object) -> Tensor:
         calls.append(given)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return noise_at(*given)  # type: ignore[arg-type]
+        return noise_at(*given)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(noise, "at", stopped)
     with pytest.raises(KeyboardInterrupt):
         engine(labels, style=style, noise_offset=noise_offset)
     assert torch.equal(engine(labels, style=style, noise_offset=noise_offset), expected)
+
+
+@pytest.mark.parametrize("keep", ["tables", "features"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interrupted_picture_leaves_no_trace(
+    backend: str, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in a smaller picture, nor in the same one."""
+    generator = network()
+    large, small = blobs(1, 128, 192, CLASSES, 1), blobs(1, 64, 64, CLASSES, 2)
+    fresh = engine_on(backend, generator, keep)
+    expected = {size: fresh(labels) for size, labels in (("small", small), ("large", large))}
+    engine = engine_on(backend, generator, keep)
+    monkeypatch.setattr(engine.backend, "picture", _interrupted)
+    for name, labels in (("small", small), ("large", large)):
+        with pytest.raises(KeyboardInterrupt):
+            engine(large)
+        with monkeypatch.context() as undone:
+            undone.delattr(engine.backend, "picture")
+            assert torch.equal(engine(labels), expected[name])
+
+
+def _interrupted(_: object) -> Tensor:
+    raise KeyboardInterrupt
 
 
 def test_public_operations_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 //     out = leaky(conv3x3(modulated(source)) + bias + conv1x1(modulated(shortcut)) + residual + noise)
 //
 // Tiles of `tile` x `tile` outputs stand on a fixed grid, and every sum runs in one order: a value does not depend
-// on which others are computed. It does depend, in its rounding, on all that its tile sees. The structs are mirrored by ops/structs.py.
+// on which others are computed. It does depend, in its rounding, on all that its tile sees. The structs are
+// mirrored by ops/structs.py.
 #pragma once
 
 #include <cstdint>

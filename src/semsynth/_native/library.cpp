@@ -252,7 +252,8 @@ void semsynth_convolve(const Convolution* c) {
     const bool alone = tiles * positions * c->source.channels * c->out_channels < FEW_PRODUCTS;
     // Where there are too few strips for the threads, several share one, and each transforms its inputs.
     const int64_t threads = alone ? 1 : thread_count;
-    const int64_t parts = threads == 1 || count == 0 ? 1 : std::min(c->groups, std::max<int64_t>(1, 4 * threads / count));
+    const int64_t wanted = threads == 1 || count == 0 ? 1 : std::max<int64_t>(1, 4 * threads / count);
+    const int64_t parts = std::min(c->groups, wanted);
     const int64_t call = ++convolutions;
     const Strip* all = strips.data();
     const auto body = [&](int64_t task) {
@@ -260,7 +261,8 @@ void semsynth_convolve(const Convolution* c) {
         const bool transformed = room.call == call && room.strip == strip;
         float* scratch = room.of(Scratch(*c, all[strip].rows * all[strip].columns).end);
         room.call = call, room.strip = strip;
-        float_products().convolve(*c, all[strip], part * c->groups / parts, (part + 1) * c->groups / parts, scratch, transformed);
+        const int64_t first = part * c->groups / parts, last = (part + 1) * c->groups / parts;
+        float_products().convolve(*c, all[strip], first, last, scratch, transformed);
     };
     parallel(count * parts, body, threads);
 }

@@ -22,7 +22,10 @@ __attribute__((noinline)) void micro(const float* a, const float* b, int64_t dep
         for (int half = 0; half < 2; half++) {
             Vector w[N];
             SEMSYNTH_UNROLL
-            for (int n = 0; n < N; n++) w[n] = load(b + n * LANES / PANEL * depth * PANEL + n * LANES % PANEL + (k + half) * PANEL);
+            for (int n = 0; n < N; n++) {
+                const int64_t panel = n * LANES / PANEL, lane = n * LANES % PANEL;
+                w[n] = load(b + (panel * depth + k + half) * PANEL + lane);
+            }
             SEMSYNTH_UNROLL
             for (int r = 0; r < R; r++) {
                 SEMSYNTH_UNROLL

@@ -62,8 +62,9 @@ class Modulated {
         const bool outside = y < 0 || y >= height;
         const int64_t first = outside ? end : begin < 0 ? 0 : begin, last = outside ? end : least(end, width);
         for (int64_t x = begin; x < first; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
-        if (s_.index) whole_ ? inside<true, true>(y, first, last, width, to, step) : inside<true, false>(y, first, last, width, to, step);
-        else whole_ ? inside<false, true>(y, first, last, width, to, step) : inside<false, false>(y, first, last, width, to, step);
+        const auto fill = s_.index ? (whole_ ? &Modulated::inside<true, true> : &Modulated::inside<true, false>)
+                                   : (whole_ ? &Modulated::inside<false, true> : &Modulated::inside<false, false>);
+        (this->*fill)(y, first, last, width, to, step);
         to += (last - first) * step;
         for (int64_t x = last; x < end; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
     }
@@ -108,7 +109,8 @@ template <class Kind>
 void transform_input(const Convolution& c, const Strip& s, const Scratch& room, float* scratch) {
     constexpr int IN = Kind::IN, OUT = Kind::OUT;
     const Source& source = c.source;
-    const int64_t high = s.rows * OUT + 2, wide = s.columns * OUT + 2, y0 = s.top * OUT - c.offset - 1, x0 = s.left * OUT - c.offset - 1;
+    const int64_t high = s.rows * OUT + 2, wide = s.columns * OUT + 2;
+    const int64_t y0 = s.top * OUT - c.offset - 1, x0 = s.left * OUT - c.offset - 1;
     float* patch = scratch + room.patch;
     for (int64_t channel = 0; channel < source.depth * source.blocks; channel += PANEL) {
         const Modulated modulated(source, channel);

@@ -1,12 +1,16 @@
-"""Which files are made of which, and that none is written over another."""
+"""Which files are made of which, that none is written over another, and doing it for all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, real_path, walk
 from semsynth.images import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,64 @@ def plan(
         jobs.append(Job(labels, _partner(instances, place) if instances else None, outputs))
     refuse_shared_names(jobs, sheet)
     return jobs
+
+
+def lacking(jobs: Sequence[Job], contradicts: str | None) -> list[Job]:
+    """The jobs whose files are not all there, for --skip-existing.
+
+    Args:
+        jobs: all of them.
+        contradicts: an option that was given and does not go with it, or None.
+    """
+    if contradicts:
+        raise SemsynthError(f"--skip-existing and {contradicts} contradict each other; give one of them.")
+    return [job for job in jobs if not all(path.exists() for path in job.outputs)]
+
+
+def run_jobs(jobs: Sequence[Job], act: Callable[[Job], Sequence[str]], doing: str) -> list[str]:
+    """Do every job, with progress; one that fails does not stop the others.
+
+    Args:
+        jobs: what to do.
+        act: does one, and gives notes on it, which are shown on standard error.
+        doing: what progress says, such as "synthesizing".
+
+    Returns:
+        a sentence for each that failed.
+    """
+    from rich.progress import Progress
+
+    console, failures = _console(), list[str]()
+    with Progress(console=console, transient=True) as progress:
+        for job in progress.track(jobs, description=doing):
+            try:
+                for note in act(job):
+                    console.print(_naming(job.source, note), markup=False)
+            except SemsynthError as error:
+                failures.append(_naming(job.source, str(error)))
+            except Exception as error:  # whatever it is, the others can be done
+                failures.append(_naming(job.source, f"{type(error).__name__}: {error}"))
+    return failures
+
+
+def report_failures(failures: Sequence[str], what: str) -> int:
+    """List what failed on standard error; the exit code."""
+    console = _console()
+    if failures:
+        console.print(f"{what}:")
+    for line in failures:
+        console.print(f"  {line}", markup=False)
+    return 2 if failures else 0
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _naming(path: Path, sentence: str) -> str:
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
 
 
 def count(number: int, thing: str) -> str:

@@ -1,13 +1,15 @@
 """`semsynth segment PHOTOS... -o LABELS`: label maps of photographs that have none."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semsynth.cli.jobs import Job, count, plan
+from semsynth.cli.jobs import Job, count, lacking, plan, report_failures, run_jobs
 from semsynth.cli.labelsets import add_label_set, label_space_of
 from semsynth.cli.outputs import add_overwrite, refuse_existing
 from semsynth.errors import SemsynthError
+from semsynth.files.walking import real_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,46 +66,42 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Segment everything that can be read; report the rest at the end."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     if not 0 <= args.threshold < 1:
         raise SemsynthError(f"--threshold is {args.threshold}; a probability from 0 to below 1 is needed.")
     if not 64 <= args.size <= 4096:
         raise SemsynthError(f"--size is {args.size}; 64 to 4096 pixels are possible.")
-    jobs = plan(args.photos, args.output, recursive=args.recursive)
-    planned = len(jobs)
+    if args.sheet is not None and args.sheet.suffix.lower() != ".png":
+        raise SemsynthError(f"--sheet is {args.sheet}; it must end in .png.")
+    if args.recursive and any(real_path(folder) in real_path(args.output).parents for folder in args.photos):
+        raise SemsynthError(
+            f"{args.output} lies among the photographs, and with --recursive its label maps would be read as "
+            "such; choose a folder beside them."
+        )
+    planned = plan(args.photos, args.output, recursive=args.recursive, sheet=args.sheet)
+    jobs, written = planned, [path for job in planned for path in job.outputs]
     if args.skip_existing:
-        jobs = [job for job in jobs if not job.outputs[0].exists()]
-    else:
-        sheets = [] if args.sheet is None else [args.sheet]
-        refuse_existing([*(path for job in jobs for path in job.outputs), *sheets], args)
+        jobs, written = lacking(planned, "--overwrite" if args.overwrite else None), []
+    refuse_existing([*written, *([] if args.sheet is None else [args.sheet])], args)
     segment = _load(args)
     _write_labels(args.output / LABELS, segment.space)
-    failures: list[str] = []
     void = pixels = 0
-    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-    with Progress(console=console, transient=True) as progress:
-        for job in progress.track(jobs, description="segmenting"):
-            try:
-                ids = label(segment, job, args.size, args.threshold)
-            except SemsynthError as error:
-                failures.append(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
-                continue
-            void += int((ids == segment.space.void_id).sum())
-            pixels += ids.size
-    made = len(jobs) - len(failures)
-    if args.sheet and made:
-        _write_sheet(args.sheet, jobs, segment.space)
-    if planned > len(jobs):
-        print(f"{count(planned - len(jobs), 'photograph')} skipped, whose maps are there")
+
+    def act(job: Job) -> Sequence[str]:
+        nonlocal void, pixels
+        ids = label(segment, job, args.size, args.threshold)
+        void += int((ids == segment.space.void_id).sum())
+        pixels += ids.size
+        return ()
+
+    failures = run_jobs(jobs, act, "segmenting")
+    if args.sheet is not None:
+        _write_sheet(args.sheet, planned, segment.space)
+    if len(planned) > len(jobs):
+        print(f"{count(len(planned) - len(jobs), 'photograph')} skipped, whose maps are there")
     share = f", {void / pixels:.1%} of their pixels void" if pixels else ""
-    print(f"{count(made, 'label map')} in {args.output}{share}; {LABELS} describes their classes")
-    if failures:
-        console.print(f"not read ({len(failures)} of {count(len(jobs), 'photograph')}):")
-        for line in failures:
-            console.print(f"  {line}", markup=False)
-    return 2 if failures else 0
+    made = count(len(jobs) - len(failures), "label map")
+    print(f"{made} in {args.output}{share}; {LABELS} describes their classes")
+    return report_failures(failures, f"not read ({len(failures)} of {count(len(jobs), 'photograph')})")
 
 
 def label(segment: "PhotoSegmenter", job: Job, size: int, threshold: float) -> "np.ndarray":
@@ -174,9 +172,11 @@ def _write_sheet(path: Path, jobs: list[Job], space: "LabelSpace") -> None:
     from semsynth.labels import read_label_map
 
     there = [job for job in jobs if job.outputs[0].exists()]
+    number = min(SHEET_ROWS, len(there))
     rows = []
-    for i in range(min(SHEET_ROWS, len(there))):
-        job = there[i * len(there) // min(SHEET_ROWS, len(there))]
+    for job in (there[i * len(there) // number] for i in range(number)):
         colored = space.colorize(read_label_map(job.outputs[0], space).ids)
         rows.append([scale(Image.fromarray(pixels)) for pixels in (read_upright(job.source), colored)])
-    write_sheet(path, rows)
+    if rows:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_sheet(path, rows)

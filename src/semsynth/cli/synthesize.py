@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsynth.cli.jobs import Job, count, plan
+from semsynth.cli.jobs import Job, count, lacking, plan, report_failures, run_jobs
 from semsynth.cli.labelsets import add_label_set, label_space_of
 from semsynth.cli.numbers import natural, read_size
 from semsynth.cli.outputs import add_overwrite, refuse_existing
@@ -80,9 +80,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Draw everything that can be drawn; report the rest at the end."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     jobs = plan(
         args.labels,
         args.output,
@@ -93,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     )
     skipped = len(jobs)
     if args.skip_existing:
-        jobs = _lacking(jobs, args)
+        jobs = lacking(jobs, "--overwrite" if args.overwrite else "--grid" if args.grid else None)
     else:
         sheets = [args.output / SHEET] if args.grid else []
         refuse_existing([*(path for job in jobs for path in job.outputs), *sheets], args)
@@ -107,29 +104,21 @@ def run(args: argparse.Namespace) -> int:
         options["style"] = _check_style(synthesizer, args.style)
     options |= {"palette": args.palette, "drawn_with": label_space_of(args.label_set)}
     args.output.mkdir(parents=True, exist_ok=True)
-    failures: list[str] = []
     rows: list[list[Image.Image]] = []
-    console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
-    with Progress(console=console, transient=True) as progress:
-        for job in progress.track(jobs, description="synthesizing"):
-            try:
-                row, result = draw(synthesizer, job, **options)
-            except SemsynthError as error:
-                sentence = _naming(job.source, str(error))
-                if (
-                    options["drawn_with"] is None
-                    and f"label set {synthesizer.label_space.name!r}" in sentence
-                ):
-                    sentence += " If it was drawn with another label set, name that with --label-set."
-                failures.append(sentence)
-                continue
-            except Exception as error:  # whatever it is, the other maps can be drawn
-                failures.append(_naming(job.source, f"{type(error).__name__}: {error}"))
-                continue
-            for note in result.notes:
-                console.print(_naming(job.source, note), markup=False)
-            if args.grid:
-                rows.append([scale(image) for image in row])
+
+    def act(job: Job) -> Sequence[str]:
+        try:
+            row, result = draw(synthesizer, job, **options)
+        except SemsynthError as error:
+            if options["drawn_with"] or f"label set {synthesizer.label_space.name!r}" not in str(error):
+                raise
+            hint = "If it was drawn with another label set, name that with --label-set."
+            raise SemsynthError(f"{error} {hint}") from None
+        if args.grid:
+            rows.append([scale(image) for image in row])
+        return result.notes
+
+    failures = run_jobs(jobs, act, "synthesizing")
     if rows:
         write_sheet(args.output / SHEET, rows)
     drawn = len(jobs) - len(failures)
@@ -137,11 +126,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{count(skipped, 'label map')} skipped, whose images are there")
     images, maps = count(drawn * args.num, "image"), count(drawn, "label map")
     print(f"{images} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {options['seed']})")
-    if failures:
-        console.print(f"not drawn ({len(failures)} of {count(len(jobs), 'label map')}):")
-        for line in failures:
-            console.print(f"  {line}", markup=False)
-    return 2 if failures else 0
+    return report_failures(failures, f"not drawn ({len(failures)} of {count(len(jobs), 'label map')})")
 
 
 def draw(synthesizer: "Synthesizer", job: Job, **options: Any) -> tuple[list["Image.Image"], "Result"]:
@@ -193,14 +178,6 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
     write_atomically(path, png_bytes(sheet))
 
 
-def _lacking(jobs: Sequence[Job], args: argparse.Namespace) -> list[Job]:
-    """The jobs whose images are not all there."""
-    if args.overwrite or args.grid:
-        other = "--overwrite" if args.overwrite else "--grid"
-        raise SemsynthError(f"--skip-existing and {other} contradict each other; give one of them.")
-    return [job for job in jobs if not all(path.exists() for path in job.outputs)]
-
-
 def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:
     """The style as the synthesizer takes it; a photograph is encoded once."""
     if style is None or style in synthesizer.styles:
@@ -234,7 +211,3 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
         args.model, args.precision = args.model or record.model, args.precision or record.precision
     args.model, args.precision = args.model or "landscape", args.precision or "float32"
     return made
-
-
-def _naming(labels: Path, sentence: str) -> str:
-    return sentence if str(labels) in sentence else f"{labels}: {sentence}"

@@ -8,7 +8,7 @@ import torch
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmenters import LogitSegmenter, load_segmenter
-from semsynth.labels import LabelSpace
+from semsynth.labels import NAMED, LabelSpace
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 
@@ -79,10 +79,11 @@ def find_segmenter(
 
 
 def label_set_of(segmenter: LogitSegmenter) -> LabelSpace:
-    """The label set that a segmenter was trained on; one made of its class names where none is known."""
-    if segmenter.label_set:
+    """The label set of the package that a segmenter was trained on; else one made of its class names."""
+    if segmenter.label_set in NAMED:
         return LabelSpace.named(segmenter.label_set)
-    return LabelSpace.from_dict({"classes": list(segmenter.names), "void_id": len(segmenter.names)})
+    classes, name = list(segmenter.names), segmenter.label_set or "own"
+    return LabelSpace.from_dict({"name": name, "classes": classes, "void_id": len(classes)})
 
 
 def _bundled(space: LabelSpace) -> Path | None:

@@ -1,6 +1,5 @@
 """The engine's backend on our own float32 convolutions, for every processor the native library runs on."""
 
-import copy
 from math import prod
 
 import torch
@@ -10,7 +9,14 @@ from torch import Tensor
 from semsynth.inference.backend import Size
 from semsynth.inference.boxes import Box, merged
 from semsynth.inference.levels import EditedLevel, MakeTable
-from semsynth.inference.weights import BlockWeights, Conv, LabelTable, ModulationWeights, block_weights
+from semsynth.inference.weights import (
+    BlockWeights,
+    Conv,
+    LabelTable,
+    ModulationWeights,
+    block_weights,
+    without_blocks,
+)
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 from semsynth.ops.convolve import Convolution, Winograd
@@ -23,9 +29,8 @@ from semsynth.ops.window_linear import WindowLinear
 class CpuBackend:
     """See `Backend`. Features are (h, w, C); a part is a list of boxes, of any size and place.
 
-    A tile of a convolution changes whole, if only in its rounding. So changes reach farther than
-    `GROWTH` here,
-    and are carried from block to block besides the boxes that the engine names.
+    A tile of a convolution changes whole, if only in its rounding. So changes reach farther than `GROWTH`
+    here, and are carried from block to block besides the boxes that the engine names.
 
     Tiles are 2 pixels wide up to the first doubling and 4 after it, see `best_tile`: so the weights are laid
     out once, and what is drawn does not depend on the sizes drawn before.
@@ -43,8 +48,8 @@ class CpuBackend:
             tile = 4 if weights.upsample else tile
             self._blocks.append(_Block(weights, tile))
         self._to_image = _winograd(Conv.of(generator.to_image), 4)
-        self._noise = None if generator.noise is None else copy.deepcopy(generator.noise).cpu()
-        self._offset: Tensor | None = None
+        self._fixed_noise = without_blocks(generator).noise
+        self._noise_offset: Tensor | None = None
         self._sizes: list[Size] = []
         self._changed: list[Box] = []  # of the latest block's result
         self._stem = self._raw = self._picture = torch.empty(0, dtype=torch.float32)
@@ -60,7 +65,7 @@ class CpuBackend:
 
     def resize(self, sizes: list[Size], keep: bool) -> None:
         """See `Backend`."""
-        self._sizes, self._offset = sizes, None
+        self._sizes, self._changed = sizes, []
         x = self._stem = _zeros(*sizes[0], self._blocks[0].in_channels)
         most = [0, 0] if keep else _most_values(self._blocks, sizes[1:])
         middle, *outs = (_zeros(most[kind]) for kind in (0, 1, 1))  # shared, unless each keeps its own
@@ -74,22 +79,19 @@ class CpuBackend:
         self._raw = _zeros(*sizes[-1], 3)
         self._picture = _zeros(1, 3, *sizes[-1])
         self._image = self._to_image.on(x, self._raw, activation=SLOPE, offset=_offset(sizes[-1]))
-        self._set_noise(None)
+        self._noise_offset = None  # the blocks have no noise yet
 
     def set_noise(self, offset: Tensor | None) -> None:
         """See `Backend`."""
-        if offset is self._offset or (
-            offset is not None and self._offset is not None and torch.equal(offset, self._offset)
-        ):
+        offset = torch.zeros(1, 2, dtype=torch.int64) if offset is None else offset
+        noise = self._fixed_noise
+        if noise is None or (self._noise_offset is not None and self._noise_offset.equal(offset)):
             return
-        self._set_noise(offset)
-
-    def _set_noise(self, offset: Tensor | None) -> None:
-        self._offset = None if offset is None else offset.clone()
-        if self._noise is not None:
-            maps = {size: self._noise.at(*size, offset)[0] for size in dict.fromkeys(self._sizes[1:])}
-            for block, size in zip(self._blocks, self._sizes[1:]):
-                block.set_noise(maps[size])
+        self._noise_offset = None  # an interrupted call leaves no offset that would be taken for valid
+        maps = {size: noise.at(*size, offset)[0] for size in dict.fromkeys(self._sizes[1:])}
+        for block, size in zip(self._blocks, self._sizes[1:]):
+            block.set_noise(maps[size])
+        self._noise_offset = offset.clone()
 
     def start(self, x: Tensor) -> None:
         """See `Backend`."""
@@ -99,10 +101,9 @@ class CpuBackend:
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
     ) -> None:
         """See `Backend`."""
-        size = self._sizes[block + 1]
-        found = self._blocks[block]
-        boxes = boxes + [box.scaled(2) if found.upsample else box for box in self._changed]
-        self._changed = found.repaint(boxes, size, level.index, tables, style)
+        one, size = self._blocks[block], self._sizes[block + 1]
+        boxes = boxes + [box.scaled(2) if one.upsample else box for box in self._changed]
+        self._changed = one.repaint(boxes, size, level.index, tables, style)
 
     def picture(self, boxes: list[Box]) -> Tensor:
         """See `Backend`."""
@@ -126,7 +127,6 @@ class _Block:
         self.in_channels = self.conv_0.in_channels
         self.channels, self.out_channels = self.conv_0.out_channels, self.conv_1.out_channels
         self._noise_weight = None if weights.noise is None else weights.noise.weight.flatten(1)
-        self._noise: Tensor | None = None
         self._maps: list[Tensor] = []  # before each of the convolutions
         self._norms: list[Tensor | None] = []
         self._first: Convolution | None = None

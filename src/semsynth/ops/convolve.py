@@ -116,7 +116,7 @@ class Winograd:
         _check("out", out, size, self.out_channels)
         if (shortcut is None) != (self.shortcut is None):
             raise ValueError("A map for the shortcut goes with weights for it.")
-        found = structs.Convolution(
+        arguments = structs.Convolution(
             source=_source(x, norm, size, self.in_channels, doubled, activation, self.weight),
             bias=self.bias.data_ptr(),
             out=out.data_ptr(),
@@ -131,14 +131,14 @@ class Winograd:
             slope=slope,
         )
         if shortcut is not None and self.shortcut is not None:
-            found.shortcut = _source(
+            arguments.shortcut = _source(
                 shortcut, shortcut_norm, size, self.shortcut_channels, shortcut_doubled, 1.0, self.shortcut
             )
         if residual is not None:
-            found.residual_doubled = residual.shape[:2] != size
-            _check("residual", residual, _halved(size, bool(found.residual_doubled)), self.out_channels)
-            found.residual = residual.data_ptr()
-        return Convolution(found, (self, x, out, norm, shortcut, shortcut_norm, residual))
+            arguments.residual_doubled = residual.shape[:2] != size
+            _check("residual", residual, _halved(size, bool(arguments.residual_doubled)), self.out_channels)
+            arguments.residual = residual.data_ptr()
+        return Convolution(arguments, (self, x, out, norm, shortcut, shortcut_norm, residual))
 
 
 class Convolution:
@@ -223,8 +223,8 @@ def _laid_out(weight: Tensor, points: Tensor, group: int) -> Tensor:
     for number, part in enumerate(weight.split(group)):
         wide = torch.zeros(taps, blocks * depth, group, dtype=torch.float64)
         wide[:, :inputs, : len(part)] = part.permute(2, 1, 0)
-        found = points @ wide.flatten(1)  # (positions,I*group)
-        out[number] = found.view(len(points), blocks, depth, -1, PANEL).transpose(2, 3)
+        transformed = points @ wide.flatten(1)  # (positions,I*group)
+        out[number] = transformed.view(len(points), blocks, depth, -1, PANEL).transpose(2, 3)
     return out
 
 
