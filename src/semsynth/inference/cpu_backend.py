@@ -140,7 +140,14 @@ class _Block:
             for table, before in zip(self.tables, self._maps)
         ]
         learned = len(self.tables) > 2
-        self._first = self.conv_0.on(x, middle, norm=self._norms[0], doubled=self.upsample, activation=SLOPE)
+        self._first = self.conv_0.on(
+            x,
+            middle,
+            norm=self._norms[0],
+            doubled=self.upsample,
+            activation=SLOPE,
+            offset=_offset((middle.shape[0], middle.shape[1])),
+        )
         self._second = self.conv_1.on(
             middle,
             out,
@@ -215,10 +222,11 @@ def _reached(convolution: Convolution, boxes: list[Box], size: Size) -> list[Box
 def _offset(size: Size) -> int:
     """The offset of every other convolution's tiles.
 
-    A change that fills tiles reaches two pixels beyond them in tiles that lie between, four in the same ones.
-    On small maps it would cost more than it saves: tiles at the rims are halves.
+    A change that fills tiles reaches two pixels beyond them in tiles that lie between, four in the same ones:
+    half of the area that a stroke changes in the largest maps. On small maps the halved tiles at the rims
+    would cost a whole picture more than that.
     """
-    return 2 if min(size) >= 32 else 0
+    return 2 if min(size) >= 64 else 0
 
 
 def _zeros(*shape: int) -> Tensor:
