@@ -3,20 +3,17 @@
 import argparse
 from pathlib import Path
 
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import AddParser, add_output, refuse_existing
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb ``compare``."""
-    parser = subparsers.add_parser(
-        "compare",
-        help="set systems side by side: tables and figures",
+def add_parser(add: AddParser) -> None:
+    """Add the verb."""
+    parser = add(
         description="Join reports of semsynth evaluate. Reports under one protocol share a sheet: label map, "
         "photograph, and every method side by side.",
     )
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="folders that evaluate wrote")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write")
-    add_overwrite(parser)
+    add_output(parser, "FOLDER")
     parser.set_defaults(func=run)
 
 
