@@ -19,7 +19,7 @@ def add_parser(add: AddParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write table.md and the sheets; print the table."""
-    from semsynth.evaluation.figure import sheet_of
+    from semsynth.evaluation.figure import write_sheet
     from semsynth.evaluation.report import Report
     from semsynth.evaluation.table import table
     from semsynth.files.writing import write_atomically
@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     for name, places in groups.items():
         folder = folders[name]
         folder.mkdir(exist_ok=True)
-        sheet = sheet_of([args.reports[i] for i in places], [reports[i] for i in places])
-        sheet.save(folder, f"Comparison on {name}", text)
+        chosen = [args.reports[i] for i in places], [reports[i] for i in places]
+        write_sheet(folder, *chosen, f"Comparison on {name}", text)
     print(text)
     print(f"{args.output}: table.md, sheet.png, sheet.html")
     return 0
