@@ -62,12 +62,12 @@ def write_sheet(
         paths += [picture_path(folder, key) for folder in folders]
         rows.append([open_image(path).convert("RGB") for path in paths])
     columns = ["labels", "photograph", *(report.methods[0].name for report in reports)]
-    write_atomically(folder / "sheet.png", png_bytes(_image(columns, rows)))
+    write_atomically(folder / "sheet.png", png_bytes(sheet_image(columns, rows)))
     write_atomically(folder / "sheet.html", _page(columns, keys, rows, title, text).encode())
 
 
-def _image(columns: Sequence[str], rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
-    """Pictures of one size with what stands above each column."""
+def sheet_image(columns: Sequence[str], rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
+    """Rows of pictures of one size, with what stands above each column."""
     width, height = rows[0][0].size
     size = (len(columns) * (width + GAP) - GAP, len(rows) * (height + GAP) - GAP + HEADER)
     canvas = Image.new("RGB", size, "white")

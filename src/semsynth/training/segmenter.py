@@ -32,7 +32,6 @@ from semsynth.files.reading import parsing
 from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.ops import processor
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
-from semsynth.training.ema import Ema
 from semsynth.training.log import append_line, keep_lines
 from semsynth.training.segmenter_data import Balance, Photographs, augmented
 from semsynth.training.segmenter_settings import SegmenterRecipe
@@ -141,7 +140,8 @@ def train_segmenter(
         config = SegmenterConfig(names, recipe.encoder, recipe.width, space.name, ids)
         model = _begin(config, start).to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
-        averaged, ema = copy.deepcopy(model), Ema(model)
+        averaged = copy.deepcopy(model)
+        pairs = list(_learning(averaged).values()), list(_learning(model).values())
         seen, begun = 0, time.monotonic()
         settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}  # of a resumed run, too
         checkpoints = folder / CHECKPOINTS
@@ -155,7 +155,7 @@ def train_segmenter(
                         f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
                     )
                 model.load_state_dict(state["model"])
-                ema.load_state_dict(state["averaged"])
+                averaged.load_state_dict(state["averaged"])
                 optimizer.load_state_dict(state["optimiser"])
                 seen, begun = state["images_seen"], begun - float(state["spent"])
             clean_up(checkpoints, seen, KEEP, log)
@@ -188,7 +188,8 @@ def train_segmenter(
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
-                ema.update(model, 1 - min(recipe.ema, (1 + step) / (10 + step)))
+                with torch.no_grad():
+                    torch._foreach_lerp_(*pairs, 1 - min(recipe.ema, (1 + step) / (10 + step)))
                 seen += recipe.batch_size
                 progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
                 if seen < min(next_validation, recipe.pictures):
@@ -196,7 +197,6 @@ def train_segmenter(
 
                 # Scores, the averaged network, and a checkpoint.
                 next_validation += recipe.validate_every
-                averaged.load_state_dict(ema.state_dict())
                 scores = validate(averaged, held_out, fast=True)
                 spent = time.monotonic() - begun
                 shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
@@ -205,13 +205,12 @@ def train_segmenter(
                 state = {
                     "settings": settings,
                     "model": model.state_dict(),
-                    "averaged": ema.state_dict(),
+                    "averaged": averaged.state_dict(),
                     "optimiser": optimizer.state_dict(),
                     "images_seen": seen,
                     "spent": spent,
                 }
                 save_checkpoint(checkpoints, seen, state, KEEP)
-        averaged.load_state_dict(ema.state_dict())
         return _finish(averaged, held_out, folder, seen)
 
 
@@ -256,3 +255,9 @@ def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, see
     kept.config = replace(kept.config, scores=shares | counts)
     kept.save(folder)
     return kept
+
+
+def _learning(model: nn.Module) -> dict[str, Tensor]:
+    """Weights that learn, and the running statistics, by name."""
+    weights = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+    return weights | {name: b for name, b in model.named_buffers() if b.is_floating_point()}
