@@ -144,7 +144,7 @@ def contact_sheet(
         tile: side of an image in pixels; longer images are scaled to fit.
         across: how many rows lie side by side.
     """
-    from PIL import Image, ImageDraw, ImageFont, ImageOps
+    from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(13)
     across = min(across, len(rows))
@@ -168,7 +168,8 @@ def contact_sheet(
         for column, image in enumerate(row):
             place = (index % across * block + column * step, HEADING + index // across * step)
             method = Image.Resampling.LANCZOS if column else Image.Resampling.NEAREST
-            sheet.paste(ImageOps.contain(image, (tile, tile), method), place)
+            size = [max(1, round(side * tile / max(image.size))) for side in image.size]
+            sheet.paste(image.resize(size, method), place)
     for shown, (x, y) in zip(legend, places):
         pen.rectangle((x, y + 2, x + 18, y + 15), fill=shown.color, outline="#888888")
         pen.text((x + 24, y), shown.name, fill=INK, font=font)
