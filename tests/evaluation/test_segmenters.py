@@ -12,8 +12,6 @@ from semsynth.evaluation.programs import IMAGENET_MEAN, IMAGENET_STD
 from semsynth.evaluation.segmenters import (
     MOST_ENLARGED,
     LogitSegmenter,
-    check_classes,
-    check_evaluator,
     load_segmenter,
     normalise,
 )
@@ -128,26 +126,6 @@ def test_normalisation_is_that_of_values_between_zero_and_one(picture: Tensor) -
         IMAGENET_STD
     ).view(3, 1, 1)
     assert torch.allclose(normalise(picture, IMAGENET_MEAN, IMAGENET_STD), expected)
-
-
-def test_other_classes_are_refused_and_spellings_are_not() -> None:
-    def segmenter(*names: str) -> LogitSegmenter:
-        return LogitSegmenter(names, {"network": "n"}, lambda x: x)
-
-    assert check_classes(segmenter("sky", "grass", "sand"), NAMES) == []
-    assert check_classes(segmenter("Sky;heavens", "grass, lawn", "beach"), NAMES) == [
-        "The evaluator calls 'sand' 'beach'; taken for the same class."
-    ]
-    with pytest.raises(SemsynthError, match=r"knows 2 classes .* but the protocol evaluates 3"):
-        check_classes(segmenter("sky", "grass"), NAMES)
-    with pytest.raises(SemsynthError, match="3 of 3 names differ, the first is 'sand'"):
-        check_classes(segmenter("sand", "sky", "grass"), NAMES)
-
-
-def test_a_network_of_the_loss_is_never_the_evaluator() -> None:
-    check_evaluator(["efficientnet-lite0"], ["efficientnet-lite2", "inception-2015-12-05"])
-    with pytest.raises(SemsynthError, match="efficientnet-lite2 was part of this model's training loss"):
-        check_evaluator(["efficientnet-lite2"], ["efficientnet-lite2"])
 
 
 def test_what_is_no_segmenter_says_so(tmp_path: Path, picture: Tensor) -> None:

@@ -19,6 +19,7 @@ from rich.progress import Progress
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
+from semsynth.evaluation.evaluator import check_classes, check_evaluator
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import tile, write_sheet
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
@@ -27,7 +28,7 @@ from semsynth.evaluation.measures import confusion, distances, row, style_metric
 from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
-from semsynth.evaluation.segmenters import Segmenter, check_classes, check_evaluator
+from semsynth.evaluation.segmenters import Segmenter
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
