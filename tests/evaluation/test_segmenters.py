@@ -13,7 +13,7 @@ from semsynth.evaluation.segmenters import (
     MOST_ENLARGED,
     LogitSegmenter,
     load_segmenter,
-    normalise,
+    normalize,
 )
 from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 
@@ -104,7 +104,7 @@ def test_a_transformers_folder(tmp_path: Path, picture: Tensor) -> None:
     assert segmenter.names == NAMES
     assert segmenter.about["network"] == "segformer"
     with torch.no_grad():
-        logits = model(pixel_values=normalise(picture, IMAGENET_MEAN, IMAGENET_STD)).logits
+        logits = model(pixel_values=normalize(picture, IMAGENET_MEAN, IMAGENET_STD)).logits
     expected = nn.functional.interpolate(logits, size=(32, 48), mode="bilinear", align_corners=False).argmax(
         1
     )
@@ -125,7 +125,7 @@ def test_normalisation_is_that_of_values_between_zero_and_one(picture: Tensor) -
     expected = ((picture + 1) / 2 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(
         IMAGENET_STD
     ).view(3, 1, 1)
-    assert torch.allclose(normalise(picture, IMAGENET_MEAN, IMAGENET_STD), expected)
+    assert torch.allclose(normalize(picture, IMAGENET_MEAN, IMAGENET_STD), expected)
 
 
 def test_what_is_no_segmenter_says_so(tmp_path: Path, picture: Tensor) -> None:

@@ -198,17 +198,17 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "EvaluatedMetho
     from semsynth.files.walking import contents
     from semsynth.images import IMAGE_SUFFIXES, read_photo
 
-    found = list_images(folder)
-    if not found:
+    images = list_images(folder)
+    if not images:
         raise SemsynthError(
             f"{folder} holds neither a model (config.json) nor pictures ({', '.join(IMAGE_SUFFIXES)}), but "
             f"{contents(folder)}; give a model folder, or pictures called like the photographs of the data "
             "set."
         )
-    named, note = match(data.keys, found, "picture")
+    named, note = match(data.keys, images, "picture")
     if missing := sorted(set(data.keys) - named.keys()):
-        spare = [key for key in found if key not in named.values()]
-        other = f"; found {found[spare[0]].name} instead" if spare else ""
+        spare = [key for key in images if key not in named.values()]
+        other = f"; found {images[spare[0]].name} instead" if spare else ""
         reason = reason_of(data.keys, spare, "picture")
         raise SemsynthError(
             f"{folder} has pictures for {len(data.keys) - len(missing)} of {len(data.keys)} label maps; "
@@ -216,7 +216,7 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "EvaluatedMetho
         )
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
-    pictures = {key: found[name] for key, name in named.items()}
+    pictures = {key: images[name] for key, name in named.items()}
     content = 0
     for key in sorted(data.keys):
         content = zlib.crc32(pictures[key].read_bytes(), content)

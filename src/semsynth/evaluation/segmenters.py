@@ -198,7 +198,7 @@ def transformers_segmenter(folder: Path) -> LogitSegmenter:
         "weights": file_sha256(weights[0])[:16],
     }
     return LogitSegmenter(
-        names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits
+        names, about, lambda images: model(pixel_values=normalize(images, mean, std)).logits
     )
 
 
@@ -243,7 +243,7 @@ def file_segmenter(path: Path, *, trust: bool = False) -> LogitSegmenter:
 
     def logits(images: Tensor) -> Tensor:
         try:
-            out = model(normalise(images, card.mean, card.std))
+            out = model(normalize(images, card.mean, card.std))
             if isinstance(out, dict):
                 out = next(iter(out.values()))
             first: Tensor = out[0] if isinstance(out, tuple | list) else out
@@ -258,7 +258,7 @@ def file_segmenter(path: Path, *, trust: bool = False) -> LogitSegmenter:
     return LogitSegmenter(card.names, about, logits)
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Pictures (B, 3, H, W) in [-1, 1] with a network's own mean and deviation (of values 0..1) taken out."""
     shape = (1, 3, 1, 1)
     unit = (images + 1) / 2

@@ -65,8 +65,8 @@ def write_samples(
             draws = torch.Generator().manual_seed(number)
             offset = torch.randint(max(1, generator.noise_period), (1, 2), generator=draws).to(device)
             rows.append(generator(batch.labels, style=style, instances=batch.instances, noise_offset=offset))
-    colours = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)
+    colors = torch.from_numpy(palette)[batch.labels.cpu()].permute(0, 3, 1, 2)  # (B,3,H,W)
     pictures = [((row.float().clamp(-1, 1) + 1) * 127.5).round().byte().cpu() for row in rows]
-    grid = torch.cat([torch.cat(list(row), 2) for row in (colours, *pictures)], 1)  # (3,rows*H,B*W)
+    grid = torch.cat([torch.cat(list(row), 2) for row in (colors, *pictures)], 1)  # (3,rows*H,B*W)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, png_bytes(Image.fromarray(grid.permute(1, 2, 0).numpy())))

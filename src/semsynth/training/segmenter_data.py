@@ -94,7 +94,7 @@ def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tupl
     return (image[:, ::-1], classes[:, ::-1]) if rng.random() < 0.5 else (image, classes)
 
 
-def recolour(images: Tensor, rng: Rng) -> Tensor:
+def recolor(images: Tensor, rng: Rng) -> Tensor:
     """Other brightness, saturation and contrast for each of (B, 3, H, W) in [-1, 1]."""
 
     def draw(low: float, high: float) -> Tensor:
@@ -114,4 +114,4 @@ def augmented(
     indices = rng.choice(len(photographs), count, p=balance.chances)
     pairs = [augment(*photographs[index], least_crop, rng) for index in indices.tolist()]
     images, classes = (torch.from_numpy(np.stack(part)) for part in zip(*pairs))
-    return recolour(images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), rng), classes
+    return recolor(images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), rng), classes
