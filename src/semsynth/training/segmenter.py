@@ -75,7 +75,7 @@ def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase
 
 @torch.no_grad()
 def validate(
-    model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 16
+    model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 4
 ) -> SegmentationScores:
     """Scores on whole photographs, void ignored, over the classes that occur.
 
