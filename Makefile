@@ -41,7 +41,7 @@ sheet: .venv/.installed
 test: export SEMSYNTH_CPU := $(or $(CPU),$(SEMSYNTH_CPU))
 test: .venv/.installed-dev
 	@$(BIN)/python -m semsynth info >/dev/null
-	$(BIN)/python -m pytest -q -n auto --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # No training, no other process, no browser.
 quick: .venv/.installed-dev

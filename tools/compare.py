@@ -22,7 +22,8 @@ from PIL import Image
 from study import RECIPES, ROOT, run_commands, write_page
 from torch.utils.flop_counter import FlopCounterMode
 
-from semsynth.evaluation.figure import Pixels, Sheet
+from semsynth.evaluation.evaluation_set import Pixels
+from semsynth.evaluation.figure import sheet_image
 from semsynth.evaluation.report import REPORT_FILE, Report, Row
 from semsynth.hub import load_model
 from semsynth.labels import LabelSpace, read_label_map
@@ -153,18 +154,17 @@ def _over(row: Row, real: Row) -> str:
 def sheet_of(pictures: dict[str, list[Pixels]]) -> Image.Image:
     """Our example label maps, and what each method makes of them."""
     space = LabelSpace.named("siftflow")
-    rows, keys = [], []
+    rows = []
     for i in range(0, len(MAPS), len(MAPS) // SHOWN):
         ids = read_label_map(MAPS[i], space).ids
         shown = [space.colorize(resize_map(ids, (SIDE, SIDE))), *(made[i] for made in pictures.values())]
-        rows.append(tuple(_enlarged(picture) for picture in shown))
-        keys.append(MAPS[i].stem)
-    return Sheet(("labels", *pictures), tuple(keys), tuple(rows)).to_image()
+        rows.append([_enlarged(picture) for picture in shown])
+    return sheet_image(["labels", *pictures], rows)
 
 
-def _enlarged(picture: Pixels) -> Pixels:
+def _enlarged(picture: Pixels) -> Image.Image:
     side = ENLARGED * SIDE
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
+    return Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC)
 
 
 def join(runs: Path) -> None:

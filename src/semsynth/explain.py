@@ -155,8 +155,8 @@ def watched(generator: nn.Module) -> Iterator[dict[tuple[str, str], Tensor]]:
 
         return hook
 
-    found = [name for name, module in generator.named_modules() if isinstance(module, NORMS)]
-    outer = [name for name in found if not any(name.startswith(f"{other}.") for other in found)]
+    norms = [name for name, module in generator.named_modules() if isinstance(module, NORMS)]
+    outer = [name for name in norms if not any(name.startswith(f"{other}.") for other in norms)]
     exact = [module for module in generator.modules() if isinstance(module, InstanceNorm2d)]
     hooks = [module.register_forward_hook(_without_rounding) for module in exact]
     hooks += [generator.get_submodule(name).register_forward_hook(keep(name)) for name in outer]

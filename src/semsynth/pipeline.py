@@ -276,11 +276,7 @@ class Synthesizer:
 
 
 def _restored(
-    kind: type[Synthesizer],
-    saved: SavedModel,
-    settings: dict[str, Any],
-    styles: dict[str, Tensor],
-    name: str,
+    kind: type[Synthesizer], saved: SavedModel, settings: dict[str, Any], styles: dict[str, Tensor], name: str
 ) -> Synthesizer:
     """What a pickle of a synthesizer becomes."""
     synthesizer = saved.open(lambda folder: kind.from_pretrained(folder, **settings))

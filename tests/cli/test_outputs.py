@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semsynth.cli import build_parser, main
-from semsynth.cli.outputs import refuse_existing
+from semsynth.cli.options import refuse_existing
 from semsynth.errors import SemsynthError
 from tests.data import trees
 

@@ -1,6 +1,5 @@
 """Checking, guessing label sets, previews and the commands for them."""
 
-import argparse
 import json
 import threading
 import time
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semsynth.cli import data as cli
+from semsynth.cli import build_parser
 from semsynth.data import FileDataset, load_dataset
 from semsynth.data.check import PixelBudget, check
 from semsynth.data.guess import guess_label_space
@@ -23,9 +22,7 @@ from tests.data import trees
 
 
 def run(*args: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    cli.add_parser(parser.add_subparsers())
-    parsed = parser.parse_args(["data", *map(str, args)])
+    parsed = build_parser("data").parse_args(["data", *map(str, args)])
     code: int = parsed.func(parsed)
     return code
 

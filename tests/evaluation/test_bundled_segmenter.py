@@ -13,7 +13,7 @@ from semsynth.evaluation.segmenters import load_segmenter, segmenter_path
 from semsynth.labels import LabelSpace
 from semsynth.models.segmenter import PyramidSegmenter
 from semsynth.training.segmenter import validate
-from semsynth.training.segmenter_data import decode
+from semsynth.training.segmenter_data import Photographs
 
 NAME = "pretrained:segmenter-siftflow"
 SPACE = LabelSpace.named("siftflow")
@@ -42,10 +42,9 @@ def test_it_is_small_and_its_card_says_what_its_configuration_says() -> None:
 
 
 @pytest.mark.slow
-def test_it_reads_photographs_as_well_as_it_says(shared: Path, tmp_path: Path) -> None:
+def test_it_reads_photographs_as_well_as_it_says(shared: Path) -> None:
     model = PyramidSegmenter.load(segmenter_path(NAME))
     data = load_dataset(shared / "data" / "siftflow", split="val")
-    photographs = decode(data, model.config.ids, 256, tmp_path, "val")
-    scores = validate(model, photographs)
+    scores = validate(model, Photographs(data, model.config.ids, 256))
     assert scores.pixel_accuracy == pytest.approx(model.config.scores["pixel_accuracy"], abs=1e-3)
     assert scores.miou == pytest.approx(model.config.scores["miou"], abs=1e-3)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,14 @@ from semsynth.models.style_encoder import StyleEncoder
 from tests.evaluation.scenes import NAMES, write_protocol, write_scenes
 
 COUNT = 34
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small() -> Iterator[None]:
+    """The untrained evaluator reads pictures at their own size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("semsynth.evaluation.segmenters.LEAST_SIDE", 64)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,9 @@ def test_the_matrix_unit(tmp_path: Path) -> None:
         "-q",
         "-rs",
         "-k",
-        "bfloat16 or matrix",
+        "(amx or bfloat16 or matrix) and not torch",
+        "-m",
+        "not slow",
     ]
     tests = [f"tests/inference/{test}" for test in TESTS]
     done = subprocess.run(

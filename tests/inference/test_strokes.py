@@ -80,7 +80,8 @@ def test_strokes(backend: str, case: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_two_hundred_and_fifty_strokes(backend: str) -> None:
     """Long enough for tables to be full and cleared, again and again."""
-    check(engines(network(instances=True), backend), strokes(blobs(1, 64, 128, CLASSES), 250, seed=1))
+    generator = network(instances=True, width=2, hidden=4)
+    check(engines(generator, backend), strokes(blobs(1, 64, 128, CLASSES), 250, seed=1))
 
 
 def test_tables_alone_follow_strokes() -> None:

@@ -316,26 +316,26 @@ def test_void_without_a_channel_takes_the_nearest_class(tmp_path: Path, cache: b
 
 # One step, since Adam turns rounding into steps of full size where a gradient is nearly nothing; and the fake
 # of the generator's step, since the next one is drawn by the stepped generator.
+EQUAL = {
+    "data__load_size": 72,
+    "data__crop_size": 64,
+    "generator__stem": "style",
+    "generator__style_modulation": False,
+    "generator__latent_size": [2, 2],
+    "objective__augment": [],
+    "objective__prior_share": 0.0,
+    "objective__reuse_fake": True,
+    "run__images": 4,
+}
 PROGRAM = """
-    import sys
+    import json, sys
     from pathlib import Path
     import torch
-    from semsynth.training.loop import train
+    from semsynth.training import loop
     from tests.training.tiny import tiny_recipe
     torch.set_num_threads(1)
-    recipe = tiny_recipe(
-        Path(sys.argv[1]),
-        data__load_size=72,
-        data__crop_size=64,
-        generator__stem="style",
-        generator__style_modulation=False,
-        generator__latent_size=[2, 2],
-        objective__augment=[],
-        objective__prior_share=0.0,
-        objective__reuse_fake=True,
-        run__images=4,
-    )
-    train(recipe, Path(sys.argv[2]), device="cpu")
+    loop.plot_curves = lambda log, path: path.write_bytes(b"curves")
+    loop.train(tiny_recipe(Path(sys.argv[1]), **json.loads(sys.argv[3])), Path(sys.argv[2]), device="cpu")
 """
 
 # Two processes as two machines have them: each with a folder of its own, or one interrupted before the other.
@@ -363,13 +363,22 @@ UNLIKE = """
 """
 
 
-def launch(program: str, count: int, folder: Path, *arguments: str, fails: bool = False) -> str:
-    """Run a program in so many processes; what they wrote to standard error."""
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
+
+
+def launch(
+    program: str,
+    folder: Path,
+    *arguments: str,
+    by: tuple[str, ...] = ("tests.training.ranks",),
+    fails: bool = False,
+) -> str:
+    """Run a program in two processes; what they wrote to standard error."""
     file = folder / "program.py"
     file.write_text(textwrap.dedent(program))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}  # noqa: PTH109
-    command = [*launcher, str(count), str(file), *arguments]
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *by, "2", str(file), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
     assert bool(done.returncode) == fails, done.stderr
     return done.stderr
@@ -377,8 +386,8 @@ def launch(program: str, count: int, folder: Path, *arguments: str, fails: bool 
 
 @pytest.mark.slow
 def test_two_processes_equal_one(data: Path, tmp_path: Path):
-    for count in (1, 2):
-        launch(PROGRAM, count, tmp_path, str(data), str(tmp_path / str(count)))
+    train(tiny_recipe(data, **EQUAL), tmp_path / "1", device="cpu")
+    launch(PROGRAM, tmp_path, str(data), str(tmp_path / "2"), json.dumps(EQUAL), by=TORCHRUN)
     one, two = (read_log(tmp_path / str(count) / "log.jsonl")[0] for count in (1, 2))
     for name in one:
         if "/" in name:
@@ -395,10 +404,10 @@ def test_two_processes_equal_one(data: Path, tmp_path: Path):
 @pytest.mark.slow
 def test_processes_begin_alike_and_stop_together(data: Path, tmp_path: Path):
     shared = tmp_path / "shared"
-    launch(UNLIKE, 2, tmp_path, str(data), str(shared), "interrupt")
+    launch(UNLIKE, tmp_path, str(data), str(shared), "interrupt")
     assert newest(shared)["images_seen"] == 12  # the step after the signal, in both
     # Each machine with its own disk: only the first process wrote anything.
     apart = tmp_path / "apart"
     shutil.copytree(shared, apart / "0")
-    messages = launch(UNLIKE, 2, tmp_path, str(data), str(apart), "folders", fails=True)
+    messages = launch(UNLIKE, tmp_path, str(data), str(apart), "folders", fails=True)
     assert "The processes begin with different weights (after 12, 0 pictures)" in messages

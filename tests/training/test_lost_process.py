@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from semsynth.training.checkpoints import load_newest
+from tests.training.ranks import free_port
 from tests.training.tiny import as_toml, paint, tiny_recipe
 
 PROGRAM = """
@@ -30,15 +30,9 @@ PROGRAM = """
 
         return real(*arguments, report=die, **more)
 
-    loop.train = train
+    loop.train, loop.plot_curves = train, lambda log, path: path.write_bytes(b"curves")
     sys.exit(main(sys.argv[1:]))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -10,12 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from semsynth.data import load_dataset
+from semsynth.data import Geometry, load_dataset
+from semsynth.data.cache import cached
 from semsynth.errors import SemsynthError
+from semsynth.labels import LabelSpace, write_label_map
 from semsynth.models.segmenter import Encoder, PyramidSegmenter, SegmenterConfig
 from semsynth.training.log import read_log
 from semsynth.training.segmenter import train_segmenter, validate
-from semsynth.training.segmenter_data import Balance, Photographs, augment, decode
+from semsynth.training.segmenter_data import Balance, Photographs, augment
 from semsynth.training.segmenter_settings import SegmenterRecipe
 from tests.evaluation.scenes import write_scenes
 
@@ -120,7 +122,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not(scenes: Path, tmp_path: Path) ->
     with (tmp_path / "stopped" / "log.jsonl").open("ab") as log:
         log.write(b'{"pictures": 48, "miou": 0}\nnonsense\n{"pictures": 4')
     (tmp_path / "stopped" / "checkpoints" / f"{36:010d}-0123456789abcdef.pt").write_bytes(b"")
-    for path in (tmp_path / "stopped" / "cache").iterdir():
+    for path in (tmp_path / "stopped" / "cache").rglob("*.bin"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     resumed = train(scenes, tmp_path / "stopped", SMALL)
     for name, value in whole.state_dict().items():
@@ -149,10 +151,17 @@ def test_frozen_steps_stay_and_late_pointwise_filters_learn(scenes: Path, tmp_pa
                 assert same == (number < SMALL.frozen_steps or "depthwise" in name), (number, name)
 
 
-def test_rare_classes_are_drawn_and_weighed_more() -> None:
-    classes = np.zeros((20, 8, 8), np.uint8)
-    classes[0, :2] = 1
-    balance = Balance.of(Photographs(np.zeros((20, 8, 8, 3), np.uint8), classes, 3), 0.5, 0.2)
+def test_rare_classes_are_drawn_and_weighed_more(tmp_path: Path) -> None:
+    space = LabelSpace.from_dict({"classes": ["a", "b", "c"]})
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for number in range(20):
+        ids = np.zeros((8, 8), np.uint8)
+        ids[: 2 * (number == 0)] = 1
+        write_label_map(tmp_path / "labels" / f"{number}.png", ids, space)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "images" / f"{number}.png")
+    data = load_dataset(tmp_path, split="train", label_space=space)
+    balance = Balance.of(Photographs(data, (0, 1, 2), 8), 0.5, 0.2)
     assert balance.chances[0] == pytest.approx(2 * balance.chances[1])  # sqrt(0.2 / 0.05)
     share = np.array([1 - 16 / 1280, 16 / 1280])
     assert balance.weights[1] / balance.weights[0] == pytest.approx((share[0] / share[1]) ** 0.5, rel=1e-5)
@@ -168,9 +177,9 @@ def test_augmentation_keeps_picture_and_map_together() -> None:
         assert ((pixels[..., 0] > 127) == labels).mean() > 0.93  # all but the edges, which are interpolated
 
 
-def test_the_validation_reads_the_truth_it_is_given(scenes: Path, tmp_path: Path) -> None:
-    photographs = decode(load_dataset(scenes, split="val"), (1, 2, 3, 4), 64, tmp_path, "val")
-    assert photographs.classes.max() == 4  # the rim is void
+def test_the_validation_reads_the_truth_it_is_given(scenes: Path) -> None:
+    photographs = Photographs(load_dataset(scenes, split="val"), (1, 2, 3, 4), 64)
+    assert photographs[0][1].max() == 4  # the rim is void
     model = PyramidSegmenter(SegmenterConfig(("sky", "grass", "sand", "road"), "scratch", width=16))
     assert 0 <= validate(model, photographs).pixel_accuracy <= 1
 
@@ -180,7 +189,8 @@ def test_labels_corrected_in_place_are_read_again(tmp_path: Path) -> None:
     path = root / "val" / "labels" / "scene_000.png"
 
     def classes() -> npt.NDArray[np.uint8]:
-        return decode(load_dataset(root, split="val"), (1, 2, 3, 4), 64, tmp_path, "val").classes
+        data = cached(load_dataset(root, split="val"), tmp_path, Geometry("resize_and_crop", 64, 64))
+        return Photographs(data, (1, 2, 3, 4), 64)[0][1]
 
     before = classes()
     assert before.min() < 4

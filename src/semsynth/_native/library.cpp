@@ -17,23 +17,23 @@ namespace semsynth {
 namespace {
 
 uint32_t features() {
-    uint32_t found = 0;
+    uint32_t flags = 0;
 #if defined(SEMSYNTH_X86)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2")) found |= HAS_AVX2;
-    if (__builtin_cpu_supports("fma")) found |= HAS_FMA;
-    if (__builtin_cpu_supports("avx512f")) found |= HAS_AVX512F;
-    if (__builtin_cpu_supports("avx512bw")) found |= HAS_AVX512BW;
-    if (__builtin_cpu_supports("avx512vl")) found |= HAS_AVX512VL;
-    if (__builtin_cpu_supports("avx512dq")) found |= HAS_AVX512DQ;
+    if (__builtin_cpu_supports("avx2")) flags |= HAS_AVX2;
+    if (__builtin_cpu_supports("fma")) flags |= HAS_FMA;
+    if (__builtin_cpu_supports("avx512f")) flags |= HAS_AVX512F;
+    if (__builtin_cpu_supports("avx512bw")) flags |= HAS_AVX512BW;
+    if (__builtin_cpu_supports("avx512vl")) flags |= HAS_AVX512VL;
+    if (__builtin_cpu_supports("avx512dq")) flags |= HAS_AVX512DQ;
 #if defined(SEMSYNTH_AVX512_BF16)
-    if (__builtin_cpu_supports("avx512bf16")) found |= HAS_AVX512_BF16;
+    if (__builtin_cpu_supports("avx512bf16")) flags |= HAS_AVX512_BF16;
 #endif
 #if defined(SEMSYNTH_MATRIX_UNIT)
-    if (level_of(found) == AVX512_BF16 && matrix_unit()) found |= HAS_AMX;  // its file is built with AVX-512
+    if (level_of(flags) == AVX512_BF16 && matrix_unit()) flags |= HAS_AMX;  // its file is built with AVX-512
 #endif
 #endif
-    return found;
+    return flags;
 }
 
 // By level. The matrix unit is driven beside the last of them.

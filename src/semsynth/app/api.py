@@ -46,16 +46,16 @@ PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 @router.get("/model")
 async def model(state: State) -> dict[str, Any]:
     """Tell what the model is; answers once it is loaded."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     return {
-        "name": found.name,
-        "label_set": found.label_space.name,
-        "height": found.image_size[0],
-        "width": found.image_size[1],
-        "style_dim": found.style_dim,
-        "encodes": found.encodes,
-        "segments": found.segments,
-        "varies": found.varies,
+        "name": model.name,
+        "label_set": model.label_space.name,
+        "height": model.image_size[0],
+        "width": model.image_size[1],
+        "style_dim": model.style_dim,
+        "encodes": model.encodes,
+        "segments": model.segments,
+        "varies": model.varies,
         "limits": {"max_scale": state.limits.max_scale, "max_layers": state.limits.max_layers},
     }
 
@@ -81,8 +81,8 @@ async def style_thumbnail(state: State, index: Index) -> Response:
 @router.post("/styles")
 async def style_of_photo(state: State, photo: Annotated[UploadFile, File()]) -> dict[str, Any]:
     """Take the style of a photograph, all of it: gives its style code and a thumbnail."""
-    found = await state.worker.describe()
-    if not found.encodes:
+    model = await state.worker.describe()
+    if not model.encodes:
         raise SemsynthError("This model has one style only; it cannot take the style of a photograph.")
     pixels = await state.run_in_thread(read_photo, await upload_bytes(photo, state.limits), state.limits)
     analysis = await state.worker.analyse_photo(PhotoJob(pixels))
@@ -116,17 +116,17 @@ async def photo_to_edit(
     Its middle is edited, cut to the shape of the map; its style is that of the whole photograph.
     With ``labels``, those are taken; otherwise the segmenter finds them.
     """
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     state.limits.check_map(width, height)
     known = None
     if labels is not None:
         known = ids_of_bytes(await upload_bytes(labels, state.limits), width, height)
-    if known is None and not found.segments:
+    if known is None and not model.segments:
         raise SemsynthError(
             "There is no segmenter for this model's classes, so photographs cannot be edited."
         )
     if known is not None:
-        check_labels(known, found.label_space.num_classes)
+        check_labels(known, model.label_space.num_classes)
     data, size = await upload_bytes(photo, state.limits), (width, height)
     whole = await state.run_in_thread(read_photo, data, state.limits)
     large = await state.run_in_thread(middle, whole, size, state.limits.max_scale)
@@ -160,7 +160,7 @@ async def synthesize(
     palette: Palette = "auto",
 ) -> Response:
     """Paint one label map. What was repaired in the map is said in the header X-Semsynth-Notes."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     wish = parse_settings(settings)
     if style:
         wish = wish.model_copy(update={"style": NamedStyle(name=style, variation=seed or 0)})
@@ -169,7 +169,7 @@ async def synthesize(
     size = map_size(state, width, height)
     data = await upload_bytes(map, state.limits)
     read = partial(read_map, stretch=True)  # as other ways of synthesizing do
-    reading = await state.run_in_thread(read, data, found.label_space, state.limits, size, palette)
+    reading = await state.run_in_thread(read, data, model.label_space, state.limits, size, palette)
     form = Format[format.upper()]
     painted = await state.worker.paint(lambda: PaintJob(reading.ids, wish, form, scale))
     headers = {

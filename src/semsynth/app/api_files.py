@@ -34,10 +34,10 @@ async def read_map_file(
     palette: Palette = "auto",
 ) -> dict[str, Any]:
     """Read a label map, indexed or coloured; gives its class ids in base 64 and what was repaired."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     data = await upload_bytes(map, state.limits)
     size = map_size(state, width, height)
-    reading = await state.run_in_thread(read_map, data, found.label_space, state.limits, size, palette)
+    reading = await state.run_in_thread(read_map, data, model.label_space, state.limits, size, palette)
     return {
         "width": reading.ids.shape[1],
         "height": reading.ids.shape[0],
@@ -60,12 +60,12 @@ class MapToWrite(BaseModel):
 @router.post("/maps/write", responses=PNG, response_class=Response)
 async def write_map_file(state: State, body: MapToWrite) -> Response:
     """Write a label map as an indexed PNG."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     state.limits.check_map(body.width, body.height)
     ids = unpack_ids(body.ids, body.width, body.height)
-    check_labels(ids, found.label_space.num_classes)
+    check_labels(ids, model.label_space.num_classes)
     return Response(
-        await state.run_in_thread(write_map, ids, found.label_space, body.settings), media_type="image/png"
+        await state.run_in_thread(write_map, ids, model.label_space, body.settings), media_type="image/png"
     )
 
 
@@ -79,9 +79,9 @@ async def projects(state: State) -> list[dict[str, Any]]:
 @router.post("/projects/read")
 async def read_project_file(state: State, project: Annotated[UploadFile, File()]) -> Project:
     """Unpack a project file."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     data = await upload_bytes(project, state.limits)
-    return await state.run_in_thread(read_project, data, state.limits, found.label_space)
+    return await state.run_in_thread(read_project, data, state.limits, model.label_space)
 
 
 @router.post("/projects/write", responses=ZIP, response_class=Response)
@@ -93,9 +93,9 @@ async def write_project_file(state: State, project: Project) -> Response:
 @router.get("/projects/{name}")
 async def load_project(state: State, name: str) -> Project:
     """Open a saved project."""
-    found = await state.worker.describe()
+    model = await state.worker.describe()
     data = await state.run_in_thread(state.projects.load, check_name(name))
-    return await state.run_in_thread(read_project, data, state.limits, found.label_space)
+    return await state.run_in_thread(read_project, data, state.limits, model.label_space)
 
 
 @router.get("/projects/{name}/picture", responses=PNG, response_class=Response)
@@ -120,6 +120,6 @@ async def delete_project(state: State, name: str) -> None:
 
 
 async def _packed(state: AppState, project: Project) -> bytes:
-    found = await state.worker.describe()
-    await state.run_in_thread(check_project, project, state.limits, found.label_space)
-    return await state.run_in_thread(write_project, project, found.label_space.palette())
+    model = await state.worker.describe()
+    await state.run_in_thread(check_project, project, state.limits, model.label_space)
+    return await state.run_in_thread(write_project, project, model.label_space.palette())

@@ -120,9 +120,9 @@ def map_png(ids: np.ndarray, palette: np.ndarray, info: PngImagePlugin.PngInfo |
         info: Text chunks.
     """
     picture = Image.fromarray(np.ascontiguousarray(ids, dtype=np.uint8))
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(palette)] = palette
-    picture.putpalette(colours.tobytes())
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: len(palette)] = palette
+    picture.putpalette(colors.tobytes())
     out = io.BytesIO()
     picture.save(out, "PNG", bits=8, pnginfo=info)
     return out.getvalue()

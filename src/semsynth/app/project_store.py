@@ -51,15 +51,15 @@ class ProjectStore:
 
     def names(self) -> list[tuple[str, float, int]]:
         """List the projects, the newest first: (name, time saved in seconds since 1970, bytes)."""
-        found = []
+        projects = []
         with _disk("The projects could not be listed"):
             for path in self.folder.glob("*.zip"):
                 try:
                     status = path.stat()
                 except FileNotFoundError:  # deleted this very moment
                     continue
-                found.append((path.stem, status.st_mtime, status.st_size))
-        return sorted(found, key=lambda item: -item[1])
+                projects.append((path.stem, status.st_mtime, status.st_size))
+        return sorted(projects, key=lambda item: -item[1])
 
     def save(self, name: str, data: bytes, *, replace: bool = False) -> None:
         """Save a project under a name, whole or not at all.

@@ -174,10 +174,10 @@ class AuthMiddleware:
         return 401, "Open the address that 'semsynth app' printed; it carries the key to this page."
 
     def _known_host(self, host: str) -> bool:
-        found = _HOST.match(host.lower())
-        if found is None:
+        match = _HOST.match(host.lower())
+        if match is None:
             return False
-        name = found[1].strip("[]")
+        name = match[1].strip("[]")
         return name in self.hosts or (self.any_address and _is_address(name))
 
     def _holds_token(self, scope: Scope, headers: Headers) -> bool:

@@ -81,8 +81,8 @@ class ClientSession:
             try:
                 if not data:
                     raise SemsynthError("Only binary messages are understood here.")
-                found = await self._state.worker.describe()
-                request = unpack_request(data, self._state.limits, found.label_space.num_classes)
+                model = await self._state.worker.describe()
+                request = unpack_request(data, self._state.limits, model.label_space.num_classes)
             except SemsynthError as error:
                 await self._say(Reply.ERROR, request_number(data or b""), str(error).encode())
                 continue

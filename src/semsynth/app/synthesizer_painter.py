@@ -60,24 +60,25 @@ class SynthesizerPainter:
 
     def describe(self) -> Description:
         """Tell what the model is, with the thumbnails of its styles and the examples of its folder."""
-        found = self.synthesizer
-        if found.label_space.num_classes > 255:
+        synthesizer = self.synthesizer
+        if synthesizer.label_space.num_classes > 255:
             raise SemsynthError(
-                f"The model has {found.label_space.num_classes} classes; the application takes up to 255."
+                f"The model has {synthesizer.label_space.num_classes} classes; the application takes up to "
+                "255."
             )
-        styles = found.model.styles.items()
+        styles = synthesizer.model.styles.items()
         return Description(
             name=self.name,
-            label_space=found.label_space,
-            image_size=found.image_size,
-            style_dim=found.style_dim,
+            label_space=synthesizer.label_space,
+            image_size=synthesizer.image_size,
+            style_dim=synthesizer.style_dim,
             styles=tuple(
                 GalleryItem(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles
             ),
-            examples=_examples(found.model.folder),
-            encodes=found.encoder is not None,
+            examples=_examples(synthesizer.model.folder),
+            encodes=synthesizer.encoder is not None,
             segments=self._segment is not None,
-            varies=bool(found.generator.noise_period),
+            varies=bool(synthesizer.generator.noise_period),
         )
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:

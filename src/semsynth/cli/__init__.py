@@ -1,10 +1,11 @@
 """The command line: one file a verb. Only this package parses arguments, prints, or decides exit codes.
 
-A verb's module has `add_parser(subparsers)`, which sets `func`: parsed arguments → exit code. Modules are
-imported when their verb is used, and torch inside the functions, so that `--help` answers at once.
+A verb's module has `add_parser(add)`, see `options.AddParser`. It sets `func`: parsed arguments → exit code.
+Modules are imported when their verb is used, torch inside the functions, so that `--help` answers at once.
 """
 
 import argparse
+import functools
 import importlib
 import io
 import json
@@ -87,10 +88,8 @@ def build_parser(verb: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"semsynth {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
     for name, (module, line) in VERBS.items():
-        if name == verb:
-            importlib.import_module(module).add_parser(subparsers)
-        else:
-            subparsers.add_parser(name, help=line)
+        add = functools.partial(subparsers.add_parser, name, help=line)
+        importlib.import_module(module).add_parser(add) if name == verb else add()
     return parser
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semsynth.cli.options import AddParser, add_segmenter
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import exclusive
 from semsynth.files.places import data_folder
@@ -21,21 +22,18 @@ if TYPE_CHECKING:
     from semsynth.app.worker import Worker
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb ``app``."""
-    parser = subparsers.add_parser("app", help="paint label maps in the browser and see the image follow")
-    parser.add_argument("--model", default=None, help="model folder, or name of a bundled model")
-    parser.add_argument(
-        "--segmenter", default=None, help="segmenter's folder or file, to edit photographs with"
-    )
-    parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
+def add_parser(add: AddParser) -> None:
+    """Add the verb."""
+    parser = add()
+    parser.add_argument("--model", help="model folder, or name of a bundled model")
+    add_segmenter(parser, "segmenter's folder or file, to edit photographs with")
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
     parser.add_argument("--port", type=int, default=7860, help="port to listen on; 0 takes a free one")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument("--no-browser", action="store_true", help="only print the address, open nothing")
-    parser.add_argument("--data", type=Path, default=None, help="where projects and the access key are kept")
+    parser.add_argument("--data", type=Path, help="where projects and the access key are kept")
     parser.add_argument(
         "--new-key", action="store_true", help="make a new access key; open pages must be reopened"
     )
@@ -113,8 +111,8 @@ async def _serve(
     serving: asyncio.Task[Any] = asyncio.create_task(server.serve([listener]))
     try:
         print("Loading the model ...", file=sys.stderr)
-        found = await worker.describe()
-        print(f"{found.name} is ready. Paint at\n\n    {address}\n\nPress Ctrl+C to stop.", flush=True)
+        model = await worker.describe()
+        print(f"{model.name} is ready. Paint at\n\n    {address}\n\nPress Ctrl+C to stop.", flush=True)
         with contextlib.ExitStack() as stack:
             if pages is not None:
                 page = stack.enter_context(redirect_page(pages, address))

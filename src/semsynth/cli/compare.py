@@ -3,26 +3,23 @@
 import argparse
 from pathlib import Path
 
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import AddParser, add_output, refuse_existing
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb ``compare``."""
-    parser = subparsers.add_parser(
-        "compare",
-        help="set systems side by side: tables and figures",
+def add_parser(add: AddParser) -> None:
+    """Add the verb."""
+    parser = add(
         description="Join reports of semsynth evaluate. Reports under one protocol share a sheet: label map, "
         "photograph, and every method side by side.",
     )
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="folders that evaluate wrote")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write")
-    add_overwrite(parser)
+    add_output(parser, "FOLDER")
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write table.md and the sheets; print the table."""
-    from semsynth.evaluation.figure import sheet_of
+    from semsynth.evaluation.figure import write_sheet
     from semsynth.evaluation.report import Report
     from semsynth.evaluation.table import table
     from semsynth.files.writing import write_atomically
@@ -40,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     for name, places in groups.items():
         folder = folders[name]
         folder.mkdir(exist_ok=True)
-        sheet = sheet_of([args.reports[i] for i in places], [reports[i] for i in places])
-        sheet.save(folder, f"Comparison on {name}", text)
+        chosen = [args.reports[i] for i in places], [reports[i] for i in places]
+        write_sheet(folder, *chosen, f"Comparison on {name}", text)
     print(text)
     print(f"{args.output}: table.md, sheet.png, sheet.html")
     return 0

@@ -1,6 +1,7 @@
 """`semsynth data`: check a data set, look at it, and prepare what it lacks."""
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +9,20 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from semsynth.cli import print_json
-from semsynth.cli.labelsets import add_label_set
-from semsynth.cli.labelsets import label_space_of as label_space_of
-from semsynth.cli.outputs import add_overwrite, refuse_existing
-from semsynth.data import FORMATS, PALETTES, FileDataset, load_dataset, recognise
+from semsynth.cli.options import (
+    AddParser,
+    add_label_set,
+    add_output,
+    add_overwrite,
+    add_palette,
+    label_space_of,
+    refuse_existing,
+)
+from semsynth.cli.terminal import progress
+from semsynth.data import FORMATS, FileDataset, load_dataset, recognise
 from semsynth.data.ade20k import write_outdoor_list
 from semsynth.data.check import check, own_label_space
 from semsynth.data.coco_instances import draw_instance_maps
@@ -28,10 +35,9 @@ LISTED = 10
 """How many files of a kind are listed before the rest is counted."""
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb `data` and its own verbs; each sets `func`, which returns the exit code."""
-    parser = subparsers.add_parser("data", help="check, preview and prepare data sets")
-    verbs = parser.add_subparsers(dest="data_verb", required=True, metavar="VERB")
+def add_parser(add: AddParser) -> None:
+    """Add the verb and its own verbs."""
+    verbs = add().add_subparsers(dest="data_verb", required=True, metavar="VERB")
 
     checker = verbs.add_parser("check", help="read every file and say what was found")
     checker.add_argument("root", type=Path, help="folder of the data set")
@@ -45,11 +51,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     previewer = verbs.add_parser("preview", help="write a contact sheet of photographs with their maps")
     previewer.add_argument("root", type=Path, help="folder of the data set")
-    previewer.add_argument("-o", "--output", type=Path, required=True, help="PNG file to write")
+    add_output(previewer, "OUT", "PNG file to write")
     _add_reading(previewer)
     previewer.add_argument("--count", type=int, default=12, help="how many samples (default 12)")
     previewer.add_argument("--seed", type=int, default=0, help="which samples are drawn (default 0)")
-    add_overwrite(previewer)
     previewer.set_defaults(func=run_preview)
 
     drawer = verbs.add_parser("instances", help="draw COCO's instance maps from its annotations")
@@ -59,8 +64,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     lister = verbs.add_parser("outdoor-list", help="write the names of ADE20K's outdoor photographs")
     lister.add_argument("root", type=Path, help="folder that holds sceneCategories.txt")
-    lister.add_argument("-o", "--output", type=Path, required=True, help="text file to write")
-    add_overwrite(lister)
+    add_output(lister, "OUT", "text file to write")
     lister.set_defaults(func=run_outdoor_list)
 
 
@@ -68,12 +72,7 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(FORMATS), help="layout of the folder (default: recognised)")
     parser.add_argument("--split", help="one split only, such as train or val")
     add_label_set(parser, f"{', '.join(NAMED)}, or a labels.json")
-    parser.add_argument(
-        "--palette",
-        choices=PALETTES,
-        help="take indexed label maps for their indices or their colours (default: auto, colours where these "
-        "are the label set's and the indices are not)",
-    )
+    add_palette(parser)
     parser.add_argument(
         "--orient",
         action=argparse.BooleanOptionalAction,
@@ -86,22 +85,17 @@ def _reading(args: argparse.Namespace) -> dict[str, Any]:
     return {"palette": args.palette, "orient": args.orient}
 
 
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
 def run_check(args: argparse.Namespace) -> int:
     """Check a data set; exit code 0 where every file can be used, else 1."""
     if args.write_labels is not None:
         refuse_existing([args.write_labels], args)
-    with _progress() as progress:
+    with progress() as bar:
         tasks = {}
 
         def show(split: str, done: int, total: int) -> None:
             if split not in tasks:
-                tasks[split] = progress.add_task(f"Reading {split}", total=total)
-            progress.update(tasks[split], completed=done)
+                tasks[split] = bar.add_task(f"Reading {split}", total=total)
+            bar.update(tasks[split], completed=done)
 
         splits = (args.split,) if args.split else None
         result = check(
@@ -119,7 +113,7 @@ def run_check(args: argparse.Namespace) -> int:
     else:
         _print(result, Console(highlight=False, emoji=False))
         if args.write_labels is not None:
-            Console(highlight=False, emoji=False).print(f"Wrote {args.write_labels}.", markup=False)
+            print(f"Wrote {args.write_labels}.")
     return 0 if result.usable else 1
 
 
@@ -136,12 +130,8 @@ def _print(result: CheckReport, console: Console) -> None:
             console.print(f"{note} ({files} files)", style="yellow", markup=False)
         _list(console, f"{len(part.problems)} files cannot be used:", part.problems, "red")
         _list(console, f"{len(part.unmatched)} pictures belong to no sample:", part.unmatched, "yellow")
-        _list(
-            console,
-            f"{len(part.turned)} photographs may lie turned against their maps:",
-            part.turned,
-            "yellow",
-        )
+        turned = f"{len(part.turned)} photographs may lie turned against their maps:"
+        _list(console, turned, part.turned, "yellow")
         _list(console, f"{len(part.left_out)} samples are left out as mostly void:", part.left_out, "yellow")
         _list(console, f"{len(part.mostly_void)} samples are mostly void:", part.mostly_void, "yellow")
     console.print(_class_table(result.label_space, result.splits))
@@ -196,10 +186,9 @@ def run_preview(args: argparse.Namespace) -> int:
     splits = (args.split,) if args.split else ("train", "val", "all")
     data = _first_split(name, args.root, splits, label_space=space, **_reading(args))
     problems = write_preview(data, args.output, count=args.count, seed=args.seed)
-    errors = Console(stderr=True, highlight=False, emoji=False)
     for line in problems:
-        errors.print(line, markup=False)
-    Console(highlight=False, emoji=False).print(f"Wrote {args.output}.", markup=False)
+        print(line, file=sys.stderr)
+    print(f"Wrote {args.output}.")
     return 1 if problems else 0
 
 
@@ -216,14 +205,14 @@ def _first_split(name: str, root: Path, splits: Sequence[str], **options: Any) -
 
 def run_instances(args: argparse.Namespace) -> int:
     """Draw COCO's instance maps."""
-    with _progress() as progress:
-        task = progress.add_task(f"Drawing {args.split}", total=None)
+    with progress() as bar:
+        task = bar.add_task(f"Drawing {args.split}", total=None)
         out = draw_instance_maps(
             args.root,
             args.split,
-            report=lambda done, total: progress.update(task, completed=done, total=total),
+            report=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    Console(highlight=False, emoji=False).print(f"Wrote the instance maps to {out}.", markup=False)
+    print(f"Wrote the instance maps to {out}.")
     return 0
 
 
@@ -231,8 +220,5 @@ def run_outdoor_list(args: argparse.Namespace) -> int:
     """Write ADE20K's outdoor list."""
     refuse_existing([args.output], args)
     count = write_outdoor_list(args.root, args.output)
-    Console(highlight=False, emoji=False).print(
-        f"Wrote {count} names to {args.output}. The choice of scenes is ours; no paper published its list.",
-        markup=False,
-    )
+    print(f"Wrote {count} names to {args.output}. The choice of scenes is ours; no paper published its list.")
     return 0

@@ -3,18 +3,21 @@
 import argparse
 import io
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsynth.cli.jobs import Job, refuse_shared_names
+from semsynth.cli.options import AddParser
 from semsynth.cli.synthesize import draw
+from semsynth.cli.terminal import progress
 from semsynth.errors import SemsynthError
+from semsynth.files.writing import write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from semsynth.labels import LabelSpace
+    from semsynth.labels import LabelClass
     from semsynth.pipeline import Synthesizer
 
 STYLES = 3
@@ -29,11 +32,9 @@ INK = "#333333"
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(add: AddParser) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser(
-        "demo",
-        help="synthesize the example label maps in three styles each",
+    parser = add(
         description="Synthesize the example label maps of a model in three styles each: one file each, and a "
         "contact sheet, whose path is the last line printed.",
     )
@@ -53,9 +54,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Paint everything, write the sheet, say where it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from semsynth.pipeline import Synthesizer
 
     if not 16 <= args.tile <= 1024 or not 1 <= args.across <= 20:
@@ -70,19 +68,24 @@ def run(args: argparse.Namespace) -> int:
         if style not in synthesizer.styles:
             known = ", ".join(synthesizer.styles) or "it has none"
             raise SemsynthError(f"--style {style}: no style of this model ({known}).")
-    jobs = [Job(path, None, outputs_of(path, styles, args.output)) for path in maps]
+    jobs = []
+    for path in maps:
+        names = [f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles]
+        jobs.append(Job(path, None, tuple(args.output / name for name in names)))
     refuse_shared_names(jobs, sheet)
     args.output.mkdir(parents=True, exist_ok=True)
     rows, used = [], set[int]()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        for job in progress.track(jobs, description="synthesizing"):
+    with progress() as bar:
+        for job in bar.track(jobs, description="synthesizing"):
             row, ids = paint(synthesizer, job, styles)
             rows.append(row)
             used |= ids
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    legend = legend_of(synthesizer.label_space, used)
+    space, picture = synthesizer.label_space, io.BytesIO()
+    legend = [space.classes[i] for group in space.groups.values() for i in group if i in used]
     image = contact_sheet(rows, ["label map", *styles], legend, args.tile, args.across)
-    write_picture(sheet, image)
+    image.save(picture, KINDS[sheet.suffix.lower()], optimize=True, quality=86)
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(sheet, picture.getvalue())
     count = len(rows) * len(styles)
     print(f"{count} images of {len(rows)} label maps are in {args.output}, and on one sheet:")
     print(sheet)
@@ -111,11 +114,6 @@ def choose_styles(synthesizer: "Synthesizer") -> list[str]:
     return [*favourites, *(name for name in known if name not in favourites)][:STYLES]
 
 
-def outputs_of(path: Path, styles: Sequence[str], output: Path) -> tuple[Path, ...]:
-    """The images of a label map, OUT/MAP-STYLE.png each."""
-    return tuple(output / f"{path.stem}-{style.replace(' ', '-')}.png" for style in styles)
-
-
 def paint(
     synthesizer: "Synthesizer", job: Job, styles: Sequence[str]
 ) -> tuple[list["Image.Image"], set[int]]:
@@ -130,16 +128,10 @@ def paint(
     return row, set(result.labels.unique().tolist())
 
 
-def legend_of(space: "LabelSpace", used: Set[int]) -> list[tuple[str, tuple[int, int, int]]]:
-    """Names and colours of classes, in the order of the painter's groups."""
-    ids = [i for group in space.groups.values() for i in group if i in used]
-    return [(space.classes[i].name, space.classes[i].color) for i in ids]
-
-
 def contact_sheet(
     rows: Sequence[Sequence["Image.Image"]],
     headings: Sequence[str],
-    legend: Sequence[tuple[str, tuple[int, int, int]]],
+    legend: Sequence["LabelClass"],
     tile: int,
     across: int,
 ) -> "Image.Image":
@@ -148,7 +140,7 @@ def contact_sheet(
     Args:
         rows: a coloured label map and its images each.
         headings: one a column.
-        legend: names and colours, shown at the foot.
+        legend: classes, shown at the foot.
         tile: side of an image in pixels; longer images are scaled to fit.
         across: how many rows lie side by side.
     """
@@ -161,8 +153,8 @@ def contact_sheet(
     width = across * block - 4 * GAP
     foot = HEADING + math.ceil(len(rows) / across) * step + GAP
     places, x, y = [], 0, foot
-    for name, _ in legend:
-        entry = 38 + math.ceil(font.getlength(name))
+    for shown in legend:
+        entry = 38 + math.ceil(font.getlength(shown.name))
         if x and x + entry > width:
             x, y = 0, y + LEGEND_ROW
         places.append((x, y))
@@ -175,25 +167,10 @@ def contact_sheet(
     for index, row in enumerate(rows):
         for column, image in enumerate(row):
             place = (index % across * block + column * step, HEADING + index // across * step)
-            sheet.paste(_fitted(image, tile, smooth=column > 0), place)
-    for (name, color), (x, y) in zip(legend, places):
-        pen.rectangle((x, y + 2, x + 18, y + 15), fill=color, outline="#888888")
-        pen.text((x + 24, y), name, fill=INK, font=font)
+            method = Image.Resampling.LANCZOS if column else Image.Resampling.NEAREST
+            size = [max(1, round(side * tile / max(image.size))) for side in image.size]
+            sheet.paste(image.resize(size, method), place)
+    for shown, (x, y) in zip(legend, places):
+        pen.rectangle((x, y + 2, x + 18, y + 15), fill=shown.color, outline="#888888")
+        pen.text((x + 24, y), shown.name, fill=INK, font=font)
     return sheet
-
-
-def _fitted(image: "Image.Image", side: int, smooth: bool) -> "Image.Image":
-    from PIL import Image
-
-    scale = side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST)
-
-
-def write_picture(path: Path, image: "Image.Image") -> None:
-    """Write a PNG or JPEG, by the name of the file."""
-    from semsynth.files.writing import write_atomically
-
-    buffer = io.BytesIO()
-    image.save(buffer, KINDS[path.suffix.lower()], optimize=True, quality=86)
-    write_atomically(path, buffer.getvalue())

@@ -4,15 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import AddParser, add_output, add_segmenter, refuse_existing
 from semsynth.errors import SemsynthError
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb ``edit``."""
-    parser = subparsers.add_parser(
-        "edit",
-        help="change a photograph by changing its label map",
+def add_parser(add: AddParser) -> None:
+    """Add the verb."""
+    parser = add(
         description="Change a photograph where its label map was changed, and only there. Without --labels, "
         "the label map of the photograph is written, to be changed.",
     )
@@ -24,16 +22,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="LABELS",
         help="its label map before the change (default: found by the segmenter)",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    add_output(parser, "OUT", "the file to write")
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
-    parser.add_argument(
-        "--segmenter", default=None, help="segmenter's folder or file (default: the bundled one)"
-    )
-    parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program (.pt, .pt2)")
+    add_segmenter(parser, "segmenter's folder or file (default: the bundled one)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
     parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph anew")
-    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 

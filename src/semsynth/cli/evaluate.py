@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import AddParser, add_data_labels, add_output, label_space_of, refuse_existing
+from semsynth.cli.terminal import progress
 from semsynth.errors import SemsynthError
 from semsynth.hub import compat
 
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
     from semsynth.evaluation.run import Evaluation
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb ``evaluate``."""
-    parser = subparsers.add_parser(
-        "evaluate",
-        help="measure FID, mIoU and pixel accuracy",
+def add_parser(add: AddParser) -> None:
+    """Add the verb."""
+    parser = add(
         description="Draw a picture for every label map, and score them beside the real photographs. "
         "A stopped evaluation goes on where it was.",
     )
@@ -29,13 +28,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="model folder, name of a bundled model, or a folder of pictures called like the photographs",
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder of the data set")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="REPORT", help="folder to write")
+    add_output(parser, "REPORT")
     parser.add_argument(
         "--protocol", metavar="NAME", help="name or .toml file (default: the one of the label set)"
     )
-    parser.add_argument(
-        "--labels", metavar="SET", help="label set of DATA, or a labels.json (default: the one it has)"
-    )
+    add_data_labels(parser)
     parser.add_argument("--name", help="what tables call the method (default: MODEL)")
     parser.add_argument(
         "--evaluator", help="segmenter or transformers folder, .pt or .pt2 file (default: the protocol's)"
@@ -58,15 +55,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only N pictures, evenly spread")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda")
     parser.add_argument("--record", action="store_true", help="also write the scores into the model folder")
-    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, and print the table."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from semsynth.hub import find_model, record_scores
 
     if args.limit < 0:
@@ -77,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
     written = ("report.json", "table.md", "sheet.png", "sheet.html")
     begun = (args.output / "run.json").is_file()  # an evaluation that goes on replaces what is its own
     refuse_existing([*([] if begun else [args.output / name for name in written]), *reference], args)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress() as bar:
         evaluation = build(args)
-        evaluation.progress, evaluation.log = progress, progress.console.print
+        evaluation.progress, evaluation.log = bar, bar.console.print
         report = evaluation.run()
         if args.save_reference:
             evaluation.real_statistics().save(args.save_reference)
@@ -92,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
 def build(args: argparse.Namespace) -> "Evaluation":
     """Load the data, the evaluator, the networks and the method."""
-    from semsynth.cli.data import label_space_of
     from semsynth.data import load_dataset
     from semsynth.evaluation.evaluation_set import EvaluationSet
     from semsynth.evaluation.features import (
@@ -206,17 +198,17 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "EvaluatedMetho
     from semsynth.files.walking import contents
     from semsynth.images import IMAGE_SUFFIXES, read_photo
 
-    found = list_images(folder)
-    if not found:
+    images = list_images(folder)
+    if not images:
         raise SemsynthError(
             f"{folder} holds neither a model (config.json) nor pictures ({', '.join(IMAGE_SUFFIXES)}), but "
             f"{contents(folder)}; give a model folder, or pictures called like the photographs of the data "
             "set."
         )
-    named, note = match(data.keys, found, "picture")
+    named, note = match(data.keys, images, "picture")
     if missing := sorted(set(data.keys) - named.keys()):
-        spare = [key for key in found if key not in named.values()]
-        other = f"; found {found[spare[0]].name} instead" if spare else ""
+        spare = [key for key in images if key not in named.values()]
+        other = f"; found {images[spare[0]].name} instead" if spare else ""
         reason = reason_of(data.keys, spare, "picture")
         raise SemsynthError(
             f"{folder} has pictures for {len(data.keys) - len(missing)} of {len(data.keys)} label maps; "
@@ -224,7 +216,7 @@ def pictures_method(folder: Path, name: str, data: "Dataset") -> "EvaluatedMetho
         )
     if note:
         print(f"{folder}: {note}", file=sys.stderr)
-    pictures = {key: found[name] for key, name in named.items()}
+    pictures = {key: images[name] for key, name in named.items()}
     content = 0
     for key in sorted(data.keys):
         content = zlib.crc32(pictures[key].read_bytes(), content)

@@ -1,15 +1,14 @@
 """``semsynth explain normalization MODEL...``: what a network's norms leave of its labels."""
 
 import argparse
-from pathlib import Path
 
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import AddParser, add_output, refuse_existing
+from semsynth.cli.terminal import progress
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(add: AddParser) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser("explain", help="look inside trained networks")
-    verbs = parser.add_subparsers(dest="explain_verb", required=True, metavar="WHAT")
+    verbs = add().add_subparsers(dest="explain_verb", required=True, metavar="WHAT")
     norm = verbs.add_parser(
         "normalization",
         help="what norms leave of the labels",
@@ -18,30 +17,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "back.",
     )
     norm.add_argument("models", nargs="+", metavar="MODEL", help="model folders, or names of bundled models")
-    norm.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write")
+    add_output(norm, "FOLDER")
     norm.add_argument(
         "--classes", nargs="+", default=(), metavar="CLASS", help="names of classes (default: all but void)"
     )
-    add_overwrite(norm)
     norm.set_defaults(func=run_normalization)
 
 
 def run_normalization(args: argparse.Namespace) -> int:
     """Write the figure and the numbers; print a line a network."""
-    from rich.console import Console
-    from rich.progress import track
-
     from semsynth.explain import explain_normalization, save
     from semsynth.hub import load_model
 
     refuse_existing([args.output / name for name in ("normalization.png", "normalization.json")], args)
-
-    found = []
-    for name in track(args.models, "looking inside", console=Console(stderr=True), transient=True):
-        shown = str(name).removesuffix("/model").rstrip("/").rsplit("/", 1)[-1]
-        found.append(explain_normalization(load_model(name), shown, args.classes))
-    save(found, args.output)
-    for e in found:
+    explanations = []
+    with progress() as bar:
+        for name in bar.track(args.models, description="looking inside"):
+            shown = str(name).removesuffix("/model").rstrip("/").rsplit("/", 1)[-1]
+            explanations.append(explain_normalization(load_model(name), shown, args.classes))
+    save(explanations, args.output)
+    for e in explanations:
         first, last = e.layers[0], e.layers[-1]
         print(
             f"{e.name}: {len(e.classes)} classes, told right before and after the first norm "

@@ -1,16 +1,14 @@
 """Which files are made of which, that none is written over another, and doing it for all of them."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from semsynth.cli.terminal import progress
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import contents, real_path, walk
 from semsynth.images import IMAGE_SUFFIXES
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Job:
 
 
 def plan(
-    maps: Sequence[Path],
+    sources: Sequence[Path],
     output: Path,
     *,
     num: int = 1,
@@ -41,7 +39,7 @@ def plan(
     if output.exists() and not output.is_dir():
         raise SemsynthError(f"{output} is a file; -o takes a folder.")
     jobs = []
-    for labels, place in _find(maps, recursive):
+    for labels, place in _find(sources, recursive):
         stem = place.with_suffix("").as_posix()
         names = [f"{stem}.png"] if num == 1 else [f"{stem}_{i + 1}.png" for i in range(num)]
         outputs = tuple(output / name for name in names)
@@ -54,8 +52,8 @@ def lacking(jobs: Sequence[Job], contradicts: str | None) -> list[Job]:
     """The jobs whose files are not all there, for --skip-existing.
 
     Args:
-        jobs: all of them.
-        contradicts: an option that was given and does not go with it, or None.
+        jobs: All of them.
+        contradicts: An option that was given and does not go with it, or None.
     """
     if contradicts:
         raise SemsynthError(f"--skip-existing and {contradicts} contradict each other; give one of them.")
@@ -66,21 +64,19 @@ def run_jobs(jobs: Sequence[Job], act: Callable[[Job], Sequence[str]], doing: st
     """Do every job, with progress; one that fails does not stop the others.
 
     Args:
-        jobs: what to do.
-        act: does one, and gives notes on it, which are shown on standard error.
-        doing: what progress says, such as "synthesizing".
+        jobs: What to do.
+        act: Does one, and returns notes on it, which are shown on standard error.
+        doing: What progress says, such as "synthesizing".
 
     Returns:
-        a sentence for each that failed.
+        A sentence for each that failed.
     """
-    from rich.progress import Progress
-
-    console, failures = _console(), list[str]()
-    with Progress(console=console, transient=True) as progress:
-        for job in progress.track(jobs, description=doing):
+    failures = []
+    with progress() as bar:
+        for job in bar.track(jobs, description=doing):
             try:
                 for note in act(job):
-                    console.print(_naming(job.source, note), markup=False)
+                    bar.console.print(_naming(job.source, note))
             except SemsynthError as error:
                 failures.append(_naming(job.source, str(error)))
             except Exception as error:  # whatever it is, the others can be done
@@ -90,18 +86,9 @@ def run_jobs(jobs: Sequence[Job], act: Callable[[Job], Sequence[str]], doing: st
 
 def report_failures(failures: Sequence[str], what: str) -> int:
     """List what failed on standard error; the exit code."""
-    console = _console()
     if failures:
-        console.print(f"{what}:")
-    for line in failures:
-        console.print(f"  {line}", markup=False)
+        print(f"{what}:", *failures, sep="\n  ", file=sys.stderr)
     return 2 if failures else 0
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def _naming(path: Path, sentence: str) -> str:
@@ -133,10 +120,10 @@ def refuse_shared_names(jobs: Sequence[Job], sheet: Path | None = None) -> None:
             raise SemsynthError(f"Writing {name} would overwrite {path}, which is read; choose another name.")
 
 
-def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
-    """Label maps, each with its place below the output folder, in sorted order without repetition."""
-    found: dict[Path, Path] = {}
-    for given in maps:
+def _find(sources: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
+    """Image files, each with its place below the output folder, in sorted order without repetition."""
+    places: dict[Path, Path] = {}
+    for given in sources:
         if not given.exists():
             raise SemsynthError(f"{given} does not exist.")
         if given.is_dir():
@@ -144,18 +131,14 @@ def _find(maps: Sequence[Path], recursive: bool) -> list[tuple[Path, Path]]:
             if not inside:
                 more = "" if recursive else " (--recursive looks into sub-folders too)"
                 raise SemsynthError(f"{given} holds no image files{more}; it holds {contents(given)}.")
-            found.update((p, p.relative_to(given)) for p in inside)
+            places.update((p, p.relative_to(given)) for p in inside)
         else:
-            found[given] = Path(given.name)
-    return list(found.items())
+            places[given] = Path(given.name)
+    return list(places.items())
 
 
 def _partner(folder: Path, place: Path) -> Path:
-    """The instance map of a label map: the same place and stem below `folder`.
-
-    Raises:
-        SemsynthError: there is none, or more than one.
-    """
+    """The instance map of a label map: the same place and stem below `folder`, once."""
     named = (folder / place.with_suffix(suffix) for suffix in IMAGE_SUFFIXES)
     there = [path for path in named if path.is_file()]
     if not there:

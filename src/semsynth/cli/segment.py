@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semsynth.cli.jobs import Job, count, lacking, plan, report_failures, run_jobs
-from semsynth.cli.labelsets import add_label_set, label_space_of
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import (
+    AddParser,
+    add_label_set,
+    add_output,
+    add_segmenter,
+    label_space_of,
+    refuse_existing,
+)
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import real_path
 
@@ -21,25 +27,18 @@ LABELS, SHEET_ROWS = "labels.json", 12
 DEFAULT = "pretrained:segmenter-siftflow"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(add: AddParser) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser(
-        "segment",
-        help="make label maps of photographs",
+    parser = add(
         description="Make label maps of photographs with a segmentation network. Maps are PNG files named "
         f"after their photographs; {LABELS} beside them describes the classes.",
     )
     parser.add_argument(
         "photos", nargs="+", type=Path, metavar="PHOTOS", help="photographs, or folders of them"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="LABELS", help="folder to write")
-    parser.add_argument(
-        "--segmenter",
-        default=DEFAULT,
-        help="a segmenter's folder, a transformers folder, or a TorchScript or torch.export file "
-        f"(default: {DEFAULT})",
-    )
-    parser.add_argument("--trust", action="store_true", help="run a segmenter that is a program")
+    add_output(parser, "LABELS")
+    kinds = "a segmenter's folder, a transformers folder, or a TorchScript or torch.export file"
+    add_segmenter(parser, f"{kinds} (default: {DEFAULT})", DEFAULT)
     add_label_set(parser, "label set of the maps (default: the one the segmenter was trained on)")
     parser.add_argument(
         "--threshold",
@@ -59,7 +58,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--sheet", type=Path, metavar="IMAGE", help="also write a PNG file of photographs beside their maps"
     )
-    add_overwrite(parser)
     parser.add_argument("--skip-existing", action="store_true", help="read only photographs without a map")
     parser.set_defaults(func=run)
 
@@ -116,7 +114,6 @@ def label(segment: "PhotoSegmenter", job: Job, size: int, threshold: float) -> "
     Returns:
         Ids (H, W).
     """
-
     from semsynth.editing import resize
     from semsynth.images import read_upright
     from semsynth.labels import resize_map, write_label_map

@@ -1,14 +1,22 @@
 """`semsynth synthesize LABELS... -o OUT`: synthesize images from label maps."""
 
 import argparse
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semsynth.cli.jobs import Job, count, lacking, plan, report_failures, run_jobs
-from semsynth.cli.labelsets import add_label_set, label_space_of
-from semsynth.cli.numbers import natural, read_size
-from semsynth.cli.outputs import add_overwrite, refuse_existing
+from semsynth.cli.options import (
+    AddParser,
+    add_label_set,
+    add_output,
+    add_palette,
+    label_space_of,
+    natural,
+    read_size,
+    refuse_existing,
+)
 from semsynth.errors import SemsynthError
 
 if TYPE_CHECKING:
@@ -20,18 +28,16 @@ if TYPE_CHECKING:
 SHEET, SHEET_HEIGHT = "sheet.png", 192
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(add: AddParser) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser(
-        "synthesize",
-        help="synthesize images from label maps",
+    parser = add(
         description="Synthesize images from label maps. Images are PNG files named after their maps; "
         "each holds in a text chunk what draws it again.",
     )
     parser.add_argument(
         "labels", nargs="+", type=Path, metavar="LABELS", help="label maps, or folders of them"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder to write to")
+    add_output(parser, "OUT", "folder to write to")
     parser.add_argument("--model", help="model folder or name (default: landscape)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: at random)")
     parser.add_argument(
@@ -53,13 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "label set that the maps are drawn with, where it is not the model's; their classes are taken for "
         "those of the model that are called the same",
     )
-    parser.add_argument(
-        "--palette",
-        choices=("auto", "index", "color"),
-        default="auto",
-        help="take indexed label maps for their indices or their colours (default: auto, colours where these "
-        "are the label set's and the indices are not)",
-    )
+    add_palette(parser)
     parser.add_argument("--recursive", action="store_true", help="look into sub-folders too")
     parser.add_argument("--grid", action="store_true", help=f"also write {SHEET}: every map and its images")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
@@ -69,7 +69,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="float32 draws exactly what the network was trained to; bfloat16 nearly that, several times as "
         "fast on recent processors, and as fast elsewhere; auto is bfloat16 there (default: float32)",
     )
-    add_overwrite(parser)
     parser.add_argument(
         "--skip-existing",
         action="store_true",
@@ -80,21 +79,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Draw everything that can be drawn; report the rest at the end."""
-    jobs = plan(
+    sheet = args.output / SHEET if args.grid else None
+    jobs = planned = plan(
         args.labels,
         args.output,
         num=args.num,
         recursive=args.recursive,
         instances=args.instances,
-        sheet=args.output / SHEET if args.grid else None,
+        sheet=sheet,
     )
-    skipped = len(jobs)
     if args.skip_existing:
         jobs = lacking(jobs, "--overwrite" if args.overwrite else "--grid" if args.grid else None)
     else:
-        sheets = [args.output / SHEET] if args.grid else []
-        refuse_existing([*(path for job in jobs for path in job.outputs), *sheets], args)
-    skipped -= len(jobs)
+        refuse_existing([*(path for job in jobs for path in job.outputs), *([sheet] if sheet else [])], args)
     options = _appearance(args)
 
     from semsynth.pipeline import Synthesizer
@@ -102,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     synthesizer = Synthesizer.from_pretrained(args.model, device=args.device, precision=args.precision)
     if args.like is None:
         options["style"] = _check_style(synthesizer, args.style)
-    options |= {"palette": args.palette, "drawn_with": label_space_of(args.label_set)}
+    options |= {"palette": args.palette or "auto", "drawn_with": label_space_of(args.label_set)}
     args.output.mkdir(parents=True, exist_ok=True)
     rows: list[list[Image.Image]] = []
 
@@ -110,20 +107,20 @@ def run(args: argparse.Namespace) -> int:
         try:
             row, result = draw(synthesizer, job, **options)
         except SemsynthError as error:
-            if options["drawn_with"] or f"label set {synthesizer.label_space.name!r}" not in str(error):
+            if args.label_set or f"label set {synthesizer.label_space.name!r}" not in str(error):
                 raise
             hint = "If it was drawn with another label set, name that with --label-set."
             raise SemsynthError(f"{error} {hint}") from None
-        if args.grid:
+        if sheet:
             rows.append([scale(image) for image in row])
         return result.notes
 
     failures = run_jobs(jobs, act, "synthesizing")
-    if rows:
-        write_sheet(args.output / SHEET, rows)
+    if sheet and rows:
+        write_sheet(sheet, rows)
     drawn = len(jobs) - len(failures)
-    if skipped:
-        print(f"{count(skipped, 'label map')} skipped, whose images are there")
+    if len(jobs) < len(planned):
+        print(f"{count(len(planned) - len(jobs), 'label map')} skipped, whose images are there")
     images, maps = count(drawn * args.num, "image"), count(drawn, "label map")
     print(f"{images} of {maps} in {args.output}{f', and {SHEET}' if rows else ''} (seed {options['seed']})")
     return report_failures(failures, f"not drawn ({len(failures)} of {count(len(jobs), 'label map')})")
@@ -193,8 +190,6 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
 
     What the image says of its model and precision is put in the place of options that were not given.
     """
-    import secrets
-
     if args.like is None:
         seed = args.seed if args.seed is not None else 0 if args.style else secrets.randbits(31)
         made = {"style": args.style, "seed": seed, "size": args.size}

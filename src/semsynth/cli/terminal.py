@@ -8,7 +8,10 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _SEQUENCES = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # cursor, colours
@@ -46,6 +49,15 @@ class _Plain:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def progress(*columns: Any, transient: bool = True, **more: Any) -> "Progress":
+    """A progress bar of rich on the standard error; its console prints lines as they are."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return Progress(*columns, console=console, transient=transient, **more)
 
 
 @contextlib.contextmanager

@@ -6,15 +6,15 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from semsynth.cli.options import AddParser
+from semsynth.cli.terminal import progress
 from semsynth.errors import SemsynthError
 from semsynth.files.recipes import recipe_names
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(add: AddParser) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser(
-        "train",
-        help="train a model from a recipe, or go on training it",
+    parser = add(
         description="Train a model from a recipe. Every setting can be overridden: --data.root DIR, "
         "--run.images 20000, --optimizer.lr_generator 1e-4. A run folder with checkpoints is continued.",
         epilog=f"shipped recipes: {', '.join(recipe_names())}",
@@ -48,8 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise SystemExit(0)
     if not args.recipes:
         args.parser.error("the following arguments are required: RECIPE")
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     from semsynth.training.loop import train
     from semsynth.training.recipe import load_recipe
@@ -63,16 +62,15 @@ def run(args: argparse.Namespace) -> int:
     if not recipe.data.root:
         raise SemsynthError(f"{first} names no folder of data; add --data.root FOLDER.")
     folder = args.output or Path("runs") / "-".join(path.stem for path in args.recipes)
-    console = Console(stderr=True, markup=False, emoji=False)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[line]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-        task = progress.add_task("train", total=recipe.total_images(), line="")
+    with progress(*columns, transient=False, speed_estimate_period=600) as bar:
+        console, task = bar.console, bar.add_task("train", total=recipe.total_images(), line="")
         shown: dict[str, Any] = {}
 
         def report(seen: int, total: int, line: dict[str, Any]) -> None:
-            progress.update(task, completed=seen, total=total, line=_summary(line))
+            bar.update(task, completed=seen, total=total, line=_summary(line))
             if line and line is not shown.get("line") and not console.is_terminal:
-                console.print(f"{seen}/{total} {_summary(line)}", highlight=False, soft_wrap=True)
+                console.print(f"{seen}/{total} {_summary(line)}")
             shown["line"] = line
 
         try:

@@ -199,9 +199,9 @@ def recognise(root: str | Path) -> str:
         SemsynthError: The folder is missing or has none of the layouts of FORMATS.
     """
     place = _folder(Path(root))
-    found = _recognised(place)
-    if found:
-        return found
+    layout = _recognised(place)
+    if layout:
+        return layout
     below = next(((path, name) for path in folders(place) if (name := _recognised(path))), None)
     if below is not None:
         raise SemsynthError(

@@ -211,9 +211,9 @@ def _open(dataset: Dataset, place: Path) -> CachedDataset:
     for part, kind in types.items():
         path, count = place / f"{part}.bin", int(starts[-1]) * (3 if part == "images" else 1)
         wanted = count * np.dtype(kind).itemsize
-        found = require_regular(path).stat().st_size
-        if found != wanted:
-            raise SemsynthError(f"{path} has {found:,} bytes instead of {wanted:,}.")
+        size = require_regular(path).stat().st_size
+        if size != wanted:
+            raise SemsynthError(f"{path} has {size:,} bytes instead of {wanted:,}.")
         flat[part] = np.memmap(path, dtype=kind, mode="r", shape=(count,))
     space = dataset.label_space
     return CachedDataset(place, space, meta["keys"], sizes, originals, "instances" in flat, flat, starts)

@@ -41,8 +41,8 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None, class
 
 def _frames(folder: Path, ending: str) -> dict[str, Path]:
     """Files of one kind by city_sequence_frame."""
-    found = list_images(folder).items()
-    return {Path(key).name.removesuffix(ending): path for key, path in found if key.endswith(ending)}
+    images = list_images(folder).items()
+    return {Path(key).name.removesuffix(ending): path for key, path in images if key.endswith(ending)}
 
 
 def looks_like(root: Path) -> bool:

@@ -73,8 +73,8 @@ def load(
         return replace(folder.load(root, split, label_space=label_space or chosen), name="facades")
     own = root / {"train": "base", "val": "extended"}.get(split, split)
     if own.is_dir() and any(own.glob("cmp_*.png")):
-        found = [path for path in walk(own, recursive=False) if path.suffix in (".jpg", ".png")]
-        photos, maps = ({path.stem: path for path in found if path.suffix == s} for s in (".jpg", ".png"))
+        files = [path for path in walk(own, recursive=False) if path.suffix in (".jpg", ".png")]
+        photos, maps = ({path.stem: path for path in files if path.suffix == s} for s in (".jpg", ".png"))
         return _dataset(root, pair(photos, maps), label_space or cmp)
     if (root / f"{split}_img").is_dir():
         paired = pair_folders(root / f"{split}_img", root / f"{split}_label")

@@ -72,8 +72,8 @@ class FileDataset:
     def sources(self, index: int) -> tuple[Path, ...]:
         """The files of one sample."""
         entry = self.files[index]
-        found = (entry.image, entry.labels, entry.instances if self.has_instances else None)
-        return tuple(path for path in found if path is not None)
+        paths = (entry.image, entry.labels, entry.instances if self.has_instances else None)
+        return tuple(path for path in paths if path is not None)
 
     def read(self, index: int) -> RawSample:
         """Decode one sample.

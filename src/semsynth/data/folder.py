@@ -108,13 +108,13 @@ def parts(root: Path) -> dict[str, Part]:
     whole = _part(root)
     if whole is not None:
         return _by_split(whole) or {"train": whole}
-    found: dict[str, Part] = {}
+    by_split: dict[str, Part] = {}
     for folder in folders(root):
         part = _part(folder)
         if part is not None:
             name = split_name(folder.name)
-            found[folder.name if name in found else name] = part
-    return {name: found[name] for name in sorted(found, key=_rank)}
+            by_split[folder.name if name in by_split else name] = part
+    return {name: by_split[name] for name in sorted(by_split, key=_rank)}
 
 
 def split_name(name: str) -> str:
@@ -186,21 +186,21 @@ def choose_parts(root: Path, split: str) -> dict[str, Part]:
     Raises:
         SemsynthError: The folder has not this layout, or not this split.
     """
-    found = parts(root)
-    if not found:
+    splits = parts(root)
+    if not splits:
         raise SemsynthError(
             f"{root}: expected images/ and labels/, or train/ and val/ that hold them; found "
             f"{contents(root)}."
         )
     if split == "all":
-        return found
-    if split not in found:
-        flat = next(iter(found.values())).images.parent == root
-        have = "a flat folder, which is split 'train'" if flat else ", ".join(found)
-        only = next(iter(found.values())).above
-        hint = "" if flat or len(found) > 1 or set(found) & set(SPLITS) else f" Or give {only} itself."
+        return splits
+    if split not in splits:
+        flat = next(iter(splits.values())).images.parent == root
+        have = "a flat folder, which is split 'train'" if flat else ", ".join(splits)
+        only = next(iter(splits.values())).above
+        hint = "" if flat or len(splits) > 1 or set(splits) & set(SPLITS) else f" Or give {only} itself."
         raise SemsynthError(f"{root} has no split {split!r}; found {have}, and 'all' takes everything.{hint}")
-    return {split: found[split]}
+    return {split: splits[split]}
 
 
 def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
@@ -209,17 +209,17 @@ def find_label_space(root: Path, places: Iterable[Path]) -> LabelSpace | None:
     Raises:
         SemsynthError: The file cannot be used, or there are several that say different things.
     """
-    found: dict[Path, LabelSpace] = {}
+    spaces: dict[Path, LabelSpace] = {}
     for place in dict.fromkeys((*places, root)):
         for name in DESCRIPTIONS:
-            if (place / name).is_file() and (place != root or not found):
-                found[place / name] = LabelSpace.from_file(place / name)
+            if (place / name).is_file() and (place != root or not spaces):
+                spaces[place / name] = LabelSpace.from_file(place / name)
                 break
-    first = next(iter(found), None)
-    for path, space in found.items():
-        if first is not None and space.to_dict() != found[first].to_dict():
+    first = next(iter(spaces), None)
+    for path, space in spaces.items():
+        if first is not None and space.to_dict() != spaces[first].to_dict():
             raise SemsynthError(f"{first} and {path} describe different label sets; make them one.")
-    return None if first is None else found[first]
+    return None if first is None else spaces[first]
 
 
 def _described(chosen: Iterable[Part]) -> list[Path]:

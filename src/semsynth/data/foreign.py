@@ -70,20 +70,20 @@ def _kind(path: Path) -> str:
     return _kind_of_lines(text)
 
 
-def _kind_of_json(found: Any) -> str:
-    first = found[0] if isinstance(found, list) and found else None
+def _kind_of_json(content: Any) -> str:
+    first = content[0] if isinstance(content, list) and content else None
     if isinstance(first, dict) and {"annotations", "completions"} & first.keys() and "data" in first:
         return "label studio"
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         return ""
-    if "shapes" in found and "imagePath" in found:
+    if "shapes" in content and "imagePath" in content:
         return "labelme"
-    if "annotations" in found and ("images" in found or "categories" in found):
+    if "annotations" in content and ("images" in content or "categories" in content):
         return "coco"
-    if "objects" in found and "size" in found:
+    if "objects" in content and "size" in content:
         return "supervisely"
-    if "_via_img_metadata" in found or any(
-        isinstance(entry, dict) and "regions" in entry for entry in islice(found.values(), 3)
+    if "_via_img_metadata" in content or any(
+        isinstance(entry, dict) and "regions" in entry for entry in islice(content.values(), 3)
     ):
         return "via"
     return ""

@@ -67,17 +67,17 @@ class _Seen:
         self.lossy |= raw.lossy
         pixels: NDArray[Any] = packed_colors(raw.pixels) if raw.pixels.ndim == 3 else raw.pixels
         opaque = np.ones(pixels.shape, dtype=bool) if raw.transparent is None else ~raw.transparent
-        found, solid = _counts(pixels[opaque]), _counts(pixels[opaque & in_square(pixels)])
+        counts, solid = _counts(pixels[opaque]), _counts(pixels[opaque & in_square(pixels)])
         if raw.pixels.ndim == 3:
-            grey = all(color % 0x010101 == 0 for color in found)
+            grey = all(color % 0x010101 == 0 for color in counts)
             self.with_colors |= not grey
-            self.colors.update(found)
+            self.colors.update(counts)
             self.solid_colors.update(solid)
             if grey:
-                self.ids.update({color & 255: count for color, count in found.items()})
+                self.ids.update({color & 255: count for color, count in counts.items()})
                 self.solid_ids.update({color & 255: count for color, count in solid.items()})
             return
-        self.ids.update(found)
+        self.ids.update(counts)
         self.solid_ids.update(solid)
         if raw.palette is None:
             self.with_ids = True
@@ -85,7 +85,7 @@ class _Seen:
         used, _, colors = used_colors(raw)
         table = dict(zip(used.tolist(), colors.tolist(), strict=True))
         self.drawn.append((name, table))
-        self.colors.update({table[index]: count for index, count in found.items()})
+        self.colors.update({table[index]: count for index, count in counts.items()})
         self.solid_colors.update({table[index]: count for index, count in solid.items()})
 
     @property
@@ -126,8 +126,8 @@ def guess_label_space(paths: Iterable[str | Path], *, name: str = "own") -> Labe
 def _counts(values: NDArray[Any]) -> dict[int, int]:
     if values.dtype != np.uint32:
         return value_counts(values)
-    found, counts = packed_counts(values)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+    colors, counts = packed_counts(values)
+    return dict(zip(colors.tolist(), counts.tolist(), strict=True))
 
 
 def _from_colors(seen: _Seen, name: str) -> LabelSpace:

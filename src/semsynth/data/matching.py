@@ -64,11 +64,11 @@ def match(photos: Collection[str], maps: Collection[str], kind: str) -> tuple[di
     Returns:
         The key of the map by that of the photograph, and a sentence where their names differ.
     """
-    found = {key: key for key in photos if key in set(maps)} if maps else {}
-    left = [key for key in photos if key not in found]
-    rest = [key for key in maps if key not in found]
+    exact = {key: key for key in photos if key in set(maps)} if maps else {}
+    left = [key for key in photos if key not in exact]
+    rest = [key for key in maps if key not in exact]
     if not left or not rest:
-        return found, ""
+        return exact, ""
     for overlooked, fold in FOLDS.items():
         rules: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for ours, theirs in product(_cuts(left), _cuts(rest)):
@@ -82,10 +82,10 @@ def match(photos: Collection[str], maps: Collection[str], kind: str) -> tuple[di
         if len(rules) == 1:
             ((pairs, words),) = rules.items()
             note = f"{len(pairs)} {kind}s are paired with photographs although their names differ: "
-            return found | dict(pairs), note + " and ".join(words) + "."
+            return exact | dict(pairs), note + " and ".join(words) + "."
         if rules:
             break  # more than one explanation: choosing is up to the user
-    return found, ""
+    return exact, ""
 
 
 def _joined(photos: list[str], maps: list[str], ours: Cut, theirs: Cut, fold: Fold) -> dict[str, str]:

@@ -109,15 +109,15 @@ def pair(
         The samples, in the order of `images`, and what is left over.
     """
     instances = instances or {}
-    found, note = match(images, labels, "label map")
-    drawn, other = match(found, instances, "instance map")
+    matched, note = match(images, labels, "label map")
+    drawn, other = match(matched, instances, "instance map")
     files = tuple(
-        Files(key, images[key], labels[found[key]], instances[drawn[key]] if key in drawn else None)
+        Files(key, images[key], labels[matched[key]], instances[drawn[key]] if key in drawn else None)
         for key in images
-        if key in found
+        if key in matched
     )
-    photos = [key for key in images if key not in found]
-    maps = [key for key in labels if key not in set(found.values())] if len(found) < len(labels) else []
+    photos = [key for key in images if key not in matched]
+    maps = [key for key in labels if key not in set(matched.values())] if len(matched) < len(labels) else []
     used = set(drawn.values())
     return files, Leftovers(
         len(files),
@@ -154,7 +154,7 @@ def require(files: Sequence[Files], what: str, root: Path, left: Leftovers, *pla
         return
     photos, maps = left.photos, left.maps
     if photos and maps:
-        found = (
+        problem = (
             f"{_count(photos, 'photograph')}, such as {_short(photos[0])}, and {_count(maps, 'label map')}, "
             f"such as {_short(maps[0])}, do not pair up by their names"
         )
@@ -162,10 +162,10 @@ def require(files: Sequence[Files], what: str, root: Path, left: Leftovers, *pla
         kinds = (("photograph", photos), ("label map", maps))
         some = [f"{_count(paths, kind)}, such as {_short(paths[0])}" for kind, paths in kinds if paths]
         held = [f"{place.name or place} holds {contents(place)}" for place in places or (root,)]
-        found = "; ".join(["found " + (some[0] if some else "no picture that is read"), *held])
+        problem = "; ".join(["found " + (some[0] if some else "no picture that is read"), *held])
     foreign = next(filter(None, map(describe_foreign, (*places, root))), "")
     more = "".join(f" {sentence}" for sentence in (left.reason, foreign) if sentence)
-    raise SemsynthError(f"{root}: expected {what}; {found}.{more}")
+    raise SemsynthError(f"{root}: expected {what}; {problem}.{more}")
 
 
 def joined(splits: Mapping[str, Paired]) -> Paired:

@@ -45,8 +45,8 @@ def write_preview(
             problems.append(str(error))
             continue
         labels = raw.labels.astype(np.int64)
-        found, counts = np.unique(labels, return_counts=True)
-        pixels.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+        ids, counts = np.unique(labels, return_counts=True)
+        pixels.update(dict(zip(ids.tolist(), counts.tolist(), strict=True)))
         size = height, max(1, round(height * labels.shape[1] / labels.shape[0]))
         photo, ids = resize_photo(raw.image, size), resize_map(labels, size)
         strips.append((raw.key, _strip(photo, dataset.label_space.colorize(ids))))

@@ -27,13 +27,13 @@ def load(root: Path, split: str, *, label_space: LabelSpace | None = None) -> Fi
         split: "train", "val", "test", or "all".
         label_space: Another label set than that of _classes.csv.
     """
-    found = _parts(root)
-    if not found:
+    available = _parts(root)
+    if not available:
         raise SemsynthError(f"{root}: expected a.jpg, a{MASK}.png and {CLASSES}; found {contents(root)}.")
-    if split != "all" and split not in found:
-        raise SemsynthError(f"{root} has no split {split!r}; found {', '.join(found)}.")
-    chosen = found if split == "all" else {split: found[split]}
-    space = label_space or folder.find_label_space(root, found.values())
+    if split != "all" and split not in available:
+        raise SemsynthError(f"{root} has no split {split!r}; found {', '.join(available)}.")
+    chosen = available if split == "all" else {split: available[split]}
+    space = label_space or folder.find_label_space(root, available.values())
     if space is None:
         raise SemsynthError(f"{root}: expected {CLASSES} beside the pictures, which names the classes.")
     files, left = joined({name: _pairs(place) for name, place in chosen.items()})
@@ -66,7 +66,7 @@ def _holds_classes(place: Path) -> bool:
 
 
 def _pairs(place: Path) -> Paired:
-    found = survey(place)
-    maps = {key.removesuffix(MASK): path for key, path in found.images.items() if key.endswith(MASK)}
-    photos = {key: path for key, path in found.images.items() if not key.endswith(MASK)}
-    return pair(photos, maps, None, [path for path in found.others if path.name != CLASSES])
+    files = survey(place)
+    maps = {key.removesuffix(MASK): path for key, path in files.images.items() if key.endswith(MASK)}
+    photos = {key: path for key, path in files.images.items() if not key.endswith(MASK)}
+    return pair(photos, maps, None, [path for path in files.others if path.name != CLASSES])

@@ -61,14 +61,14 @@ def _with_void(space: LabelSpace) -> LabelSpace:
 def read_lists(root: Path) -> dict[str, list[str]]:
     """The names of the pictures of each split; {} where there are no lists, or one of everything alone."""
     place = root / LISTS
-    found: dict[str, list[str]] = {}
+    lists: dict[str, list[str]] = {}
     for path in walk(place, recursive=False) if place.is_dir() else ():
         if path.suffix == ".txt":
             lines = read_bytes(path).decode("utf-8", "surrogateescape").removeprefix("\ufeff").splitlines()
-            found[folder.split_name(path.stem)] = [
+            lists[folder.split_name(path.stem)] = [
                 line.strip().strip("\"'") for line in lines if line.strip()
             ]
-    return found if set(found) & set(folder.SPLITS) else {}
+    return lists if set(lists) & set(folder.SPLITS) else {}
 
 
 def _pairs(root: Path) -> Paired:

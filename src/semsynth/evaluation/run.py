@@ -19,15 +19,16 @@ from rich.progress import Progress
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
+from semsynth.evaluation.evaluator import check_classes, check_evaluator
 from semsynth.evaluation.features import FeatureExtractor
-from semsynth.evaluation.figure import sheet_of, tile
+from semsynth.evaluation.figure import tile, write_sheet
 from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
 from semsynth.evaluation.kept import Arrays, DrawnPictures, Step, kept_step
 from semsynth.evaluation.measures import confusion, distances, row, style_metrics
 from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.segmentation import ConfusionMatrix
-from semsynth.evaluation.segmenters import Segmenter, check_classes, check_evaluator
+from semsynth.evaluation.segmenters import Segmenter
 from semsynth.evaluation.style import Stages
 from semsynth.evaluation.table import table
 from semsynth.files.claiming import claimed
@@ -257,7 +258,8 @@ class Evaluation:
         report.save(self.folder)
         text = table([report])
         write_atomically(self.folder / "table.md", text.encode())
-        sheet_of([self.folder], [report]).save(self.folder, f"{self.method.name}, {self.protocol.name}", text)
+        title = f"{self.method.name}, {self.protocol.name}"
+        write_sheet(self.folder, [self.folder], [report], title, text)
 
     def _track(self, steps: Iterable[Any], description: str, total: int = 0) -> Iterator[Any]:
         """Pass steps through and move the progress bar."""

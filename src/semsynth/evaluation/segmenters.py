@@ -7,8 +7,7 @@ and write whatever their user can, and are loaded only where the caller trusts t
 them give class indices 0..K-1 in the protocol's order; K stands for void where a segmenter has such a class.
 
 The segmenter whose scores are reported is the *evaluator*. A network used in a loss is never the evaluator:
-it finds its own traces in the pictures. So every segmenter names its network, and ``check_evaluator`` stops
-an evaluation whose evaluator or distances use a network of the model's loss.
+it finds its own traces in the pictures. So every segmenter names its network, see `evaluator`.
 """
 
 import pickle
@@ -199,7 +198,7 @@ def transformers_segmenter(folder: Path) -> LogitSegmenter:
         "weights": file_sha256(weights[0])[:16],
     }
     return LogitSegmenter(
-        names, about, lambda images: model(pixel_values=normalise(images, mean, std)).logits
+        names, about, lambda images: model(pixel_values=normalize(images, mean, std)).logits
     )
 
 
@@ -244,7 +243,7 @@ def file_segmenter(path: Path, *, trust: bool = False) -> LogitSegmenter:
 
     def logits(images: Tensor) -> Tensor:
         try:
-            out = model(normalise(images, card.mean, card.std))
+            out = model(normalize(images, card.mean, card.std))
             if isinstance(out, dict):
                 out = next(iter(out.values()))
             first: Tensor = out[0] if isinstance(out, tuple | list) else out
@@ -259,52 +258,8 @@ def file_segmenter(path: Path, *, trust: bool = False) -> LogitSegmenter:
     return LogitSegmenter(card.names, about, logits)
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Pictures (B, 3, H, W) in [-1, 1] with a network's own mean and deviation (of values 0..1) taken out."""
     shape = (1, 3, 1, 1)
     unit = (images + 1) / 2
     return (unit - unit.new_tensor(mean).view(shape)) / unit.new_tensor(std).view(shape)
-
-
-def check_classes(evaluator: Segmenter, names: Sequence[str]) -> list[str]:
-    """Compare an evaluator's classes with the protocol's; the warnings.
-
-    Spelling differs between releases ("windowpane" and "window"), so single differences are warnings; another
-    number of classes, or mostly other names, is another evaluator.
-
-    Raises:
-        SemsynthError: The evaluator knows other classes.
-    """
-    if len(evaluator.names) != len(names):
-        raise SemsynthError(
-            f"The evaluator {evaluator.about['network']} knows {len(evaluator.names)} classes "
-            f"({', '.join(evaluator.names[:4])}, ...), but "
-            f"the protocol evaluates {len(names)} ({', '.join(names[:4])}, ...). Give an evaluator for this "
-            "label set."
-        )
-    unlike = [(a, b) for a, b in zip(evaluator.names, names) if not _same_name(a, b)]
-    if len(unlike) * 2 > len(names):
-        theirs, ours = unlike[0]
-        raise SemsynthError(
-            f"The evaluator {evaluator.about['network']} knows other classes or another order: "
-            f"{len(unlike)} of {len(names)} names differ, the first is {theirs!r} where the protocol has "
-            f"{ours!r}. Give an evaluator for this label set."
-        )
-    return [f"The evaluator calls {b!r} {a!r}; taken for the same class." for a, b in unlike]
-
-
-def _same_name(a: str, b: str) -> bool:
-    def words(name: str) -> set[str]:
-        plain = name.lower().replace(";", ",").replace("_", " ").replace("-", " ")
-        return {part.strip() for part in plain.split(",")}
-
-    return bool(words(a) & words(b))
-
-
-def check_evaluator(loss_networks: Sequence[str], used: Sequence[str]) -> None:
-    """Raise a SemsynthError if a network of the model's training loss is among those that evaluate it."""
-    if shared := sorted(set(loss_networks) & set(used)):
-        raise SemsynthError(
-            f"{shared[0]} was part of this model's training loss, so it cannot evaluate it: the pictures "
-            "were optimised for it. Give another evaluator (--evaluator), or leave that distance out."
-        )

@@ -81,28 +81,28 @@ def faithfulness(
             before += float(np.linalg.norm(statistics(plain) - goal))
         return 1.0 - after / before if before > 0 else 0.0
 
-    return Faithfulness(moved(colour_statistics), moved(lambda picture: texture_statistics(picture, stages)))
+    return Faithfulness(moved(color_statistics), moved(lambda picture: texture_statistics(picture, stages)))
 
 
 def nearness(guided: Sequence[Pixels], own: Sequence[int], photos: Iterable[Pixels]) -> float:
     """Mean share of the other photographs that a guided picture is farther from than from its own, 0..1.
 
-    By `colour_statistics`. Half would be chance.
+    By `color_statistics`. Half would be chance.
 
     Args:
         guided: Pictures.
         own: Which of the photographs guided each.
         photos: All of them, two at least.
     """
-    statistics = np.stack([colour_statistics(photo) for photo in photos])
+    statistics = np.stack([color_statistics(photo) for photo in photos])
     shares = []
     for picture, number in zip(guided, own, strict=True):
-        apart = np.linalg.norm(statistics - colour_statistics(picture), axis=1)
+        apart = np.linalg.norm(statistics - color_statistics(picture), axis=1)
         shares.append(np.mean(np.delete(apart, number) > apart[number]))
     return float(np.mean(shares))
 
 
-def colour_statistics(picture: Pixels) -> Array:
+def color_statistics(picture: Pixels) -> Array:
     """Mean (3) and square root of the covariance (9) of a picture's CIE Lab colours, (12,).
 
     The Euclidean distance of two such vectors is close to the Fréchet distance of their colours, in Lab

@@ -55,11 +55,11 @@ def claimed(folder: Path, doing: str, within: tuple[str, ...] = ()) -> Iterator[
 def _put_in_order(paths: Iterable[Path]) -> None:
     """Bring back folders that were being replaced, and delete what was not finished."""
     for path in sorted(paths):
-        found = _LEFTOVER.fullmatch(path.name)
-        if found is None:
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None:
             continue
-        if found[2] == OLD:
-            recover(path.with_name(found[1]))
+        if match[2] == OLD:
+            recover(path.with_name(match[1]))
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -200,8 +200,8 @@ def _entries(docstring: str) -> dict[str, str]:
     block = re.search(r"\n( *)(?:Args|Attributes):\n((?:\1 +.*\n|\n)+)", f"{docstring}\n")
     if block is None:
         return {}
-    found = re.findall(rf"^{block[1]}    (\w+): (.*(?:\n{block[1]}     +.*)*)", block[2], re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    entries = re.findall(rf"^{block[1]}    (\w+): (.*(?:\n{block[1]}     +.*)*)", block[2], re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
 
 
 def _kind(hint: Any) -> str:

@@ -65,22 +65,22 @@ def contents(folder: Path) -> str:
     """What lies in a folder, in words, for a sentence that says what was not found there."""
     if not folder.is_dir():
         return "a file" if folder.exists() else "no such folder"
-    found: dict[str, list[str]] = {"folder": [], "ignored": [], "broken link": []}
+    names: dict[str, list[str]] = {"folder": [], "ignored": [], "broken link": []}
     endings: Counter[str] = Counter()
     for kind, path in islice(_entries(folder, True, ()), MOST_COUNTED):
         if kind == "file":
             endings[path.suffix.lower() or "no ending"] += 1
         elif kind != "folder" or path.parent == folder:
-            found[kind].append(path.name)
+            names[kind].append(path.name)
     parts = []
-    if found["folder"]:
-        parts.append(f"folders: {_listed(found['folder'])}")
+    if names["folder"]:
+        parts.append(f"folders: {_listed(names['folder'])}")
     if endings:
         parts.append("files: " + ", ".join(f"{ending} ({count})" for ending, count in endings.most_common(6)))
-    if found["broken link"]:
-        parts.append(f"links that lead nowhere: {_listed(found['broken link'])}")
-    if found["ignored"]:
-        parts.append(f"hidden or foreign entries, which are not looked at: {_listed(found['ignored'])}")
+    if names["broken link"]:
+        parts.append(f"links that lead nowhere: {_listed(names['broken link'])}")
+    if names["ignored"]:
+        parts.append(f"hidden or foreign entries, which are not looked at: {_listed(names['ignored'])}")
     return "; ".join(parts) or "nothing"
 
 

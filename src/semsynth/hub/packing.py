@@ -97,8 +97,8 @@ def whiten_styles(model: Model, photographs: Sequence[Path], spread: float = 1.0
             f"{len(photographs)} photographs are too few to say how styles are distributed; more than "
             f"{model.style_encoder.style_dim}, the numbers of a style, are needed."
         )
-    found = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
-    means = torch.stack([mean for mean, _ in found])
+    encoded = [encode_photo(model.style_encoder, path, model.image_size) for path in photographs]
+    means = torch.stack([mean for mean, _ in encoded])
     covariance = torch.cov(means.T.double())
     if not covariance.diagonal().any():
         raise SemsynthError(
@@ -151,7 +151,7 @@ def pack(
 def _find(photos: Path, name: str, listed: Path) -> Path:
     place = photos / name
     beside = [path for path in sorted(place.parent.glob("*")) if path.stem == place.name]
-    found = [place] if place.is_file() else [p for p in beside if p.suffix.lower() in IMAGE_SUFFIXES]
-    if not found:
+    images = [place] if place.is_file() else [p for p in beside if p.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
         raise SemsynthError(f"{listed} names the photograph {name!r}; there is none in {photos}.")
-    return found[0]
+    return images[0]

@@ -40,10 +40,10 @@ def load_weights(network: nn.Module, path: Path, sums: Mapping[str, str]) -> Non
             finite.
     """
     if path.name in sums:
-        found = file_sha256(path)
-        if found != sums[path.name]:
+        digest = file_sha256(path)
+        if digest != sums[path.name]:
             raise SemsynthError(
-                f"{path} is damaged: its SHA-256 begins {found[:12]}, config.json says "
+                f"{path} is damaged: its SHA-256 begins {digest[:12]}, config.json says "
                 f"{sums[path.name][:12]}; fetch or copy the folder again."
             )
     if not any(".parametrizations." in name for name in tensor_names(path)):  # saved with its norm folded in

@@ -54,15 +54,15 @@ def to_photo(photo: PhotoLike) -> NDArray[np.float32]:
 
 
 def _checked(photo: "Tensor") -> NDArray[np.float32]:
-    found = f"{photo.dtype} of shape {tuple(photo.shape)}"
+    given = f"{photo.dtype} of shape {tuple(photo.shape)}"
     if photo.dim() != 3 or photo.shape[0] != 3 or not photo.is_floating_point() or not photo.numel():
         raise SemsynthError(
-            f"A photograph as a tensor is (3, H, W) of floating point in [-1, 1]; this is {found}."
+            f"A photograph as a tensor is (3, H, W) of floating point in [-1, 1]; this is {given}."
         )
     values: NDArray[np.float32] = photo.detach().cpu().float().numpy()
     if not np.abs(values).max() <= 1 + _ROUNDING:  # nor where it is NaN
         raise SemsynthError(
-            f"A photograph as a tensor lies in [-1, 1]; this one, {found}, reaches from "
+            f"A photograph as a tensor lies in [-1, 1]; this one, {given}, reaches from "
             f"{values.min():.4g} to {values.max():.4g}."
         )
     return values

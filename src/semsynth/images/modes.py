@@ -104,9 +104,9 @@ def _from_wide(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
     mode = "I" if values.dtype.kind == "i" else "F"
     wanted = "0..255" if values.dtype.kind == "i" else "0..1 or 0..255"
     if not np.isfinite([low, high]).all():
-        found = "values that are no numbers"
+        given = "values that are no numbers"
     else:
-        found = f"values {low:g}..{high:g}"
+        given = f"values {low:g}..{high:g}"
         slack = 1 / 64  # what resampling overshoots by
         if values.dtype.kind == "f" and -slack <= low and high <= 1 + slack:
             return np.asarray(np.rint(values.clip(0, 1) * 255), dtype=np.uint8)
@@ -114,7 +114,7 @@ def _from_wide(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
         if (low >= 0 and 16 <= high <= 255) or low == high == 0:
             return np.asarray(np.rint(values), dtype=np.uint8)
     raise SemsynthError(
-        f"{name} holds {found}, and which of them is white is unknown; photographs of this kind (mode "
+        f"{name} holds {given}, and which of them is white is unknown; photographs of this kind (mode "
         f"{mode}) are read where they are {wanted}. Save it with 8 or 16 bits a channel."
     )
 

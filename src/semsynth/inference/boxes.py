@@ -107,8 +107,8 @@ def sampled(changed: NDArray[Any], box: Box, size: tuple[int, int]) -> Box | Non
         for low, high, short, long in zip(box[:2], box[2:], size, changed.shape)
     )
     seen = changed[(rows * changed.shape[0] // size[0])[:, None], columns * changed.shape[1] // size[1]]
-    found = bounds(seen)
-    if found is None:
+    inner = bounds(seen)
+    if inner is None:
         return None
     top, left = int(rows[0]), int(columns[0])
-    return Box(top + found.top, left + found.left, top + found.bottom, left + found.right)
+    return Box(top + inner.top, left + inner.left, top + inner.bottom, left + inner.right)

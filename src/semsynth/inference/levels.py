@@ -91,23 +91,23 @@ class EditedLevel:
         index, neighbours = distinct_patches(ids + 1, self.kernel_size, len(patches) + 1)
         top, left = box.top - crop.top, box.left - crop.left
         inside = index[0, top : top + box.bottom - box.top, left : left + box.right - box.left]
-        found, row = _renumbered(inside, len(neighbours))  # windows outside the box were cut off
-        return patches, neighbours[found], row
+        kept, row = _renumbered(inside, len(neighbours))  # windows outside the box were cut off
+        return patches, neighbours[kept], row
 
     def _reserve(self, count: int) -> None:
         """Make room for so many more rows."""
         if self.used + count <= self.tables[0].shape[self._axis]:
             return
-        found, index = _renumbered(self.index.cpu(), self.used)
+        kept, index = _renumbered(self.index.cpu(), self.used)
         self.index.copy_(index)
-        self.used = len(found)
+        self.used = len(kept)
         capacity = int(_SPARE * (self.used + count)) + _LEAST_SPARE
         for i, table in enumerate(self.tables):
             shape = list(table.shape)
             shape[self._axis] = capacity
             self.tables[i] = table.new_empty(shape)
             self.tables[i].narrow(self._axis, 0, self.used).copy_(
-                table.index_select(self._axis, found.to(table.device))
+                table.index_select(self._axis, kept.to(table.device))
             )
 
 

@@ -102,37 +102,37 @@ class TorchBackend:
         self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
     ) -> None:
         """See `Backend`."""
-        found, size = self._blocks[block], self._sizes[block + 1]
+        convs, size = self._blocks[block], self._sizes[block + 1]
         x = self._x if block == 0 else self._of(block - 1).outputs
         features = self._of(block)
-        styles = [layer.style_row(style) for layer in found.modulations]
+        styles = [layer.style_row(style) for layer in convs.modulations]
 
         def modulated(layer: int, x: Tensor, rows: slice, slope: float, upsample: bool) -> Tensor:
-            return found.modulations[layer](
+            return convs.modulations[layer](
                 x, tables[layer], level.index[rows], styles[layer], slope, upsample
             )
 
         def inputs(rows: slice) -> Tensor:
             """The block's input at these rows of its result, (r, w, C); half of both where it doubles."""
-            scale = 2 if found.upsample else 1
+            scale = 2 if convs.upsample else 1
             return x[rows.start // scale + 1 : rows.stop // scale + 1, 1:-1]
 
         for rows in self._strips(boxes, 0, size):
-            _put(features.inputs, rows, modulated(0, inputs(rows), rows, SLOPE, found.upsample))
+            _put(features.inputs, rows, modulated(0, inputs(rows), rows, SLOPE, convs.upsample))
         for rows in self._strips(boxes, 1, size):
-            y = found.conv_0(_seen(features.inputs, rows))
+            y = convs.conv_0(_seen(features.inputs, rows))
             _put(features.middle, rows, modulated(1, y, rows, SLOPE, False))
         last = block + 1 == len(self._blocks)
         for rows in self._strips(boxes, GROWTH, size):
-            y = found.conv_1(_seen(features.middle, rows))
-            if found.conv_s is not None:
-                y += found.conv_s(modulated(2, inputs(rows), rows, 1.0, found.upsample))
-            elif found.upsample:
+            y = convs.conv_1(_seen(features.middle, rows))
+            if convs.conv_s is not None:
+                y += convs.conv_s(modulated(2, inputs(rows), rows, 1.0, convs.upsample))
+            elif convs.upsample:
                 y.unflatten(1, (-1, 2)).unflatten(0, (-1, 2)).add_(inputs(rows)[:, None, :, None])
             else:
                 y += inputs(rows)
-            if found.noise is not None:
-                y += found.noise(self._noise_at(size)[rows])
+            if convs.noise is not None:
+                y += convs.noise(self._noise_at(size)[rows])
             _put(features.outputs, rows, F.leaky_relu_(y, SLOPE) if last else y)
         if block and not self._keep:
             self._features[block - 1] = None
@@ -149,17 +149,17 @@ class TorchBackend:
 
     def _of(self, block: int) -> "_Features":
         """A block's features."""
-        found = self._features[block]
-        if found is None:
+        features = self._features[block]
+        if features is None:
             convs, (height, width) = self._blocks[block], self._sizes[block + 1]
             before, between = convs.conv_0.weight.shape[1], convs.conv_0.weight.shape[0]
-            found = self._features[block] = _Features(
+            features = self._features[block] = _Features(
                 *(
                     torch.zeros(height + 2, width + 2, channels, dtype=self._dtype, device=self._device)
                     for channels in (before, between, convs.conv_1.weight.shape[0])
                 )
             )
-        return found
+        return features
 
     def _strips(self, boxes: list[Box], grow: int, size: Size) -> list[slice]:
         """The rows of the strips that these boxes touch, grown by so many pixels."""

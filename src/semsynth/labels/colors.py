@@ -26,13 +26,13 @@ def unpack_colors(packed: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
 def packed_counts(packed: NDArray[np.integer[Any]]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The colours that occur among packed ones, and how often each does."""
     flat = packed.reshape(-1)
-    found, counts = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
+    colors, counts = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
     for start in range(0, flat.size, BAND):
         here, number = np.unique(flat[start : start + BAND], return_counts=True)
-        both, place = np.unique(np.concatenate([found, here.astype(np.uint32)]), return_inverse=True)
+        both, place = np.unique(np.concatenate([colors, here.astype(np.uint32)]), return_inverse=True)
         counts = np.bincount(place, np.concatenate([counts, number])).astype(np.int64)
-        found = both
-    return found, counts
+        colors = both
+    return colors, counts
 
 
 def packed_colors(colors: NDArray[np.integer[Any]]) -> NDArray[np.uint32]:

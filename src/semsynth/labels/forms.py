@@ -64,19 +64,19 @@ def in_order(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for position, entry in enumerate(entries):
         entry.setdefault("id", position)
     entries.sort(key=lambda entry: int(entry["id"]))
-    found = [entry["id"] for entry in entries]
-    if found == list(range(len(found))):
+    ids = [entry["id"] for entry in entries]
+    if ids == list(range(len(ids))):
         return entries
-    twice = next((number for number, after in itertools.pairwise(found) if number == after), None)
+    twice = next((number for number, after in itertools.pairwise(ids) if number == after), None)
     if twice is not None:
         raise SemsynthError(f"Two classes have the id {twice}; every class has an id of its own.")
-    listed = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
-    if found == list(range(1, len(found) + 1)):
+    listed = ", ".join(map(str, ids[:8])) + (", ..." if len(ids) > 8 else "")
+    if ids == list(range(1, len(ids) + 1)):
         advice = 'put a class with the id 0 before them, such as "unlabelled" with "void_id": 0'
     else:
         advice = (
-            f'number the classes 0 to {len(found) - 1}, and say in "file_values" which value of a map stands '
-            f'for which, as in {{"{found[-1]}": {len(found) - 1}}}'
+            f'number the classes 0 to {len(ids) - 1}, and say in "file_values" which value of a map stands '
+            f'for which, as in {{"{ids[-1]}": {len(ids) - 1}}}'
         )
     raise SemsynthError(
         f"The ids of the classes are {listed}; they must be 0, 1, 2, ... without gaps: {advice}."
@@ -164,13 +164,13 @@ def color(value: Any) -> tuple[int, int, int]:
             parts = [int(part) for part in value.split(",")]
     elif isinstance(value, (list, tuple)) and len(value) in (3, 4):  # a fourth is the opacity
         parts = [_number(part) for part in value[:3]]
-    found = tuple(part for part in parts if part is not None and 0 <= part <= 255)
-    if len(found) != 3:
+    color = tuple(part for part in parts if part is not None and 0 <= part <= 255)
+    if len(color) != 3:
         raise SemsynthError(
             f"The colour {_shown(value)} is none; three numbers 0..255 are wanted, as in [38, 96, 160], or "
             f'"#2660a0".'
         )
-    return found
+    return color
 
 
 def whole(value: Any, what: str, low: int = -(2**31), high: int = 2**32 - 1) -> int:

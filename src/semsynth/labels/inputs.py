@@ -221,9 +221,9 @@ def _joined(maps: list[NDArray[np.int64]], what: str) -> NDArray[np.int64]:
     """Maps (B, H, W) of one size as one array."""
     sizes = {planes.shape[1:] for planes in maps}
     if len(sizes) > 1:
-        found = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
+        examples = " and ".join(f"{height}x{width}" for height, width in sorted(sizes)[:2])
         raise SemsynthError(
-            f"The {what} of the list have different sizes, such as {found}; draw them one by one."
+            f"The {what} of the list have different sizes, such as {examples}; draw them one by one."
         )
     return np.concatenate(maps)
 

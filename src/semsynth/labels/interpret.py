@@ -79,9 +79,9 @@ def _read_ids(raw: RawMap, space: LabelSpace, name: str) -> LabelReading:
         ids = raw.pixels.astype(np.int64)
         check_ids(name, ids, space, raw.transparent)
         return LabelReading(ids, raw.mode)
-    found = list(value_counts(raw.pixels))
+    values = list(value_counts(raw.pixels))
     anchors = _grey_values(space)
-    unknown = space.unknown(space.to_ids(np.array(found)))
+    unknown = space.unknown(space.to_ids(np.array(values)))
     if len(anchors) and raw.pixels.dtype == np.uint8 and raw.palette is None and (raw.lossy or unknown.any()):
         return _read_softened_grey(raw, space, name, anchors)
     ids = space.to_ids(raw.pixels)
@@ -114,9 +114,9 @@ def _read_colors(raw: RawMap, space: LabelSpace, name: str) -> LabelReading:
     pixels = raw.pixels
     grey = pixels[..., 0]
     if np.array_equal(grey, pixels[..., 1]) and np.array_equal(grey, pixels[..., 2]):
-        found = np.array(list(value_counts(grey)))
-        exact = np.isin(found * 0x010101, space.palette().astype(np.int64) @ [1 << 16, 1 << 8, 1]).all()
-        if not exact and not space.unknown(space.to_ids(found)).any():
+        values = np.array(list(value_counts(grey)))
+        exact = np.isin(values * 0x010101, space.palette().astype(np.int64) @ [1 << 16, 1 << 8, 1]).all()
+        if not exact and not space.unknown(space.to_ids(values)).any():
             return LabelReading(space.to_ids(grey), raw.mode, notes=("Grey RGB values were taken for ids.",))
         if not exact and _grey_values(space):
             return _read_softened_grey(replace(raw, pixels=grey), space, name, _grey_values(space))
@@ -209,13 +209,13 @@ def check_ids(
     if not outside.any():
         return
     unknown = value_counts(ids[outside])
-    found = sorted(unknown)
-    listed = ", ".join(f"{value} ({unknown[value]:,} pixels)" for value in found[:8])
-    more = f" and {len(found) - 8} others" if len(found) > 8 else ""
+    values = sorted(unknown)
+    listed = ", ".join(f"{value} ({unknown[value]:,} pixels)" for value in values[:8])
+    more = f" and {len(values) - 8} others" if len(values) > 8 else ""
     hint = ""
-    if 255 in found and set(value_counts(ids)) <= {0, 255} and space.num_classes >= 2:
+    if 255 in values and set(value_counts(ids)) <= {0, 255} and space.num_classes >= 2:
         hint = ' This is a 0/255 mask: "file_values": {"255": 1} in the label set reads it.'
-    elif 255 in found and len(found) == 1 and space.void_id is not None:
+    elif 255 in values and len(values) == 1 and space.void_id is not None:
         hint = f' If 255 is void here, "file_values": {{"255": {space.void_id}}} in the label set says so.'
     raise SemsynthError(
         f"{name} holds the ids {listed}{more}; label set {space.name!r} has {space.allowed()}.{hint}"

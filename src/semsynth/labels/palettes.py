@@ -71,9 +71,9 @@ def used_colors(raw: RawMap) -> tuple[NDArray[np.int64], NDArray[np.int64], NDAr
         none = np.zeros(0, dtype=np.int64)
         return none, none, none
     values = raw.pixels if raw.transparent is None else raw.pixels[~raw.transparent]
-    found = value_counts(values)
-    used = np.array(list(found), dtype=np.int64)
-    counts = np.array(list(found.values()), dtype=np.int64)
+    occurring = value_counts(values)
+    used = np.array(list(occurring), dtype=np.int64)
+    counts = np.array(list(occurring.values()), dtype=np.int64)
     palette = packed_colors(raw.palette).astype(np.int64)
     colors = np.where(used < len(palette), palette[np.clip(used, 0, len(palette) - 1)], -1)
     return used, counts, colors

@@ -71,8 +71,8 @@ def unpack(image: Image.Image, name: str, *, size: tuple[int, int] | None = None
     elif mode not in ("1", "L", "P", "LA", "PA", "RGB", "RGBA", "F") and not mode.startswith("I"):
         notes.append(f"The file is {mode}; it was converted to RGB.")
         image = image.convert("RGB")
-    found = _array(image, size)
-    pixels, opacity = _split(found, image)
+    values = _array(image, size)
+    pixels, opacity = _split(values, image)
     if pixels.dtype.kind == "f":
         if not (np.isfinite(pixels).all() and np.array_equal(pixels, np.round(pixels))):
             raise SemsynthError(f"{name} holds fractions (mode {mode}); class ids are whole numbers.")
@@ -111,28 +111,28 @@ def _array(image: Image.Image, size: tuple[int, int] | None) -> NDArray[Any]:
     return np.stack([np.asarray(image.crop((0, y, width, y + 1)))[0, columns] for y in rows.tolist()])
 
 
-def _split(found: NDArray[Any], image: Image.Image) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+def _split(values: NDArray[Any], image: Image.Image) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
     """Values and opacity (None where all is opaque) of an array taken from an image."""
     opacity = None
     key = image.info.get("transparency")
     if image.mode in ("LA", "PA"):
-        found, opacity = found[..., 0], found[..., 1]
+        values, opacity = values[..., 0], values[..., 1]
     elif image.mode == "RGBA":
-        found, opacity = found[..., :3], found[..., 3]
+        values, opacity = values[..., :3], values[..., 3]
     elif isinstance(key, bytes) and image.mode == "P":
         table = np.full(256, 255, dtype=np.uint8)
         table[: len(key)] = np.frombuffer(key[:256], dtype=np.uint8)
-        opacity = table[found]
-    elif isinstance(key, int) and found.ndim == 2 and found.dtype.kind in "iub":
-        opacity = np.where(found == key, 0, 255).astype(np.uint8)
-    elif isinstance(key, tuple) and len(key) == 3 and found.ndim == 3:
-        hidden = np.logical_and.reduce([found[..., i] == key[i] for i in range(3)])
+        opacity = table[values]
+    elif isinstance(key, int) and values.ndim == 2 and values.dtype.kind in "iub":
+        opacity = np.where(values == key, 0, 255).astype(np.uint8)
+    elif isinstance(key, tuple) and len(key) == 3 and values.ndim == 3:
+        hidden = np.logical_and.reduce([values[..., i] == key[i] for i in range(3)])
         opacity = np.where(hidden, 0, 255).astype(np.uint8)
     if opacity is not None and opacity.size and opacity.min() == 255:
         opacity = None
-    if found.dtype.kind == "u" and found.dtype.itemsize == 2:
-        found = found.astype(np.uint16, copy=False)  # in this machine's order of bytes
-    return (found.astype(np.uint8) if found.dtype.kind == "b" else found), opacity
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        values = values.astype(np.uint16, copy=False)  # in this machine's order of bytes
+    return (values.astype(np.uint8) if values.dtype.kind == "b" else values), opacity
 
 
 def _palette(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -149,5 +149,5 @@ def value_counts(values: NDArray[np.integer[Any]]) -> dict[int, int]:
             counts += np.bincount(flat[start : start + BAND], minlength=len(counts))
         used = np.flatnonzero(counts)
         return dict(zip(used.tolist(), counts[used].tolist()))
-    found, number = np.unique(flat, return_counts=True)
-    return dict(zip(found.tolist(), number.tolist()))
+    used, number = np.unique(flat, return_counts=True)
+    return dict(zip(used.tolist(), number.tolist()))

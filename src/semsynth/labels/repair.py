@@ -146,11 +146,11 @@ def nearest_entries(
 
 
 def _look_up(pixels: NDArray[np.uint8], table: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    found = np.empty(pixels.shape[:2], dtype=np.uint16)
+    entries = np.empty(pixels.shape[:2], dtype=np.uint16)
     rows = max(1, BAND // pixels.shape[1])
     for y in range(0, len(pixels), rows):
-        found[y : y + rows] = table[packed_colors(pixels[y : y + rows])]
-    return found
+        entries[y : y + rows] = table[packed_colors(pixels[y : y + rows])]
+    return entries
 
 
 def _solid_colors(
@@ -165,7 +165,7 @@ def _solid_colors(
     Raises:
         ForeignColors: One of them is like no class colour.
     """
-    found = []
+    solid = []
     least = max(SOLID * SOLID, LEAST_SOLID * packed.size)
     for place in np.argsort(-counts)[:32]:
         if counts[place] < least:
@@ -177,8 +177,8 @@ def _solid_colors(
                 f"{int(counts[place]):,} of its pixels are an area in a colour like no class's",
                 int(colors[place]),
             )
-        found.append((int(colors[place]), int(nearest[place]), int(counts[place])))
-    return tuple(found)
+        solid.append((int(colors[place]), int(nearest[place]), int(counts[place])))
+    return tuple(solid)
 
 
 def _is_solid(mask: NDArray[np.bool_]) -> bool:
@@ -248,7 +248,7 @@ def _between(
     padded = np.pad(known, 1)
     colors = np.concatenate([np.zeros((1, 3)), palette]).astype(np.float32)
     own = known[rows, columns]
-    found = np.zeros(len(rows), dtype=bool)
+    between = np.zeros(len(rows), dtype=bool)
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
         one = padded[rows + 1 - down, columns + 1 - right]
         other = padded[rows + 1 + down, columns + 1 + right]
@@ -256,8 +256,8 @@ def _between(
         direct = np.linalg.norm(colors[one] - colors[other], axis=1)
         detour = np.linalg.norm(colors[one] - colors[own], axis=1)
         detour += np.linalg.norm(colors[own] - colors[other], axis=1)
-        found |= apart & (detour <= 1.02 * direct + 1)
-    return rows[found], columns[found]
+        between |= apart & (detour <= 1.02 * direct + 1)
+    return rows[between], columns[between]
 
 
 def _take_from_neighbours(

@@ -78,10 +78,10 @@ class LabelSpace:
     note: str = ""
 
     def __post_init__(self) -> None:
-        found = [entry.id for entry in self.classes]
-        if not found or found != list(range(len(found))):
+        ids = [entry.id for entry in self.classes]
+        if not ids or ids != list(range(len(ids))):
             raise SemsynthError(
-                f"Label set {self.name!r}: ids must be 0, 1, 2, ... in order; found {found[:20]}."
+                f"Label set {self.name!r}: ids must be 0, 1, 2, ... in order; found {ids[:20]}."
             )
         if self.void_id is not None and self.void_id < 0:
             raise SemsynthError(f"Label set {self.name!r}: void_id is {self.void_id}; it must be 0 or more.")
@@ -89,9 +89,7 @@ class LabelSpace:
             raise SemsynthError(
                 f"Label set {self.name!r}: void_id is {self.void_id}; at most {MAX_VALUE} is possible."
             )
-        wrong = sorted(
-            {i for i in self.file_values.values() if not 0 <= i < len(found) and i != self.void_id}
-        )
+        wrong = sorted({i for i in self.file_values.values() if not 0 <= i < len(ids) and i != self.void_id})
         if wrong:
             raise SemsynthError(
                 f"Label set {self.name!r}: file_values leads to the ids {str(wrong[:8])[1:-1]}; there are "

@@ -101,10 +101,10 @@ class OASISGenerator(GeneratorModule):
         wanted = (batch, self.style_dim)
         if noise is not None and tuple(noise.shape) in (wanted, (*wanted, height, width)):
             return noise
-        found = "none was given" if noise is None else f"got {tuple(noise.shape)}"
+        given = "none was given" if noise is None else f"got {tuple(noise.shape)}"
         raise SemsynthError(
             f"This network draws from noise: pass a style of shape {wanted} or "
-            f"{(*wanted, height, width)}; {found}."
+            f"{(*wanted, height, width)}; {given}."
         )
 
 

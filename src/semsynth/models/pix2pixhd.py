@@ -238,8 +238,8 @@ class Pix2PixHDGenerator(GeneratorModule):
             style = style[:, :, None, None].expand(-1, -1, *full.size)
         wanted = (full.labels.shape[0], self.style_dim, *full.size)
         if style is None or style.shape != wanted:
-            found = "none were given" if style is None else f"got {tuple(style.shape)}"
-            raise SemsynthError(f"This network draws from instance features of shape {wanted}; {found}.")
+            given = "none were given" if style is None else f"got {tuple(style.shape)}"
+            raise SemsynthError(f"This network draws from instance features of shape {wanted}; {given}.")
         styles = [style]
         while len(styles) < len(self.stages):
             styles.append(halve(styles[-1]))

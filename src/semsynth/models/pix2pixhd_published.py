@@ -33,7 +33,7 @@ def import_published(
     tail = f"{'.0' if nested else ''}.{kernel}"
     stem = require(state, f"model.1{tail}", _KIND)
     blocks = sorted(
-        {int(found[1]) for key in state if (found := re.match(r"model\.(\d+)\.conv_block\.", key))}
+        {int(match[1]) for key in state if (match := re.match(r"model\.(\d+)\.conv_block\.", key))}
     )
     block = require(state, f"model.{min(blocks, default=0)}.conv_block.1{tail}", _KIND)
     if stem.dim() != 4 or block.dim() != 4 or stem.shape[1] <= instances + (style_dim or 0):
@@ -44,7 +44,7 @@ def import_published(
     # The original puts [conv, norm, relu] in one flat list; SPADE's release nests the norm with the conv.
     step = 2 if spectral else 3
     downsamplings = (blocks[0] - 1 - step) // step
-    enhancers = len({found[1] for key in state if (found := re.match(r"model(\d+)_1\.", key))})
+    enhancers = len({match[1] for key in state if (match := re.match(r"model(\d+)_1\.", key))})
     local = {key.split(".")[1] for key in state if re.match(rf"model{enhancers}_2\.\d+\.conv_block", key)}
     config: dict[str, Any] = {
         "num_classes": stem.shape[1] - instances - (style_dim or 0),

@@ -77,12 +77,8 @@ class Encoder(nn.Module):
             lite = EfficientNetLite.pretrained(variant) if pretrained else EfficientNetLite(variant)
             self.steps = nn.ModuleList([nn.Sequential(lite.stem, nn.ReLU6()), *lite.stages])
             self.levels = (2, 3, 5, 7)
-        self.eval().float()  # whatever the program's default dtype is
-        with torch.no_grad():
-            self.channels = [
-                feature.shape[1] for feature in self(torch.zeros(1, 3, 64, 64, dtype=torch.float32))
-            ]
-        self.train()
+        self.train().float()  # whatever the program's default dtype is
+        self.channels = [_width(self.steps[level]) for level in self.levels]
 
     def early(self, images: Tensor, count: int) -> list[Tensor]:
         """Run the first ``count`` steps.
@@ -223,6 +219,11 @@ def _plain_steps(widths: tuple[int, ...] = (32, 48, 96, 160, 256)) -> nn.ModuleL
         nn.Sequential(_block(before, after, stride=2), _Residual(after))
         for before, after in pairwise((3, *widths))
     )
+
+
+def _width(step: nn.Module) -> int:
+    """Channels of a step's result: those of its last convolution."""
+    return [module.out_channels for module in step.modules() if isinstance(module, nn.Conv2d)][-1]
 
 
 class _Residual(nn.Module):

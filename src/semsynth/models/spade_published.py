@@ -97,7 +97,7 @@ def import_published_encoder(state: Mapping[str, Tensor]) -> Imported:
     spectral = any(name.startswith("layer1.") and name.endswith("weight_orig") for name in state)
     inner = "" if "layer1.bias" in state else ".0"  # a norm makes a Sequential of its own
     first = require(state, f"layer1{inner}.weight{'_orig' * spectral}", "SPADE style encoder")
-    depth = len({found[0] for name in state if (found := re.match(r"layer\d+\.", name))})
+    depth = len({match[0] for name in state if (match := re.match(r"layer\d+\.", name))})
     batch = "layer1.1.running_mean" in state
     config: dict[str, Any] = {
         "style_dim": mean.shape[0],

@@ -39,10 +39,10 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         return None, "not built: no C++ compiler was found when the package was installed"
     try:
         library = ctypes.CDLL(str(path))
-        found = library.semsynth_interface()
+        interface = library.semsynth_interface()
     except (OSError, AttributeError) as error:
         return None, f"the library does not load: {error}"
-    if found != _INTERFACE or _struct_sizes(library) != [sizeof(struct) for struct in MIRRORED]:
+    if interface != _INTERFACE or _struct_sizes(library) != [sizeof(struct) for struct in MIRRORED]:
         return None, "the library was built from other sources: install the package again"
     if limit is not None:
         library.semsynth_use_level(processor.LEVELS.index(limit))
@@ -81,10 +81,10 @@ def _fork() -> int | None:
 
 def library() -> ctypes.CDLL:
     """The library, told how many threads PyTorch uses just now. Ask `available` first."""
-    found = _load()[0]
-    assert found is not None
-    found.semsynth_threads(_fork(), torch.get_num_threads())
-    return found
+    library = _load()[0]
+    assert library is not None
+    library.semsynth_threads(_fork(), torch.get_num_threads())
+    return library
 
 
 def available() -> bool:

@@ -74,12 +74,12 @@ def best() -> str:
 
 def level_of(flags: set[str]) -> str:
     """The highest level whose instructions, and those of the levels below, are all among these."""
-    found = LEVELS[0]
+    best = LEVELS[0]
     for level, needed in _NEEDS.items():
         if not needed <= flags:
             break
-        found = level
-    return found
+        best = level
+    return best
 
 
 def limit() -> str | None:
@@ -138,11 +138,11 @@ def prepare() -> None:
     torch = sys.modules.get("torch")
     if torch is None:
         return
-    found = torch.backends.cpu.get_cpu_capability().lower()
-    if found not in _OTHERS["ATEN_CPU_CAPABILITY"][: LEVELS.index(asked) + 1]:
+    capability = torch.backends.cpu.get_cpu_capability().lower()
+    if capability not in _OTHERS["ATEN_CPU_CAPABILITY"][: LEVELS.index(asked) + 1]:
         warnings.warn(
-            f"PyTorch has computed before semsynth was imported, and keeps to {found}: {VARIABLE}={asked} "
-            "limits semsynth's own kernels alone; import semsynth first",
+            f"PyTorch has computed before semsynth was imported, and keeps to {capability}: "
+            f"{VARIABLE}={asked} limits semsynth's own kernels alone; import semsynth first",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -7,21 +7,23 @@ quarter of the size; and everything runs in bfloat16 where the processor has its
 
 import copy
 import math
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from rich.progress import Progress
 from torch import Tensor, nn
 
-from semsynth.data import Dataset
+from semsynth.data import Dataset, Geometry
+from semsynth.data.cache import cached
+from semsynth.data.loader import in_advance
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.segmentation import ConfusionMatrix, SegmentationScores
@@ -31,12 +33,10 @@ from semsynth.models.segmenter import PyramidSegmenter, SegmenterConfig
 from semsynth.ops import processor
 from semsynth.training.checkpoints import clean_up, load_newest, save_checkpoint
 from semsynth.training.log import append_line, keep_lines
-from semsynth.training.segmenter_data import Balance, Photographs, Rng, augmented, batches, decode
+from semsynth.training.segmenter_data import Balance, Photographs, augmented
 from semsynth.training.segmenter_settings import SegmenterRecipe
 
 CHECKPOINTS = "checkpoints"
-WITHIN = (CHECKPOINTS, "cache")
-"""Folders of a run that are written to file by file."""
 KEEP = 2
 """Checkpoints that stay."""
 NEEDS = ("settings", "model", "averaged", "optimiser", "spent")
@@ -75,7 +75,7 @@ def loss_at_quarter_size(logits: Tensor, classes: Tensor, weights: Tensor, phase
 
 @torch.no_grad()
 def validate(
-    model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 16
+    model: PyramidSegmenter, photographs: Photographs, *, fast: bool = False, batch_size: int = 4
 ) -> SegmentationScores:
     """Scores on whole photographs, void ignored, over the classes that occur.
 
@@ -84,13 +84,14 @@ def validate(
     model.eval()
     matrix = ConfusionMatrix(photographs.num_classes)
     for start in range(0, len(photographs), batch_size):
-        pixels = np.array(photographs.images[start : start + batch_size])
+        chosen = range(len(photographs))[start : start + batch_size]
+        pixels, classes = map(np.stack, zip(*(photographs[index] for index in chosen)))
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast and processor.has_bfloat16()):
             images = images.contiguous(memory_format=torch.channels_last)
             logits = model(images) if fast else model.read(images)
         logits = F.interpolate(logits.float(), size=images.shape[-2:], mode="bilinear", align_corners=False)
-        matrix.add(photographs.classes[start : start + batch_size], logits.argmax(dim=1).numpy())
+        matrix.add(classes, logits.argmax(dim=1).numpy())
     return matrix.scores()
 
 
@@ -121,126 +122,96 @@ def train_segmenter(
         SemsynthError: The data is empty, has another label set, or the folder holds a run with other
             settings, or is another process's; the disk is full.
     """
-    with claimed(folder, "trains", WITHIN):
-        run = _Run(train, val, folder, recipe, start)
-        run.resume(log)
-        task = progress.add_task("training", total=recipe.pictures, completed=run.seen) if progress else None
-        next_validation = run.seen + recipe.validate_every
-        stream = batches(run.draw, run.balance, recipe.batch_size, recipe.seed, run.seen)
-        while (done := run.done()) < 1:
-            run.model.train()
-            loss = run.step(next(stream), done)
-            if progress and task is not None:
-                progress.update(task, completed=run.seen, description=f"training, loss {loss.item():.2f}")
-            if run.seen >= next_validation or run.seen >= recipe.pictures:
-                next_validation += recipe.validate_every
-                run.validate_and_save()
-        return _finish(run.averaged, run.held_out, folder, run.seen)
-
-
-class _Run:
-    """A run in its folder, which is this process's own: networks, optimizer, and how far it is.
-
-    Attributes:
-        seen: Pictures so far.
-        started: When it would have begun without its stops, by `time.monotonic`.
-    """
-
-    def __init__(
-        self, train: Dataset, val: Dataset, folder: Path, recipe: SegmenterRecipe, start: Path | None
-    ) -> None:
-        self.folder, self.recipe, space = folder, recipe, train.label_space
+    progress = progress or Progress(disable=True)
+    with claimed(folder, "trains", (CHECKPOINTS,)):
+        # What it learns from, and what it is scored on.
+        space = train.label_space
         ids = tuple(entry.id for entry in space.classes if entry.id != space.void_id)
-        self.settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}
-        """A resumed run must have the same."""
-        self.photographs = decode(train, ids, recipe.size, folder / "cache", "train")
-        self.held_out = decode(val, ids, recipe.size, folder / "cache", "val")
-        self.balance = Balance.of(self.photographs, recipe.class_power, recipe.rare_share)
+        whole = Geometry("resize_and_crop", recipe.size, recipe.size)
+        photographs, held_out = (
+            Photographs(cached(data, folder / "cache", whole, log=log), ids, recipe.size)
+            for data in (train, val)
+        )
+        balance = Balance.of(photographs, recipe.class_power, recipe.rare_share)
 
+        # Network, optimizer and averaged weights: fresh, or of the last validation of a run that was stopped.
         torch.manual_seed(recipe.seed)
         names = tuple(space.names[i] for i in ids)
         config = SegmenterConfig(names, recipe.encoder, recipe.width, space.name, ids)
-        self.model = _begin(config, start).to(memory_format=torch.channels_last)
-        groups = parameter_groups(self.model, recipe)
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
-        self.averaged = copy.deepcopy(self.model)
-        self.pairs = list(learning(self.averaged).values()), list(learning(self.model).values())
-        self.seen, self.started = 0, time.monotonic()
-
-    def resume(self, log: Callable[[str], None]) -> None:
-        """Go on where the last validation was."""
-        checkpoints, settings = self.folder / CHECKPOINTS, self.settings
+        model = _begin(config, start).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=recipe.weight_decay)
+        averaged = copy.deepcopy(model)
+        pairs = list(_learning(averaged).values()), list(_learning(model).values())
+        seen, begun = 0, time.monotonic()
+        settings = {**asdict(recipe), "label_set": space.name, "minutes": 0.0}  # of a resumed run, too
+        checkpoints = folder / CHECKPOINTS
         state = load_newest(checkpoints, log, NEEDS)
         if state is not None:
             with parsing(checkpoints, "a segmenter's checkpoints", "Choose another folder."):
                 before = state["settings"]
                 if unlike := [key for key in settings if before.get(key) != settings[key]]:
                     raise SemsynthError(
-                        f"{self.folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
+                        f"{folder} holds a run with {unlike[0]} {before.get(unlike[0])}, not "
                         f"{settings[unlike[0]]}: resume with the same settings, or choose another folder."
                     )
-                self.model.load_state_dict(state["model"])
-                self.averaged.load_state_dict(state["averaged"])
-                self.optimizer.load_state_dict(state["optimiser"])
-                self.seen = state["images_seen"]
-                self.started = time.monotonic() - float(state["spent"])
-            clean_up(checkpoints, self.seen, KEEP, log)
-        keep_lines(self.folder / "log.jsonl", self.seen, "pictures", log)
+                model.load_state_dict(state["model"])
+                averaged.load_state_dict(state["averaged"])
+                optimizer.load_state_dict(state["optimiser"])
+                seen, begun = state["images_seen"], begun - float(state["spent"])
+            clean_up(checkpoints, seen, KEEP, log)
+        keep_lines(folder / "log.jsonl", seen, "pictures", log)
 
-    @torch.no_grad()
-    def draw(self, indices: npt.NDArray[np.int64], rng: Rng) -> tuple[list[Tensor], Tensor]:
-        """Augmented pictures through the frozen part of the encoder, and their classes."""
-        frozen = self.recipe.frozen
-        images, classes = augmented(self.photographs, indices, self.recipe.least_crop, rng)
-        images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=frozen > 0 and processor.has_bfloat16()):
-            return self.model.encoder.early(images, frozen), classes
+        @torch.no_grad()
+        def draw(seen: int) -> tuple[list[Tensor], Tensor]:
+            """The batch after so many pictures: augmented, through the frozen part; and its classes."""
+            rng = np.random.default_rng([recipe.seed, seen])
+            images, classes = augmented(photographs, balance, recipe.batch_size, recipe.least_crop, rng)
+            images = images.contiguous(memory_format=torch.channels_last)
+            low = recipe.frozen > 0 and processor.has_bfloat16()
+            with torch.autocast("cpu", torch.bfloat16, enabled=low):
+                return model.encoder.early(images, recipe.frozen), classes
 
-    def done(self) -> float:
-        """The share of the run that is done: of its pictures, or of its minutes where those run out first."""
-        minutes = (time.monotonic() - self.started) / 60
-        share = minutes / self.recipe.minutes if self.recipe.minutes else 0.0
-        return max(self.seen / self.recipe.pictures, share)
+        task = progress.add_task("training", total=recipe.pictures, completed=seen)
+        next_validation, seconds = seen + recipe.validate_every, 60 * recipe.minutes or math.inf
+        model.train()
+        with closing(in_advance(draw, count(seen, recipe.batch_size), 1, 1)) as stream:
+            while (done := max(seen / recipe.pictures, (time.monotonic() - begun) / seconds)) < 1:
+                # Learn from one batch. The rate warms up, then falls as a cosine.
+                kept, classes = next(stream)
+                factor = min(1.0, (seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * factor
+                with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
+                    logits = model.decode(model.encoder.late(kept, recipe.frozen))
+                step = seen // recipe.batch_size
+                loss = loss_at_quarter_size(logits, classes, balance.weights, step)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                with torch.no_grad():
+                    torch._foreach_lerp_(*pairs, 1 - min(recipe.ema, (1 + step) / (10 + step)))
+                seen += recipe.batch_size
+                progress.update(task, completed=seen, description=f"training, loss {loss.item():.2f}")
+                if seen < min(next_validation, recipe.pictures):
+                    continue
 
-    def step(self, batch: tuple[list[Tensor], Tensor], done: float) -> Tensor:
-        """Learn from one batch, and return its loss. The rate warms up, then falls as a cosine."""
-        kept, classes = batch
-        factor = min(1.0, (self.seen + 1) / 800) * 0.5 * (1 + math.cos(math.pi * done))
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        with torch.autocast("cpu", torch.bfloat16, enabled=processor.has_bfloat16()):
-            logits = self.model.decode(self.model.encoder.late(kept, self.recipe.frozen))
-        step = self.seen // self.recipe.batch_size
-        loss = loss_at_quarter_size(logits, classes, self.balance.weights, step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(*self.pairs, 1 - min(self.recipe.ema, (1 + step) / (10 + step)))
-        self.seen += self.recipe.batch_size
-        return loss.detach()
-
-    def validate_and_save(self) -> None:
-        """Write scores, the averaged network and a checkpoint."""
-        scores = validate(self.averaged, self.held_out, fast=True)
-        spent = time.monotonic() - self.started
-        line = {
-            "pictures": self.seen,
-            "seconds": round(spent),
-            "pixel_accuracy": scores.pixel_accuracy,
-            "miou": scores.miou,
-        }
-        append_line(self.folder / "log.jsonl", line)
-        self.averaged.save(self.folder)
-        state = {
-            "settings": self.settings,
-            "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimizer.state_dict(),
-            "images_seen": self.seen,
-            "spent": spent,
-        }
-        save_checkpoint(self.folder / CHECKPOINTS, self.seen, state, KEEP)
+                # Scores, the averaged network, and a checkpoint.
+                next_validation += recipe.validate_every
+                scores = validate(averaged, held_out, fast=True)
+                spent = time.monotonic() - begun
+                shares = {"pixel_accuracy": scores.pixel_accuracy, "miou": scores.miou}
+                append_line(folder / "log.jsonl", {"pictures": seen, "seconds": round(spent), **shares})
+                averaged.save(folder)
+                state = {
+                    "settings": settings,
+                    "model": model.state_dict(),
+                    "averaged": averaged.state_dict(),
+                    "optimiser": optimizer.state_dict(),
+                    "images_seen": seen,
+                    "spent": spent,
+                }
+                save_checkpoint(checkpoints, seen, state, KEEP)
+        return _finish(averaged, held_out, folder, seen)
 
 
 def score_segmenter(folder: Path, data: Dataset) -> tuple[tuple[str, ...], SegmentationScores]:
@@ -255,8 +226,7 @@ def score_segmenter(folder: Path, data: Dataset) -> tuple[tuple[str, ...], Segme
             f"{folder} knows the classes of {model.config.label_set}, but the data has "
             f"{data.label_space.name}."
         )
-    with tempfile.TemporaryDirectory() as cache:
-        return model.names, validate(model, decode(data, model.config.ids, 256, Path(cache), "given"))
+    return model.names, validate(model, Photographs(data, model.config.ids, 256))
 
 
 def _begin(config: SegmenterConfig, start: Path | None) -> PyramidSegmenter:
@@ -264,11 +234,9 @@ def _begin(config: SegmenterConfig, start: Path | None) -> PyramidSegmenter:
     if start is None:
         return PyramidSegmenter(config)
     model = PyramidSegmenter.load(start)
-    unlike = [
-        key for key in ("encoder", "width", "names") if getattr(model.config, key) != getattr(config, key)
-    ]
-    if unlike:
-        raise SemsynthError(f"{start} has another {unlike[0]} than this training: it cannot start from it.")
+    for key in ("encoder", "width", "names"):
+        if getattr(model.config, key) != getattr(config, key):
+            raise SemsynthError(f"{start} has another {key} than this training: it cannot start from it.")
     model.config = config
     return model
 
@@ -278,22 +246,18 @@ def _finish(averaged: PyramidSegmenter, held_out: Photographs, folder: Path, see
     averaged.save(folder)
     kept = PyramidSegmenter.load(folder)
     scores = validate(kept, held_out)
-    kept.config = replace(
-        kept.config,
-        scores={
-            "pixel_accuracy": round(scores.pixel_accuracy, 4),
-            "miou": round(scores.miou, 4),
-            "mean_accuracy": round(scores.mean_accuracy, 4),
-            "classes_averaged": scores.classes_averaged,
-            "photographs": len(held_out),
-            "pictures_trained": seen,
-        },
-    )
+    shares = {name: round(getattr(scores, name), 4) for name in ("pixel_accuracy", "miou", "mean_accuracy")}
+    counts = {
+        "classes_averaged": scores.classes_averaged,
+        "photographs": len(held_out),
+        "pictures_trained": seen,
+    }
+    kept.config = replace(kept.config, scores=shares | counts)
     kept.save(folder)
     return kept
 
 
-def learning(model: nn.Module) -> dict[str, Tensor]:
+def _learning(model: nn.Module) -> dict[str, Tensor]:
     """Weights that learn, and the running statistics, by name."""
     weights = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
     return weights | {name: b for name, b in model.named_buffers() if b.is_floating_point()}

@@ -1,108 +1,52 @@
-"""What a segmenter learns from: photographs at hand, their balance, and how they are augmented.
+"""What a segmenter learns from: photographs, the balance of their classes, and how they are augmented."""
 
-Photographs are decoded once, into memory-mapped arrays.
-"""
-
-import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from numpy.lib.format import open_memmap
 from PIL import Image
 from torch import Tensor
 
-from semsynth.data import Dataset, Geometry
-from semsynth.data.cache import fingerprint
+from semsynth.data import Dataset
 from semsynth.data.transforms import resize_photo
 from semsynth.errors import SemsynthError
-from semsynth.files.reading import read_bytes, require_regular
-from semsynth.files.writing import write_atomically
 from semsynth.labels.resize import resize_map
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
 class Photographs:
-    """A data set, decoded and at hand.
-
-    Attributes:
-        images: (N, S, S, 3) uint8.
-        classes: (N, S, S) uint8, class indices 0..K; K is void.
-        num_classes: K.
-    """
-
-    images: Pixels
-    classes: Pixels
-    num_classes: int
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-def decode(data: Dataset, ids: tuple[int, ...], size: int, folder: Path, name: str) -> Photographs:
-    """Decode a data set once into memory-mapped files, or open the ones of an earlier run of the same data.
+    """The photographs of a data set as a segmenter sees them.
 
     Args:
-        data: Photographs and label maps.
-        ids: Label ids of the classes; what is not listed is void.
-        size: Side to resize to.
-        folder: Where the two files go.
-        name: What they are called.
+        data: Photographs and label maps; those of a cache are not decoded again.
+        ids: Label ids of the K classes; what is not listed is void.
+        size: Side they are resized to, in pixels.
+
+    Raises:
+        SemsynthError: There are none, or too many classes.
     """
-    if len(data) == 0:
-        raise SemsynthError(f"The {name} photographs are none: check the data set's folders and its split.")
-    if len(ids) > 255:
-        raise SemsynthError(f"{len(ids)} classes are more than the 255 a segmenter can be trained on.")
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}-{what}.npy" for what in ("images", "classes")]
-    seal = folder / f"{name}.json"
-    whole = Geometry("resize_and_crop", size, size)
-    stamp = json.dumps({"fingerprint": fingerprint(data, whole), "ids": ids})
-    shapes = ((len(data), size, size, 3), (len(data), size, size))
-    kept = _kept(seal, stamp, paths, shapes)
-    if kept is None:
-        seal.unlink(missing_ok=True)
-        images, classes = (
-            open_memmap(path, "w+", np.uint8, shape) for path, shape in zip(paths, shapes, strict=True)
-        )
-        table = np.full(
-            max(data.label_space.num_classes, data.label_space.void_id or 0, 255) + 1, len(ids), np.uint8
-        )
-        table[list(ids)] = np.arange(len(ids))
-        for index in range(len(data)):
-            sample = data.read(index)
-            images[index] = resize_photo(sample.image, (size, size))
-            classes[index] = table[resize_map(sample.labels, (size, size))]
-        images.flush()
-        classes.flush()
-        write_atomically(seal, stamp.encode())
-        kept = _kept(seal, stamp, paths, shapes)
-    if kept is None:
-        raise SemsynthError(f"{folder} cannot keep the {name} photographs: what was written is not there.")
-    return Photographs(kept[0], kept[1], len(ids))
 
+    def __init__(self, data: Dataset, ids: tuple[int, ...], size: int) -> None:
+        if len(data) == 0:
+            raise SemsynthError("The data set holds no photographs: check its folders and its split.")
+        if len(ids) > 255:
+            raise SemsynthError(f"{len(ids)} classes are more than the 255 a segmenter can be trained on.")
+        self.num_classes, self._data, self._size = len(ids), data, (size, size)
+        space = data.label_space
+        self._table = np.full(max(space.num_classes, space.void_id or 0, 255) + 1, len(ids), np.uint8)
+        self._table[list(ids)] = np.arange(len(ids))
 
-def _kept(
-    seal: Path, stamp: str, paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]
-) -> list[Pixels] | None:
-    """What an earlier run decoded, mapped; None where it is of other data, or damaged."""
-    try:
-        if not seal.exists() or read_bytes(seal) != stamp.encode():
-            return None
-        for path in paths:
-            require_regular(path)
-        arrays = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
-    except (SemsynthError, OSError, ValueError, EOFError):
-        return None
-    fitting = all(a.shape == s and a.dtype == np.uint8 for a, s in zip(arrays, shapes, strict=True))
-    return arrays if fitting else None
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, index: int) -> tuple[Pixels, Pixels]:
+        """A photograph (S, S, 3) uint8, and its class indices (S, S) uint8, 0..K; K is void."""
+        sample = self._data.read(index)
+        classes: Pixels = self._table[resize_map(sample.labels, self._size)]
+        return resize_photo(sample.image, self._size), classes
 
 
 @dataclass(frozen=True)
@@ -112,12 +56,10 @@ class Balance:
     Attributes:
         chances: (N,) chance of each picture to be drawn.
         weights: (K,) weight of each class in the loss; its mean over labelled pixels is 1.
-        share: (K,) share of each class among the labelled pixels.
     """
 
     chances: npt.NDArray[np.float64]
     weights: Tensor
-    share: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, photographs: Photographs, class_power: float, rare_share: float) -> "Balance":
@@ -129,16 +71,15 @@ class Balance:
             rare_share: Pictures of a class that fewer than this share of pictures hold are drawn more often.
         """
         k = photographs.num_classes
-        counts = np.stack(
-            [np.bincount(c.ravel(), minlength=k + 1)[:k] for c in photographs.classes]
-        )  # (N, K)
+        maps = (photographs[index][1] for index in range(len(photographs)))
+        counts = np.stack([np.bincount(ids.ravel(), minlength=k + 1)[:k] for ids in maps])  # (N, K)
         held = (counts > 0).mean(axis=0)
         repeat = np.clip(np.sqrt(rare_share / np.maximum(held, 1e-9)), 1.0, 4.0)
         factors = np.where(counts > 0, repeat, 1.0).max(axis=1)
         share = counts.sum(axis=0) / max(1, counts.sum())
         weights = np.where(share > 0, np.maximum(share, 1e-6) ** -class_power, 0.0)
         weights = weights / max(1e-12, float((weights * share).sum()))
-        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32), share)
+        return cls(factors / factors.sum(), torch.tensor(weights, dtype=torch.float32))
 
 
 def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tuple[Pixels, Pixels]:
@@ -153,7 +94,7 @@ def augment(image: Pixels, classes: Pixels, least_crop: float, rng: Rng) -> tupl
     return (image[:, ::-1], classes[:, ::-1]) if rng.random() < 0.5 else (image, classes)
 
 
-def recolour(images: Tensor, rng: Rng) -> Tensor:
+def recolor(images: Tensor, rng: Rng) -> Tensor:
     """Other brightness, saturation and contrast for each of (B, 3, H, W) in [-1, 1]."""
 
     def draw(low: float, high: float) -> Tensor:
@@ -167,35 +108,10 @@ def recolour(images: Tensor, rng: Rng) -> Tensor:
 
 
 def augmented(
-    photographs: Photographs, indices: npt.NDArray[np.int64], least_crop: float, rng: Rng
+    photographs: Photographs, balance: Balance, count: int, least_crop: float, rng: Rng
 ) -> tuple[Tensor, Tensor]:
-    """Augmented pictures (B, 3, S, S) in [-1, 1], channels last, and their classes (B, S, S) uint8."""
-    pairs = [augment(photographs.images[i], photographs.classes[i], least_crop, rng) for i in indices]
-    images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
-    classes = torch.from_numpy(np.stack([ids for _, ids in pairs]))
-    return recolour(images.float().div_(127.5).sub_(1), rng), classes
-
-
-Draw = Callable[[npt.NDArray[np.int64], Rng], tuple[list[Tensor], Tensor]]
-"""Photograph indices → what the late steps need, and the classes (B, S, S) uint8."""
-
-
-def batches(
-    draw: Draw, balance: Balance, batch_size: int, seed: int, seen: int
-) -> Iterator[tuple[list[Tensor], Tensor]]:
-    """Batches without end from ``seen`` pictures on, the next one prepared while this one is learnt from.
-
-    The batch after ``n`` pictures is a function of the seed and ``n`` alone.
-    """
-
-    def batch_at(number: int) -> tuple[list[Tensor], Tensor]:
-        rng = np.random.default_rng([seed, number])
-        return draw(rng.choice(len(balance.chances), batch_size, p=balance.chances), rng)
-
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(batch_at, seen)
-        while True:
-            seen += batch_size
-            following = pool.submit(batch_at, seen)
-            yield pending.result()
-            pending = following
+    """Pictures drawn by chance and augmented (B, 3, S, S) in [-1, 1], and their classes (B, S, S) uint8."""
+    indices = rng.choice(len(photographs), count, p=balance.chances)
+    pairs = [augment(*photographs[index], least_crop, rng) for index in indices.tolist()]
+    images, classes = (torch.from_numpy(np.stack(part)) for part in zip(*pairs))
+    return recolor(images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1), rng), classes

@@ -27,13 +27,13 @@ function resolve(root, schema) {
  * @returns {string}
  */
 function kind(root, schema) {
-  const found = resolve(root, schema) ?? {};
-  const parts = found.anyOf ?? found.oneOf;
+  const resolved = resolve(root, schema) ?? {};
+  const parts = resolved.anyOf ?? resolved.oneOf;
   if (parts) return parts.map((/** @type {any} */ p) => kind(root, p)).filter((/** @type {string} */ k) => k !== "null").join(" or ");
-  if (found.enum) return found.enum.join(" | ");
-  if (found.contentMediaType || found.format === "binary") return "file";
-  if (found.type === "array") return `list of ${kind(root, found.items ?? {})}`;
-  return found.title && found.type === "object" ? found.title : found.type ?? "anything";
+  if (resolved.enum) return resolved.enum.join(" | ");
+  if (resolved.contentMediaType || resolved.format === "binary") return "file";
+  if (resolved.type === "array") return `list of ${kind(root, resolved.items ?? {})}`;
+  return resolved.title && resolved.type === "object" ? resolved.title : resolved.type ?? "anything";
 }
 
 /**

@@ -83,19 +83,19 @@ export class Autosave {
       const done = finished(transaction);
       const store = transaction.objectStore(STORE);
       /** @type {{key: IDBValidKey, saved: Saved}[]} */
-      const found = [];
+      const kept = [];
       store.openCursor(IDBKeyRange.bound(this.model, `${this.model}/\uffff`)).onsuccess = (event) => {
         const cursor = /** @type {IDBRequest<IDBCursorWithValue | null>} */ (event.target).result;
         if (cursor) {
-          found.push({ key: cursor.key, saved: cursor.value });
+          kept.push({ key: cursor.key, saved: cursor.value });
           cursor.continue();
           return;
         }
-        found.sort((a, b) => (b.saved.when ?? 0) - (a.saved.when ?? 0));
-        for (const { key } of found.slice(MOST)) if (key !== this.key) store.delete(key);
+        kept.sort((a, b) => (b.saved.when ?? 0) - (a.saved.when ?? 0));
+        for (const { key } of kept.slice(MOST)) if (key !== this.key) store.delete(key);
       };
       await done.finally(() => db.close());
-      const newest = found.find(({ key }) => key === this.key) ?? found[0];
+      const newest = kept.find(({ key }) => key === this.key) ?? kept[0];
       return newest ? upgradeSaved(newest.saved) : null;
     } catch {
       return null;

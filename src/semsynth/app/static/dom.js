@@ -37,7 +37,7 @@ export function field(id) {
  */
 export function refill(list, rows, otherwise = null) {
   const buttons = () => [...list.querySelectorAll("button")];
-  const here = buttons().findIndex((found) => found === document.activeElement);
+  const here = buttons().findIndex((button) => button === document.activeElement);
   list.replaceChildren(...rows);
   if (here < 0) return;
   const now = buttons();

@@ -125,22 +125,22 @@ export class Files {
   async openMap(file) {
     const { width, height } = this.studio.drawing;
     const form = { map: file, width: String(width), height: String(height) };
-    let found;
+    let reading;
     try {
-      found = await (await sendForm("/api/maps/read", form)).json();
+      reading = await (await sendForm("/api/maps/read", form)).json();
     } catch (error) {
       const { code, message } = /** @type {import("./server.js").ApiError} */ (error);
       if (code !== "looks-like-a-picture") throw error;
       return this.ask(file, message);
     }
     this.studio.exchange("Open map", () => {
-      this.studio.drawing.replace(fromBase64(found.ids));
+      this.studio.drawing.replace(fromBase64(reading.ids));
       this.photo.put(null);
-      if (found.settings && !found.settings.photo) this.styles.style = found.settings.style;
+      if (reading.settings && !reading.settings.photo) this.styles.style = reading.settings.style;
       else this.styles.begin();
       this.become(named(file));
     });
-    this.studio.told.emit(["Map opened.", ...found.notes].join(" "));
+    this.studio.told.emit(["Map opened.", ...reading.notes].join(" "));
   }
 
   async exportMap() {
@@ -156,11 +156,11 @@ export class Files {
   /** Begin to edit a photograph. @param {File} file */
   async openPhoto(file) {
     this.studio.told.emit("Looking at the photo ...");
-    const found = await this.photo.send(file, null);
+    const analysis = await this.photo.send(file, null);
     this.studio.exchange("Open photo", () => {
-      this.studio.drawing.replace(fromBase64(found.labels));
-      this.photo.begin(found);
-      const { vector, thumbnail } = found;
+      this.studio.drawing.replace(fromBase64(analysis.labels));
+      this.photo.begin(analysis);
+      const { vector, thumbnail } = analysis;
       if (vector.length) this.styles.addOwn({ name: OPENED, vector, thumbnail });
       this.become(named(file));
     });

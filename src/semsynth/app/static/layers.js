@@ -201,13 +201,13 @@ export class Layers {
    * @param {string} shows
    */
   toggle(label, pressed, shows) {
-    const found = document.createElement("button");
-    found.type = "button";
-    found.className = "icon toggle";
-    found.setAttribute("aria-label", label);
-    found.setAttribute("aria-pressed", String(pressed));
-    found.append(icon(shows));
-    return found;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "icon toggle";
+    button.setAttribute("aria-label", label);
+    button.setAttribute("aria-pressed", String(pressed));
+    button.append(icon(shows));
+    return button;
   }
 
   /** A layer's small picture. @param {Layer} layer */

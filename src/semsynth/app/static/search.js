@@ -32,14 +32,14 @@ export function findClasses(classes, text) {
   if (!typed) return classes;
   const words = typed.length > 3 ? [typed, typed.replace(/e?s$/, ""), typed.replace(/s$/, "")] : [typed];
   return classes
-    .map((found) => ({ found, rank: Math.min(...words.map((word) => rankOf(found, word))) }))
+    .map((entry) => ({ entry, rank: Math.min(...words.map((word) => rankOf(entry, word))) }))
     .filter(({ rank }) => rank < Infinity)
     .sort((a, b) => a.rank - b.rank)
-    .map(({ found }) => found);
+    .map(({ entry }) => entry);
 }
 
 /**
- * @param {LabelClass} found
+ * @param {LabelClass} entry
  * @param {string} word
  * @returns {number} the smaller, the likelier is the class meant; Infinity where it is not
  */

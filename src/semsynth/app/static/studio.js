@@ -181,8 +181,8 @@ export class Studio {
  * @returns {number}
  */
 function firstOf(classes, background) {
-  const found = ["mountain", "window", "car"].map((name) => classes.find((c) => c.name === name));
-  return found.find((c) => c)?.id ?? background;
+  const preferred = ["mountain", "window", "car"].map((name) => classes.find((c) => c.name === name));
+  return preferred.find((c) => c)?.id ?? background;
 }
 
 /**
@@ -193,8 +193,8 @@ function firstOf(classes, background) {
  */
 function backgroundOf(classes, voidId) {
   for (const name of ["sky", "background", "sky-other", "facade", "road"]) {
-    const found = classes.find((c) => c.name === name);
-    if (found) return found.id;
+    const match = classes.find((c) => c.name === name);
+    if (match) return match.id;
   }
   return classes.find((c) => c.id !== voidId)?.id ?? 0;
 }

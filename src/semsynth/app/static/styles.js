@@ -184,9 +184,9 @@ export class Styles {
   async addPhoto(file) {
     this.studio.told.emit("Taking the style of the photo ...");
     try {
-      const found = await (await sendForm("/api/styles", { photo: file })).json();
+      const answer = await (await sendForm("/api/styles", { photo: file })).json();
       const name = (file.name ?? "own").replace(/\.\w+$/, "").slice(0, 40);
-      this.studio.adjust(`Style ${name}`, () => this.addOwn({ name, ...found }));
+      this.studio.adjust(`Style ${name}`, () => this.addOwn({ name, ...answer }));
       this.studio.told.emit("The picture has the photo's style now.");
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);

@@ -36,12 +36,12 @@ def find_weights(path: Path | None, pattern: str, network: str, source: str) -> 
             raise SemsynthError(f"There is no file {path} with weights of {network}; {source}.")
         return path
     folder = checkpoints_folder()
-    found = sorted(folder.glob(pattern))
-    if not found:
+    files = sorted(folder.glob(pattern))
+    if not files:
         raise SemsynthError(
             f"{network} needs its published weights, a file {pattern} in {folder}; there is none; {source}."
         )
-    return found[0]
+    return files[0]
 
 
 def read_state(path: Path, network: str) -> dict[str, Tensor]:

@@ -176,7 +176,7 @@ def _map_arrays(folder: Path, size: list[int], count: int) -> dict[str, Any]:
         with parsing(path, "an array of a memory bank", "Build the bank again."):
             array = np.lib.format.open_memmap(path, mode="r")
             wanted = tuple(
-                found if side is None else side for side, found in zip(shape, array.shape, strict=False)
+                actual if side is None else side for side, actual in zip(shape, array.shape, strict=False)
             )
             if array.dtype != kind or array.shape != wanted or len(wanted) != len(shape):
                 raise ValueError(f"it is {array.dtype} of shape {array.shape}")

@@ -123,8 +123,8 @@ class SIMSGenerator(GeneratorModule):
         """
         labels = resize_map(labels, self.bank.size)
         wanted = find_segments(labels, self.bank.space)
-        found = retrieve(self.bank, labels, wanted, count=1, exclude=exclude)
-        best = [(segment, matches[0].row) for segment, matches in zip(wanted, found, strict=True) if matches]
+        ranked = retrieve(self.bank, labels, wanted, count=1, exclude=exclude)
+        best = [(segment, matches[0].row) for segment, matches in zip(wanted, ranked, strict=True) if matches]
         placed: list[Placed] = []
         for start in range(0, len(best), FITTED_AT_ONCE):
             placed += self._fit(labels, best[start : start + FITTED_AT_ONCE])

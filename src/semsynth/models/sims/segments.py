@@ -88,11 +88,11 @@ def find_segments(labels: Labels, space: LabelSpace, smallest: float = SMALLEST)
     wanted = (areas > smallest * labels.size) & (classes < space.num_classes) & (classes >= 0)
     if space.void_id is not None:
         wanted &= classes != space.void_id
-    found = []
+    segments = []
     for number in np.flatnonzero(wanted):
         mask = numbers == number
-        found.append(Segment(int(classes[number]), mask, bounding_box(mask)))
-    return found
+        segments.append(Segment(int(classes[number]), mask, bounding_box(mask)))
+    return segments
 
 
 def bounding_box(mask: Mask) -> Box:

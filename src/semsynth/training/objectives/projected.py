@@ -29,13 +29,12 @@ from semsynth.training.objectives.adversarial import Drawn, index_of
 from semsynth.training.objectives.base import (
     GeneratorResult,
     HeadInputs,
-    LabelInputs,
     Losses,
     Networks,
     Step,
     TrainingContext,
 )
-from semsynth.training.objectives.spade import DiscriminatorOutput, SpadeObjective
+from semsynth.training.objectives.spade import SpadeObjective
 
 TEXTURE_SQUARES = 4
 """Squares a side in the texture term."""
@@ -198,15 +197,8 @@ class ProjectedObjective(SpadeObjective):
         fake_loss, real_loss = discriminator_loss(on_fake, on_real, self.gan)
         return losses | {"projected_fake": fake_loss, "projected_real": real_loss}
 
-    def _label_inputs(
-        self, discriminator: nn.Module, labels: Tensor, instances: Tensor | None
-    ) -> LabelInputs:
-        return super()._label_inputs(cast(ProjectedDiscriminator, discriminator).patches, labels, instances)
-
-    def _compare(
-        self, discriminator: nn.Module, labels: LabelInputs, fake: Tensor, real: Tensor
-    ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
-        return super()._compare(cast(ProjectedDiscriminator, discriminator).patches, labels, fake, real)
+    def _on_pictures(self, networks: Networks) -> nn.Module:
+        return cast(ProjectedDiscriminator, networks.discriminator).patches
 
 
 def _head_stages(features: Sequence[Tensor]) -> Sequence[Tensor]:

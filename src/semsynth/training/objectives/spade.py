@@ -101,7 +101,7 @@ class SpadeObjective(AdversarialObjective):
 
         Labels of an earlier call are used again unless the augmentation moves them. Scores are float32.
         """
-        discriminator = cast(nn.Module, networks.discriminator)
+        discriminator = self._on_pictures(networks)
         augmentation = self._augmentation(step)
         if augmentation.shift is not None or labels is None:
             instances = step.batch.instances
@@ -117,6 +117,10 @@ class SpadeObjective(AdversarialObjective):
             for on in answers
         )
         return on_fake, on_real, labels
+
+    def _on_pictures(self, networks: Networks) -> nn.Module:
+        """What of the discriminator sees pictures."""
+        return cast(nn.Module, networks.discriminator)
 
     def _augmentation(self, step: Step) -> Augmentation:
         height, width = step.batch.images.shape[2:]
