@@ -19,7 +19,7 @@ from semsynth.models.features import FidInception
 
 pytestmark = pytest.mark.slow
 
-COUNT, SIDE = 8, 48
+COUNT, SIDE = 16, 48
 
 
 def need(package: str) -> None:

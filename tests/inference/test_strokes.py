@@ -73,7 +73,7 @@ def test_strokes(backend: str, case: str) -> None:
         pytest.skip("not drawn there")
     generator = network(**CASES[case])
     style = {} if generator.style_dim is None else {"style": torch.randn(1, STYLE)}
-    check(engines(generator, backend), strokes(blobs(1, *SIZE, CLASSES), 24), **style)
+    check(engines(generator, backend), strokes(blobs(1, *SIZE, CLASSES), 16), **style)
 
 
 @pytest.mark.slow
