@@ -137,7 +137,7 @@ def _not_json(place: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_damage_meta, _other_meta, _cut, _lose, _lose_all, _not_json])
-def test_a_damaged_cache_is_built_anew_and_said(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_cache_is_built_again_and_said(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     data = load_dataset(trees.plain(tmp_path / "set", 3, sizes=True))
     geometry, said = Geometry("none"), list[str]()
     whole = cached(data, tmp_path / "cache", geometry)
@@ -145,7 +145,7 @@ def test_a_damaged_cache_is_built_anew_and_said(tmp_path: Path, damage: Callable
     damage(whole.folder)
     store = cached(data, tmp_path / "cache", geometry, log=said.append)
     assert len(said) == 1
-    assert "built anew" in said[0]
+    assert "built again" in said[0]
     assert str(whole.folder) in said[0]
     assert all(np.array_equal(store.read(index).image, images[index]) for index in range(3))
     cached(data, tmp_path / "cache", geometry, log=said.append)

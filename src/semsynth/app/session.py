@@ -84,12 +84,12 @@ class ClientSession:
                 model = await self._state.worker.describe()
                 request = unpack_request(data, self._state.limits, model.label_space.num_classes)
             except SemsynthError as error:
-                await self._say(Reply.ERROR, request_number(data or b""), str(error).encode())
+                await self._send(Reply.ERROR, request_number(data or b""), str(error).encode())
                 continue
             replaced, self._newest = self._newest, request
             self._filled.set()
             if replaced is not None:
-                await self._say(Reply.SUPERSEDED, replaced.number)
+                await self._send(Reply.SUPERSEDED, replaced.number)
 
     async def _paint_newest(self) -> None:
         while True:
@@ -111,11 +111,11 @@ class ClientSession:
             lost = isinstance(error, ApiError) and error.code == PHOTO_LOST
             reason = Reason.PHOTO_LOST if lost else Reason.OTHER
             number = (taken or self._take()).number
-            return await self._say(Reply.ERROR, number, str(error).encode(), reason=reason)
+            return await self._send(Reply.ERROR, number, str(error).encode(), reason=reason)
         assert taken is not None
         size = (painted.width, painted.height)
         number, form, seconds = taken.number, taken.format, painted.seconds
-        await self._say(Reply.PICTURE, number, painted.data, form=form, size=size, seconds=seconds)
+        await self._send(Reply.PICTURE, number, painted.data, form=form, size=size, seconds=seconds)
 
     def _take(self) -> PaintJob:
         if self._left or self._newest is None:
@@ -132,8 +132,8 @@ class ClientSession:
         self._say_soon(Reply.AWAY if away else Reply.BACK, 0, away)
 
     def _say_soon(self, kind: Reply, number: int, sentence: str = "", *, seconds: float = 0.0) -> None:
-        told = asyncio.ensure_future(self._say(kind, number, sentence.encode(), seconds=seconds))
-        told.add_done_callback(lambda task: task.cancelled() or task.exception())
+        sent = asyncio.ensure_future(self._send(kind, number, sentence.encode(), seconds=seconds))
+        sent.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def _say(self, kind: Reply, number: int, payload: bytes = b"", **fields: Any) -> None:
+    async def _send(self, kind: Reply, number: int, payload: bytes = b"", **fields: Any) -> None:
         await self._socket.send_bytes(pack_reply(kind, number, payload, **fields))

@@ -27,7 +27,7 @@ def add_parser(add: AddParser) -> None:
     add_segmenter(parser, "segmenter's folder or file (default: the bundled one)")
     parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
-    parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph anew")
+    parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph again")
     parser.set_defaults(func=run)
 
 

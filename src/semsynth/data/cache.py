@@ -3,7 +3,7 @@
 A cache is a folder named by a fingerprint of everything it depends on: the files with their sizes and times,
 how they are read, the label set and the geometry. Change one of them and another cache is built; nothing is
 ever stale. It is built under a temporary name, flushed and renamed, so that it is whole or absent,
-also with several processes at it; one that was damaged since is built anew.
+also with several processes at it; one that was damaged since is built again.
 """
 
 import hashlib
@@ -111,10 +111,10 @@ def cached(
             try:
                 return _open(dataset, place)
             except SemsynthError as error:
-                log(f"{error} The cache is built anew.")
+                log(f"{error} The cache is built again.")
                 shutil.rmtree(place, ignore_errors=True)
         elif any(place.parent.glob(f"{place.name.partition('-')[0]}-*/")):
-            log("Files of the data set have changed since they were cached: they are decoded anew.")
+            log("Files of the data set have changed since they were cached: they are decoded again.")
         for left in place.parent.glob(f".{place.name}.*.part"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
         _build(dataset, place, geometry, threads, report)

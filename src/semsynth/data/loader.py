@@ -114,7 +114,7 @@ class ShardedSampler:
             if state[name] != getattr(self, name):
                 raise SemsynthError(
                     f"The saved run had {name} {state[name]}, this one has {getattr(self, name)}: the order "
-                    f"of samples cannot be continued. Use the same data and seed, or start anew."
+                    f"of samples cannot be continued. Use the same data and seed, or start a new run."
                 )
         self.epoch, self.offset, self.samples_seen = (
             int(state[name]) for name in ("epoch", "offset", "samples_seen")

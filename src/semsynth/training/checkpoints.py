@@ -79,7 +79,7 @@ def load_newest(
     if paths:
         raise SemsynthError(
             f"None of the {len(paths)} checkpoints in {folder} can be read; all are damaged, "
-            f"{paths[0].name} too. Choose another folder to begin anew."
+            f"{paths[0].name} too. Choose another folder to start from the beginning."
         )
     return None
 

@@ -104,7 +104,7 @@ def _refuse_idle(recipe: Recipe, given: set[str], where: str) -> None:
         if recipe.stages and name in given and theirs != {value}:
             raise SemsynthError(
                 f"{where}: {name} is {value}, but the recipe has stages, and they say what {key} is; give "
-                "the stages anew in a variant TOML file, or drop them with --stages '[]'."
+                "the stages in a variant TOML file, or drop them with --stages '[]'."
             )
 
 

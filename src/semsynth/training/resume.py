@@ -43,7 +43,7 @@ def record_settings(folder: Path, recipe: Recipe, images_seen: int, log: Callabl
     try:
         before = dict(flat(compat.run_settings(read_json(path), recipe.objective)))
     except (SemsynthError, AttributeError, RecursionError):  # no JSON, no table, or one without end
-        log(f"{path} is damaged and is written anew; what changed in the settings is not known.")
+        log(f"{path} is damaged and is written again; what changed in the settings is not known.")
         return
     now, default = (dict(flat(json.loads(json.dumps(dataclasses.asdict(r))))) for r in (recipe, Recipe()))
     before = {name: value for name, value in default.items() if name in now} | before  # newer settings

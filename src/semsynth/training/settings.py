@@ -87,7 +87,7 @@ class Stage:
         crop_size: Side in pixels of what the networks see.
         batch_size: Pictures a step.
         outer_only: Train only the generator's outer part (pix2pixHD's last enhancer), the rest held fixed.
-            Where this changes, the generator's optimiser begins anew.
+            Where this changes, the generator's optimizer starts without moments.
     """
 
     images: Positive
