@@ -78,9 +78,11 @@ def test_evaluate_and_compare_folders_of_pictures(
     assert statistics.is_file()
     assert main(["compare", str(tmp_path / "one"), str(tmp_path / "two"), "-o", str(tmp_path / "both")]) == 0
     table = (tmp_path / "both" / "table.md").read_text(encoding="utf-8")
-    assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")] == [
-        "method", "---", "flat", "copies", "real photographs",
-    ]  # fmt: skip
+    first = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert first[:6] == ["method", "---", "flat", "copies", "real photographs", "told from photographs"]
+    assert "scenes: two-sample CropNet" in table
+    assert copies.methods[0].cropnet_two_sample == {"mean": 0.5, "std": 0.0}
+    assert Report.load(tmp_path / "one").methods[0].cropnet_two_sample["mean"] == 1
     sheet = Image.open(tmp_path / "both" / "sheet.png")
     assert sheet.width == 4 * 64 + 3 * 4  # labels, photograph, flat, copies
     page = (tmp_path / "both" / "sheet.html").read_text(encoding="utf-8")

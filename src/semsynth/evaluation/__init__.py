@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from semsynth.evaluation.segmentation import ConfusionMatrix as ConfusionMatrix
     from semsynth.evaluation.segmenters import Segmenter as Segmenter
     from semsynth.evaluation.segmenters import load_segmenter as load_segmenter
+    from semsynth.evaluation.two_sample import two_sample_accuracy as two_sample_accuracy
 
 _HOMES = {
     "evaluation_set": ("EvaluatedMethod", "EvaluationSet"),
@@ -27,6 +28,7 @@ _HOMES = {
     "run": ("Evaluation",),
     "segmentation": ("ConfusionMatrix",),
     "segmenters": ("Segmenter", "load_segmenter"),
+    "two_sample": ("two_sample_accuracy",),
 }
 """The public names of each module, which is imported at first use: ``--help`` must not wait for torch."""
 
