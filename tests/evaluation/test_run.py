@@ -106,7 +106,7 @@ def test_the_report_says_everything_and_the_photographs_are_the_ceiling(scenes: 
     assert abs(real.lite2_kernel["mean"]) < real.lite2_kernel["std"]
     assert made.fid is None
     assert made.lite2_two_sample is not None
-    assert made.lite2_two_sample["mean"] > 0.8  # flat colours, without the photographs' noise
+    assert 0.2 < made.lite2_two_sample["mean"] < 0.8  # of a grid of means, both have the same colours
     assert real.lite2_two_sample is not None
     assert report.ladder.keys() == RUNGS.keys()
     assert all(rung.keys() == {"lite2_two_sample", "lite2_kernel_half"} for rung in report.ladder.values())

@@ -132,6 +132,9 @@ def test_the_class_that_is_blurred_gives_the_pictures_away() -> None:
     assert all(0.3 < entries[name]["told"] < 0.7 for name in "abd")
     assert sum(entry["gap"] for entry in entries.values()) == pytest.approx(1)
     assert sum(entry["area"] for entry in entries.values()) == pytest.approx(1)
+    assert class_entries(of_real, of_real, ["a", "b"])["b"] | {"maps": 0, "area": 0} == {
+        "maps": 0, "area": 0, "gap": 0, "told": 0.5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("rung", RUNGS)

@@ -177,7 +177,7 @@ def class_entries(
             entries[name] = {
                 "maps": maps,
                 "area": float(made.areas[rows].sum() / pictures),
-                "gap": float((score[rows] * made.areas[rows]).sum() / gap),
+                "gap": float((score[rows] * made.areas[rows]).sum()) / gap if gap else 0.0,
                 "told": float((np.sign(score[rows]) + 1).mean() / 2),
             }
     return entries
