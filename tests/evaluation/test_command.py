@@ -12,6 +12,7 @@ from PIL import Image
 
 from semsynth.cli import main
 from semsynth.data import load_dataset
+from semsynth.evaluation.ladder import RUNGS
 from semsynth.evaluation.report import Report
 from semsynth.hub import Model, load_model, save_model
 from semsynth.models import create_model
@@ -43,6 +44,14 @@ def evaluator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluator")
     PyramidSegmenter(SegmenterConfig(NAMES[1:], "scratch", width=16, label_set="scenes")).save(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ladder of one rung: the others take as long, and tell nothing here."""
+    monkeypatch.setattr(
+        "semsynth.evaluation.kept_features.RUNGS", {"JPEG quality 10": RUNGS["JPEG quality 10"]}
+    )
 
 
 def evaluate(scenes: Path, evaluator: Path, model: Path, output: Path, *more: str) -> int:

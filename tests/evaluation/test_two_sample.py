@@ -10,7 +10,8 @@ from PIL import Image
 
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.features import FeatureExtractor, cropnet_extractor
-from semsynth.evaluation.frechet import Features, FeatureSpace, kernel_at_half_count
+from semsynth.evaluation.frechet import Features, FeatureSpace
+from semsynth.evaluation.kernel import kernel_at_half_count
 from semsynth.evaluation.ladder import RUNGS
 from semsynth.evaluation.two_sample import (
     _left_out_correlation,

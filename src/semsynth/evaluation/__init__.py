@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from semsynth.evaluation.frechet import FeatureSpace as FeatureSpace
     from semsynth.evaluation.frechet import Statistics as Statistics
     from semsynth.evaluation.frechet import frechet_distance as frechet_distance
-    from semsynth.evaluation.frechet import kernel_distance as kernel_distance
+    from semsynth.evaluation.kernel import kernel_distance as kernel_distance
     from semsynth.evaluation.protocol import Protocol as Protocol
     from semsynth.evaluation.protocol import load_protocol as load_protocol
     from semsynth.evaluation.report import Report as Report
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "evaluation_set": ("EvaluatedMethod", "EvaluationSet"),
-    "frechet": ("FeatureSpace", "Features", "Statistics", "frechet_distance", "kernel_distance"),
+    "frechet": ("FeatureSpace", "Features", "Statistics", "frechet_distance"),
+    "kernel": ("kernel_distance",),
     "protocol": ("Protocol", "load_protocol"),
     "report": ("Report",),
     "run": ("Evaluation",),

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from semsynth.evaluation.evaluation_set import Pixels
-from semsynth.evaluation.frechet import Features, kernel_at_half_count
+from semsynth.evaluation.frechet import Features
+from semsynth.evaluation.kernel import kernel_at_half_count
 from semsynth.evaluation.two_sample import halves_accuracy, two_sample_accuracy
 
 
