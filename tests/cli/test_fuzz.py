@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from semsynth.cli import VERBS, build_parser, main
+from semsynth.evaluation.features import CROPNET
 from tests.cli.world import DAMAGED_MODELS, World
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
@@ -91,7 +92,8 @@ FITTING = {
     "instances": ["maps"], "num": ["1", "2"], "seed": ["3"], "tile": ["32"], "feather": ["4"],
     "spread": ["0.5"], "limit": ["2"], "count": ["2"], "aspect_ratio": ["2"],
     "write_labels": ["out.json"], "sheet": ["out.png"], "classes": ["sky", "tree"], "name": ["mine"],
-    "family": ["spade"], "format": ["folder"], "upsamplings": ["5"],
+    "family": ["spade"], "format": ["folder"], "upsamplings": ["5"], "photographs": ["data"],
+    "features": [str(CROPNET)],
 }  # fmt: skip
 FITTING_THERE = {
     "edit": {"labels": ["changed.png"], "output": ["out.png"]},
@@ -107,6 +109,7 @@ BOUNDS = {
     "segmenter train": ["--pictures", "2", "--size", "64", "--batch-size", "2", "--width", "8"],
     "train": ["--device", "cpu", "--run.images", "4", "--run.batch_size", "2", "--run.workers", "1"],
     "evaluate": ["--limit", "2"],
+    "features train": ["--images", "4", "--batch-size", "2", "--held-out", "2"],
     "data preview": ["--count", "2"],
     "demo": ["--across", "1"],
 }

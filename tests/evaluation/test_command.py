@@ -12,6 +12,7 @@ from PIL import Image
 
 from semsynth.cli import main
 from semsynth.data import load_dataset
+from semsynth.evaluation.ladder import RUNGS
 from semsynth.evaluation.report import Report
 from semsynth.hub import Model, load_model, save_model
 from semsynth.models import create_model
@@ -43,6 +44,14 @@ def evaluator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluator")
     PyramidSegmenter(SegmenterConfig(NAMES[1:], "scratch", width=16, label_set="scenes")).save(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def one_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ladder of one rung: the others take as long, and tell nothing here."""
+    monkeypatch.setattr(
+        "semsynth.evaluation.kept_features.RUNGS", {"JPEG quality 10": RUNGS["JPEG quality 10"]}
+    )
 
 
 def evaluate(scenes: Path, evaluator: Path, model: Path, output: Path, *more: str) -> int:
@@ -78,9 +87,11 @@ def test_evaluate_and_compare_folders_of_pictures(
     assert statistics.is_file()
     assert main(["compare", str(tmp_path / "one"), str(tmp_path / "two"), "-o", str(tmp_path / "both")]) == 0
     table = (tmp_path / "both" / "table.md").read_text(encoding="utf-8")
-    assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")] == [
-        "method", "---", "flat", "copies", "real photographs",
-    ]  # fmt: skip
+    first = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert first[:6] == ["method", "---", "flat", "copies", "real photographs", "told from photographs"]
+    assert "scenes: two-sample CropNet" in table
+    assert copies.methods[0].cropnet_two_sample == {"mean": 0.5, "std": 0.0}
+    assert Report.load(tmp_path / "one").methods[0].cropnet_two_sample["mean"] == 1
     sheet = Image.open(tmp_path / "both" / "sheet.png")
     assert sheet.width == 4 * 64 + 3 * 4  # labels, photograph, flat, copies
     page = (tmp_path / "both" / "sheet.html").read_text(encoding="utf-8")

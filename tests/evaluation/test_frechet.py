@@ -16,10 +16,9 @@ from semsynth.evaluation.frechet import (
     Statistics,
     at_half_count,
     frechet_distance,
-    kernel_distance,
-    kernel_floor,
     warn_few,
 )
+from semsynth.evaluation.kernel import kernel_distance, kernel_floor
 
 SPACE = FeatureSpace("network", "0123", "last", "clean", 12)
 

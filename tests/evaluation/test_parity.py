@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 from semsynth.evaluation.features import inception_extractor
-from semsynth.evaluation.frechet import Features, frechet_distance, kernel_distance
+from semsynth.evaluation.frechet import Features, frechet_distance
+from semsynth.evaluation.kernel import kernel_distance
 from semsynth.evaluation.segmentation import ConfusionMatrix
 from semsynth.models.features import FidInception
 

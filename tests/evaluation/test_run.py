@@ -14,9 +14,11 @@ from semsynth.errors import SemsynthError
 from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.frechet import FeatureSpace, Statistics
+from semsynth.evaluation.ladder import RUNGS
 from semsynth.evaluation.protocol import load_protocol
 from semsynth.evaluation.report import Report
 from semsynth.evaluation.run import Evaluation
+from semsynth.evaluation.table import table
 from tests.evaluation.scenes import COLOURS, NAMES, write_protocol, write_scenes
 
 COUNT = 34
@@ -103,6 +105,12 @@ def test_the_report_says_everything_and_the_photographs_are_the_ceiling(scenes: 
     assert real.lite2_kernel is not None
     assert abs(real.lite2_kernel["mean"]) < real.lite2_kernel["std"]
     assert made.fid is None
+    assert made.lite2_two_sample is not None
+    assert 0.2 < made.lite2_two_sample["mean"] < 0.8  # of a grid of means, both have the same colours
+    assert real.lite2_two_sample is not None
+    assert report.ladder.keys() == RUNGS.keys()
+    assert all(rung.keys() == {"lite2_two_sample", "lite2_kernel_half"} for rung in report.ladder.values())
+    assert made.told_by_class is None  # there was no CropNet
     assert made.diversity is not None
     assert made.diversity > 0
     assert made.style_colour is not None
@@ -141,6 +149,49 @@ def test_twice_gives_the_same_bytes_and_a_stopped_run_goes_on(scenes: Path, tmp_
     a, b = without_times(tmp_path / "a")["methods"][0], without_times(tmp_path / "b")["methods"][0]
     assert a["per_class_iou"] == b["per_class_iou"]
     assert a["lite2_frechet"] == b["lite2_frechet"]
+
+
+def cells_extractor() -> FeatureExtractor:
+    """Means of a grid of 4 x 4 positions, and of their squares."""
+    space = FeatureSpace("cells", "0", "all", "clean", 6)
+    pool = torch.nn.AdaptiveAvgPool2d(4)
+    return FeatureExtractor(space, 32, lambda x: pool(torch.cat([x, x * x], 1)))
+
+
+def test_classes_are_told_and_old_reports_stand_beside_new_ones(scenes: Path, tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    report = evaluation(scenes, new, cropnet=cells_extractor()).run()
+    made = report.methods[0]
+    assert set(made.told_by_class or {}) == {*NAMES}
+    assert sum(entry["gap"] for entry in (made.told_by_class or {}).values()) == pytest.approx(1)
+    assert report.networks["cropnet"]["network"] == "cells"
+    text = (new / "table.md").read_text(encoding="utf-8")
+    assert "two-sample CropNet" in text
+    assert "photographs, JPEG quality 10" in text
+    assert "painter, void" in text
+    # What evaluations wrote before.
+    document = json.loads((new / "report.json").read_text(encoding="utf-8"))
+    del document["ladder"], document["networks"]["cropnet"], document["protocol"]["selection_split"]
+    for row in (*document["methods"], document["real"]):
+        for name in [name for name in row if "two_sample" in name or "_kernel_half" in name]:
+            del row[name]
+        row.pop("told_by_class")
+    document["methods"][0]["name"] = "before"
+    old.mkdir()
+    (old / "report.json").write_text(json.dumps(document), encoding="utf-8")
+    for pair in ([new, old], [old, new]):
+        both = table([Report.load(folder) for folder in pair])
+        assert "two-sample" not in both.partition("\n")[0]  # the columns need both
+        assert "photographs, JPEG quality 10" in both
+
+
+def test_a_report_on_the_split_of_choices_says_so(scenes: Path, tmp_path: Path) -> None:
+    write_protocol(scenes / "chosen.toml", 'selection_split = "val"')
+    protocol = load_protocol(scenes / "chosen.toml")
+    chosen = EvaluationSet(load_dataset(scenes, split="val"), protocol)
+    found = Evaluation(painter(1.0), chosen, tmp_path, ColorSegmenter())
+    assert any("no test scores" in warning for warning in found.warnings)
+    assert not any("no test scores" in warning for warning in evaluation(scenes, tmp_path).warnings)
 
 
 def test_the_order_of_files_changes_nothing(scenes: Path, tmp_path: Path) -> None:
@@ -189,6 +240,9 @@ def test_a_network_of_the_loss_may_not_be_the_evaluator(scenes: Path, tmp_path: 
     guilty = EvaluatedMethod("m", "0", painter(1.0).draw, loss_networks=("grid",))
     with pytest.raises(SemsynthError, match="grid was part of this model's training loss"):
         evaluation(scenes, tmp_path, guilty)
+    guilty = EvaluatedMethod("m", "0", painter(1.0).draw, loss_networks=("cells",))
+    with pytest.raises(SemsynthError, match="cells was part of this model's training loss"):
+        evaluation(scenes, tmp_path, guilty, cropnet=cells_extractor())
 
 
 def test_statistics_of_a_network_that_is_not_at_hand_are_refused(scenes: Path, tmp_path: Path) -> None:

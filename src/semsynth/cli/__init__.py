@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "explain": ("semsynth.cli.explain", "show what a network's norms leave of its labels"),
     "segment": ("semsynth.cli.segment", "make label maps of photographs"),
     "segmenter": ("semsynth.cli.segmenter", "train and score a segmentation network"),
+    "features": ("semsynth.cli.features", "train a feature network for evaluation"),
     "data": ("semsynth.cli.data", "check and preview a data set"),
     "model": ("semsynth.cli.model", "import published checkpoints, describe a model folder"),
     "info": ("semsynth.cli.info", "versions, device, and what is installed"),

@@ -47,6 +47,12 @@ def add_parser(add: AddParser) -> None:
         "--inception", type=Path, metavar="FILE", help="Inception weights for FID (default: torch's cache)"
     )
     parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="FOLDER",
+        help="CropNet of semsynth features train (default: bundled)",
+    )
+    parser.add_argument(
         "--reference", type=Path, metavar="NPZ", help="statistics to take Fréchet distances to"
     )
     parser.add_argument(
@@ -88,6 +94,8 @@ def build(args: argparse.Namespace) -> "Evaluation":
     from semsynth.data import load_dataset
     from semsynth.evaluation.evaluation_set import EvaluationSet
     from semsynth.evaluation.features import (
+        CROPNET,
+        cropnet_extractor,
         find_inception,
         inception_extractor,
         lite2_extractor,
@@ -125,6 +133,7 @@ def build(args: argparse.Namespace) -> "Evaluation":
         evaluator=load_segmenter(evaluator, trust=args.trust),
         inception=inception_extractor(inception, protocol.fid_resize) if inception else None,
         lite2=lite2_extractor(),
+        cropnet=cropnet_extractor(args.features or CROPNET),
         stages=lite2_stages(),
         reference=Statistics.load(args.reference) if args.reference else None,
     )

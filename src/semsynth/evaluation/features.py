@@ -28,12 +28,15 @@ from torch import Tensor, nn
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
+from semsynth.evaluation.evaluation_set import Ids, Pixels
 from semsynth.evaluation.frechet import Features, FeatureSpace
+from semsynth.evaluation.two_sample import ClassFeatures
 from semsynth.files.tensors import file_sha256
-from semsynth.models.features import EfficientNetLite, FidInception
+from semsynth.models.features import CropNet, EfficientNetLite, FidInception
 from semsynth.models.features.frozen import checkpoints_folder
 
-Pixels = npt.NDArray[np.uint8]
+CROPNET = Path(__file__).parents[1] / "pretrained" / "features-landscapes"
+"""The CropNet that comes with the package."""
 
 
 def resize_pytorch_fid(pictures: Tensor, side: int) -> Tensor:
@@ -83,7 +86,7 @@ class FeatureExtractor:
     Attributes:
         space: What the features may be compared with.
         side: The network's input size, in pixels.
-        network: (B, 3, side, side) in [-1, 1] → (B, D).
+        network: (B, 3, side, side) in [-1, 1] → (B, D), or (B, D, h, w), of which the mean is taken.
     """
 
     space: FeatureSpace
@@ -97,10 +100,38 @@ class FeatureExtractor:
 
         They may differ in size; each is resized by itself, so a batch changes nothing.
         """
+        values = self._run(pictures)
+        return (values if values.ndim == 2 else values.mean(dim=(2, 3))).double().numpy()
+
+    def _run(self, pictures: Sequence[Pixels]) -> Tensor:
         rule = RESIZE_RULES[self.space.resize]
         inputs = [rule(torch.from_numpy(np.array(p)).permute(2, 0, 1)[None], self.side) for p in pictures]
-        values = self.network(torch.cat(inputs))  # (B, D)
-        return values.double().numpy()
+        return self.network(torch.cat(inputs))
+
+    @isolated()
+    @torch.inference_mode()
+    def by_class(self, pictures: Iterable[Pixels], classes: Iterable[Ids]) -> ClassFeatures:
+        """Features of the classes of each picture, for a network that gives (B, D, h, w).
+
+        A position counts for a class by the class's share of its pixels.
+
+        Args:
+            pictures: (H, W, 3) uint8.
+            classes: Class numbers (H, W) of each picture.
+        """
+        numbers, found, areas, values = [], [], [], []
+        for number, (picture, ids) in enumerate(zip(pictures, classes)):
+            maps = self._run([picture])[0].double()  # (D, h, w)
+            present = np.unique(ids)
+            masks = torch.from_numpy(ids[None] == present[:, None, None]).double()  # (P, H, W)
+            shares = F.adaptive_avg_pool2d(masks[None], (maps.shape[1], maps.shape[2]))[0].flatten(
+                1
+            )  # (P, h w)
+            values.append((shares @ maps.flatten(1).T / shares.sum(1, keepdim=True)).numpy())
+            areas.append(shares.mean(dim=1).numpy())
+            found.append(present)
+            numbers.append(np.full(len(present), number))
+        return ClassFeatures(*map(np.concatenate, (numbers, found, areas, values)))
 
     def all(
         self, pictures: Iterable[Pixels], source: str, batch_size: int = 4, names: Sequence[str] = ()
@@ -128,6 +159,20 @@ def lite2_extractor() -> FeatureExtractor:
 def lite2_stages() -> EfficientNetLite:
     """The same network with all its stages, for the distances of style and diversity."""
     return EfficientNetLite.pretrained("lite2").eval()
+
+
+@isolated()
+def cropnet_extractor(folder: Path = CROPNET) -> FeatureExtractor:
+    """A CropNet, which was trained from nothing on photographs: all its stages, 296 features.
+
+    Raises:
+        SemsynthError: The folder holds no CropNet.
+    """
+    network = CropNet.load(folder)
+    space = FeatureSpace(
+        "cropnet", digest(network), "all stages, mean over positions", "clean", network.dimensions
+    )
+    return FeatureExtractor(space, 256, network.maps)
 
 
 @isolated()

@@ -1,6 +1,6 @@
-"""Distances between two sets of pictures: Fréchet (Heusel et al. 2017) and kernel (Binkowski et al. 2018).
+"""Features of sets of pictures, and the Fréchet distance between two sets (Heusel et al. 2017).
 
-Both work on feature vectors of a frozen network. A distance is only worth something between features of the
+A distance is only worth something between features of the
 same network, weights, layer and resizing, so every set carries its ``FeatureSpace`` and unlike sets are
 refused. Only distances in the published Inception network's space may be called FID and KID.
 
@@ -212,64 +212,12 @@ def _gaussian(data: Features | Statistics) -> tuple[Array, Array, float]:
     return statistics.mean, root, float(np.trace(statistics.covariance))
 
 
-def kernel_distance(
-    first: Features, second: Features, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Kernel distance: the unbiased squared MMD under (x.y / D + 1)^3.
-
-    Args:
-        first: One set.
-        second: The other.
-        subsets: How many random subsets the mean and the deviation run over.
-        subset_size: Pictures of each set in a subset; at most half of the smaller set is taken, so that the
-            subsets differ. With ``subsets=1`` the two whole sets are compared once.
-        seed: Of the subsets.
-
-    Returns:
-        Mean and standard deviation over the subsets. May be slightly negative: it is unbiased around 0.
-
-    Raises:
-        SemsynthError: The feature spaces differ, or a set is too small.
-    """
-    refuse_unlike(first.space, second.space)
-    refuse_few(min(len(first), len(second)))
-    if subsets == 1:
-        return _squared_mmd(first.values, second.values), 0.0
-    size = min(subset_size, len(first) // 2, len(second) // 2)
-    rng = np.random.default_rng(seed)
-    values = [
-        _squared_mmd(
-            first.values[rng.choice(len(first), size, replace=False)],
-            second.values[rng.choice(len(second), size, replace=False)],
-        )
-        for _ in range(subsets)
-    ]
-    return float(np.mean(values)), float(np.std(values))
-
-
-def _squared_mmd(x: Array, y: Array) -> float:
-    def kernel(a: Array, b: Array) -> Array:
-        return np.asarray((a @ b.T / a.shape[1] + 1.0) ** 3, dtype=np.float64)
-
-    m, n = len(x), len(y)
-    xx, yy = kernel(x, x), kernel(y, y)
-    within = (xx.sum() - np.trace(xx)) / (m * (m - 1)) + (yy.sum() - np.trace(yy)) / (n * (n - 1))
-    return float(within - 2.0 * kernel(x, y).mean())
-
-
-def _halves(count: int, splits: int, seed: int) -> Iterator[tuple[Indices, Indices]]:
+def halves(count: int, splits: int, seed: int) -> Iterator[tuple[Indices, Indices]]:
     """Random halvings of so many pictures, as their numbers."""
     rng = np.random.default_rng(seed)
     for _ in range(splits):
         order = rng.permutation(count)
         yield order[: count // 2], order[count // 2 : 2 * (count // 2)]
-
-
-def kernel_floor(real: Features, *, splits: int = 100, seed: int = 0) -> tuple[float, float]:
-    """Kernel distance of two random halves of one set of photographs: mean and deviation over the splits."""
-    refuse_few(len(real))
-    values = [_squared_mmd(real.values[a], real.values[b]) for a, b in _halves(len(real), splits, seed)]
-    return float(np.mean(values)), float(np.std(values))
 
 
 def at_half_count(real: Features, made: Features, *, splits: int = 10, seed: int = 0) -> tuple[float, float]:
@@ -292,7 +240,7 @@ def at_half_count(real: Features, made: Features, *, splits: int = 10, seed: int
     distances, floors = zip(
         *(
             [frechet_distance(of.subset(a), real.subset(b)) for of in (made, real)]
-            for a, b in _halves(len(real), splits, seed)
+            for a, b in halves(len(real), splits, seed)
         )
     )
     return float(np.mean(distances)), float(np.mean(floors))

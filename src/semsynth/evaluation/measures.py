@@ -11,9 +11,8 @@ from semsynth.evaluation.frechet import (
     Statistics,
     at_half_count,
     frechet_distance,
-    kernel_distance,
-    kernel_floor,
 )
+from semsynth.evaluation.kernel import kernel_distance, kernel_floor
 from semsynth.evaluation.protocol import EvaluatedClasses, Protocol
 from semsynth.evaluation.report import Row, score_entries
 from semsynth.evaluation.segmentation import ConfusionMatrix

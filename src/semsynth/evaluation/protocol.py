@@ -34,6 +34,8 @@ class Protocol:
         label_set: The label set the data must have, as ``LabelSpace.named`` knows it.
         dataset: The layout the data is read as, where the folder alone does not tell (ADE20K's outdoor part).
         split: Which part of the data set.
+        selection_split: The split on which settings and checkpoints are chosen, where one is: a report on it
+            says that its scores are no test scores.
         height: Of the pictures that are evaluated, in pixels. Photographs come to it by antialiased bicubic
             resizing, label maps by nearest.
         width: Likewise.
@@ -60,6 +62,7 @@ class Protocol:
     label_set: str
     dataset: str = ""
     split: str = "val"
+    selection_split: str = ""
     height: Side = 256
     width: Side = 256
     evaluated_ids: tuple[int, ...] = ()
@@ -88,7 +91,8 @@ class Protocol:
 
 def choices(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """The entries of a protocol that decide a score: all but its texts."""
-    return {key: value for key, value in protocol.items() if key not in ("evaluator_source", "note")}
+    texts = ("selection_split", "evaluator_source", "note")
+    return {key: value for key, value in protocol.items() if key not in texts}
 
 
 def protocol_names() -> list[str]:

@@ -17,6 +17,11 @@ from semsynth.hub import Scores, compat
 
 FORMAT = 1
 REPORT_FILE = "report.json"
+WITH_DEVIATION = (
+    *("kid", "lite2_kernel", "lite2_kernel_half", "cropnet_kernel_half"),
+    *("lite2_two_sample", "cropnet_two_sample"),
+)
+"""Entries of a row that are a mean and a deviation."""
 PROTOCOL = frozenset({"name", "split", "height", "width", "absent", "void", "note", "published"})
 """Entries of a protocol that a table shows."""
 
@@ -41,6 +46,15 @@ class Row:
         lite2_frechet: Fréchet distance in EfficientNet-Lite2's space. Not FID.
         lite2_frechet_half: At half of the count; in the row of the photographs, its floor.
         lite2_kernel: Kernel distance in that space, its floor likewise. Not KID.
+        lite2_two_sample: Accuracy of a linear classifier that tells pictures from photographs by the same
+            features: {"mean", "std"}, the latter its standard error; in the row of the photographs, between
+            two random halves of them, with the deviation over splits.
+        lite2_kernel_half: Kernel distance of the pictures for a random half of the maps to the photographs of
+            the other half; in the row of the photographs, of half to half.
+        cropnet_two_sample: Like lite2_two_sample, by CropNet's features.
+        cropnet_kernel_half: Likewise.
+        told_by_class: Which classes give the pictures away, by CropNet's features: "maps", "area", "gap" and
+            "told" by class name, see `two_sample.class_entries`.
         diversity: Mean perceptual distance between styles of one map; in the row of the photographs, between
             those of one scene.
         style_colour: How far guided pictures move to the style photograph's colours, 0..1.
@@ -63,6 +77,11 @@ class Row:
     lite2_frechet: float | None = None
     lite2_frechet_half: float | None = None
     lite2_kernel: dict[str, float] | None = None
+    lite2_two_sample: dict[str, float] | None = None
+    lite2_kernel_half: dict[str, float] | None = None
+    cropnet_two_sample: dict[str, float] | None = None
+    cropnet_kernel_half: dict[str, float] | None = None
+    told_by_class: dict[str, dict[str, float]] | None = None
     diversity: float | None = None
     style_colour: float | None = None
     style_texture: float | None = None
@@ -79,6 +98,8 @@ class Report:
         real: The row of the real photographs: the ceiling of the evaluator and the floor of the distances.
         protocol: Every choice, see ``protocol.Protocol``.
         networks: The evaluator and the networks of the distances: names and weights.
+        ladder: Photographs made worse in known ways, by the name of the rung: the kernel distances and
+            two-sample accuracies of a row, as they are named there.
         sheet: Keys of the pictures a sheet shows.
         warnings: What a reader must know.
         times: Seconds; the only entries that differ between two runs.
@@ -88,6 +109,7 @@ class Report:
     real: Row
     protocol: dict[str, Any]
     networks: dict[str, Any]
+    ladder: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     sheet: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
@@ -132,9 +154,12 @@ class Report:
                 for scores in (row.void_ignored, row.void_counted):
                     if missing := {"miou", "pixel_accuracy", "mean_accuracy"} - scores.keys():
                         raise ValueError(f"the row of {row.name} lacks {', '.join(sorted(missing))}")
-                for distance in (row.kid, row.lite2_kernel):
-                    if distance is not None and "mean" not in distance:
-                        raise ValueError(f"a distance of {row.name} has no mean")
+                _check_means(row.name, {name: getattr(row, name) for name in WITH_DEVIATION})
+                for name, entry in (row.told_by_class or {}).items():
+                    if lacking := {"maps", "area", "gap", "told"} - entry.keys():
+                        raise ValueError(f"{row.name} lacks {min(lacking)} of the class {name}")
+            for rung, entries in report.ladder.items():
+                _check_means(rung, entries)
             if absent := PROTOCOL - report.protocol.keys():
                 raise ValueError(f"its protocol lacks {', '.join(sorted(absent))}")
             if not isinstance(report.protocol["name"], str) or not isinstance(report.protocol["note"], str):
@@ -144,10 +169,16 @@ class Report:
         return report
 
 
+def _check_means(name: str, entries: Mapping[str, Mapping[str, float] | None]) -> None:
+    """Raise a ValueError where an entry of a row or a rung lacks its mean."""
+    if unlike := [key for key, entry in entries.items() if entry is not None and "mean" not in entry]:
+        raise ValueError(f"{unlike[0]} of {name} has no mean")
+
+
 def _numbers(row: Row) -> dict[str, float]:
-    """The finite scores of a row by name; of a kernel distance its mean."""
+    """The finite scores of a row by name; their means where they have deviations."""
     entries = {name: value for name, value in asdict(row).items() if name != "pictures"}
-    entries |= {name: (entries[name] or {}).get("mean") for name in ("kid", "lite2_kernel")}
+    entries |= {name: (entries[name] or {}).get("mean") for name in WITH_DEVIATION}
     return {name: v for name, v in entries.items() if isinstance(v, int | float) and math.isfinite(v)}
 
 
@@ -174,7 +205,8 @@ def refuse_unlike_reports(first: Report, second: Report) -> None:
         ("networks", first.networks, second.networks),
         ("photographs", {"count": first.real.pictures}, {"count": second.real.pictures}),
     ):
-        if key := next((key for key in a if a[key] != b.get(key)), ""):
+        # Reports of before CropNet do not have that network.
+        if key := next((key for key in a if a[key] != b.get(key, a[key] if key == "cropnet" else None)), ""):
             raise SemsynthError(
                 f"The reports of {first.methods[0].name} and {second.methods[0].name} cannot share a table: "
                 f"their {what} differ in {key} ({a[key]} against {b.get(key)}). Evaluate both under the "

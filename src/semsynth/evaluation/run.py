@@ -18,12 +18,13 @@ from rich.progress import Progress
 
 from semsynth.device import isolated
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet, Pixels
+from semsynth.evaluation.evaluation_set import EvaluatedMethod, EvaluationSet
 from semsynth.evaluation.evaluator import check_classes, check_evaluator
 from semsynth.evaluation.features import FeatureExtractor
 from semsynth.evaluation.figure import tile, write_sheet
-from semsynth.evaluation.frechet import FEWEST, Features, Statistics, warn_few
+from semsynth.evaluation.frechet import FEWEST, Statistics, warn_few
 from semsynth.evaluation.kept import Arrays, DrawnPictures, Step, kept_step
+from semsynth.evaluation.kept_features import KeptFeatures
 from semsynth.evaluation.measures import confusion, distances, row, style_metrics
 from semsynth.evaluation.protocol import EvaluatedClasses, choices
 from semsynth.evaluation.report import Report
@@ -54,6 +55,7 @@ class Evaluation:
         evaluator: Reads classes back out of pictures.
         inception: The space of FID and KID, or None without the file.
         lite2: The space of the distances that need no file, or None.
+        cropnet: The space of a network that was trained from nothing, or None.
         stages: The network of the style measures, or None.
         reference: Statistics the Fréchet distance is taken to, instead of these photographs.
         progress: Shows how far it is.
@@ -66,6 +68,7 @@ class Evaluation:
     evaluator: Segmenter
     inception: FeatureExtractor | None = None
     lite2: FeatureExtractor | None = None
+    cropnet: FeatureExtractor | None = None
     stages: Stages | None = None
     reference: Statistics | None = None
     progress: Progress | None = None
@@ -77,13 +80,22 @@ class Evaluation:
         self.protocol = self.evaluation_set.protocol
         self.drawn = DrawnPictures(self.folder, self.method, self.evaluation_set, self.log)
         self.classes = EvaluatedClasses.of(self.protocol, self.evaluation_set.data.label_space)
+        self.features = KeptFeatures(self.evaluation_set, self.drawn, self.classes, self._step, self._track)
         self.warnings += check_classes(self.evaluator, self.classes.names)
-        spaces = [extractor.space for extractor in (self.inception, self.lite2) if extractor]
-        self.spaces = [{"network": s.network, "weights": s.weights, "resize": s.resize} for s in spaces]
+        extractors = [extractor for extractor in (self.inception, self.lite2) if extractor]
+        self.spaces, spaces = [_named(each) for each in extractors], [each.space for each in extractors]
         loss_networks = self.method.loss_networks
         if loss_networks is None:
             self.warnings.append(f"{self.method.name} does not record which networks its training loss used.")
-        check_evaluator(loss_networks or (), [self.evaluator.about["network"], *(s.network for s in spaces)])
+        own = [self.cropnet.space.network] if self.cropnet else []
+        check_evaluator(
+            loss_networks or (), [self.evaluator.about["network"], *(s.network for s in spaces), *own]
+        )
+        if self.protocol.split == self.protocol.selection_split:
+            self.warnings.append(
+                f"Settings and checkpoints are chosen on the split {self.protocol.split!r}: these scores are "
+                "no test scores."
+            )
         if self.reference is not None and self.reference.space.network not in [s.network for s in spaces]:
             raise SemsynthError(
                 f"The reference statistics are of {self.reference.space.network}, but the networks at hand "
@@ -111,6 +123,10 @@ class Evaluation:
             real, made = self._counts("real"), self._counts("made")
         with self._timed("distances"):
             made_entries, real_entries = self._distances()
+        with self._timed("two-sample tests"):
+            ladder = self._ladder()
+            made_entries |= ladder.pop("made", {})
+            real_entries |= ladder.pop("real", {})
         with self._timed("styles"):
             of_styles, of_scenes = self._styles()
             made_entries |= of_styles
@@ -126,7 +142,9 @@ class Evaluation:
                 "evaluator": self.evaluator.about,
                 "distances": self.spaces,
                 "reference": self._reference(),
+                **({"cropnet": _named(self.cropnet)} if self.cropnet else {}),
             },
+            ladder=ladder,
             sheet=keys[:: -(-count // SHEET_ROWS)],
             warnings=self.warnings,
             times=self.times,
@@ -160,13 +178,9 @@ class Evaluation:
         else:
             write_atomically(path, (json.dumps(mine, indent=2, ensure_ascii=False) + "\n").encode())
 
-    def _pictures(self, name: str) -> Iterator[Pixels]:
-        """The "real" photographs, or those "made" by the method."""
-        return self.evaluation_set.photos() if name == "real" else self.drawn.read()
-
     def _counts(self, name: str) -> ConfusionMatrix:
         def compute() -> Arrays:
-            tracked = self._track(self._pictures(name), f"segmenting {name}")
+            tracked = self._track(self.features.pictures(name), f"segmenting {name}")
             return {"counts": confusion(self.evaluator, self.classes, self.evaluation_set, tracked).counts}
 
         def read(kept: Arrays) -> ConfusionMatrix:
@@ -188,14 +202,25 @@ class Evaluation:
                     f"with {network}; at least {2 * FEWEST} are needed."
                 )
                 continue
-            real = self._features("real", extractor)
-            made = self._features("made", extractor)
+            real = self.features.of("real", extractor)
+            made = self.features.of("made", extractor)
             self.warnings += filter(None, [warn_few(count, extractor.space)])
             same = self.reference is not None and self.reference.space.network == network
             of_this, floor = distances(names, real, made, self.reference if same else None)
             of_made |= of_this
             of_real |= floor
         return of_made, of_real
+
+    def _ladder(self) -> dict[str, dict[str, Any]]:
+        """Entries of the "real" row, of the "made" row, and of each rung; none for too few pictures."""
+        given = {"lite2": self.lite2, "cropnet": self.cropnet}
+        extractors = {name: each for name, each in given.items() if each is not None}
+        if not extractors or len(self.evaluation_set) < 2 * FEWEST:
+            return {}
+        rows = self.features.ladder(extractors)
+        if self.cropnet is not None:
+            rows["made"]["told_by_class"] = self.features.told_by_class(self.cropnet)
+        return rows
 
     def _reference(self) -> str:
         """What the Fréchet distances are taken to, in words."""
@@ -208,21 +233,7 @@ class Evaluation:
         extractor = self.inception or self.lite2
         if extractor is None:
             raise SemsynthError("There is no network to compute statistics with.")
-        return Statistics.of(self._features("real", extractor))
-
-    def _features(self, name: str, extractor: FeatureExtractor) -> Features:
-        space = extractor.space
-
-        def compute() -> Arrays:
-            tracked = self._track(self._pictures(name), f"{space.network}, {name}")
-            return {"values": extractor.all(tracked, name, names=self.evaluation_set.keys).values}
-
-        def read(kept: Arrays) -> Features:
-            values, keys = kept["values"].astype(np.float64), tuple(self.evaluation_set.keys)
-            return Features(values, space, f"{self.protocol.name}, {name}", keys)
-
-        file = f"features-{name}-{space.network}-{space.weights}-{space.resize}"
-        return self._step(file, compute, read, self.drawn.digest if name == "made" else "")
+        return Statistics.of(self.features.of("real", extractor))
 
     def _styles(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Entries of the method's row and of the photographs' row."""
@@ -276,3 +287,9 @@ class Evaluation:
         start = time.monotonic()
         yield
         self.times[name] = round(time.monotonic() - start, 1)
+
+
+def _named(extractor: FeatureExtractor) -> dict[str, str]:
+    """What a report says of a feature network."""
+    space = extractor.space
+    return {"network": space.network, "weights": space.weights, "resize": space.resize}

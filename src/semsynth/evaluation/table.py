@@ -4,7 +4,7 @@ Figures as other papers published them have a table of their own, each with the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ def table(reports: Sequence[Report]) -> str:
                     "evaluate one of them with another --name."
                 )
         group.append(report)
-    parts = [part for part in (_measured(groups), _styles(groups), _remarks(groups)) if part]
+    makers = (_measured, _told_apart, _told_by_class, _styles, _remarks)
+    parts = [part for part in (make(groups) for make in makers) if part]
     columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
     return "\n".join([*parts, *(_published(column) for column in columns if column)])
 
@@ -62,7 +63,7 @@ def _measured(groups: dict[str, list[Report]]) -> str:
     names = list(dict.fromkeys(r.name for group in groups.values() for x in group for r in x.methods))
     columns = {name: _columns_in_use(group) for name, group in groups.items()}
     head = ["method", *(f"{group}: {column}" for group in groups for column in columns[group])]
-    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
+    lines = []
     for name in [*names, None]:
         line = ["real photographs" if name is None else name]
         for group_name, group in groups.items():
@@ -72,7 +73,60 @@ def _measured(groups: dict[str, list[Report]]) -> str:
             cells = {} if row is None else _cells(row, real)
             line += [cells.get(column, "-") for column in columns[group_name]]
         lines.append(_line(line))
-    return "\n".join(lines) + "\n"
+    return _table(head, lines)
+
+
+TOLD = {
+    "Lite2, %": ("lite2_two_sample", 100, 1),
+    "CropNet, %": ("cropnet_two_sample", 100, 1),
+    "kernel Lite2 x 1000": ("lite2_kernel_half", 1000, 2),
+    "kernel CropNet x 1000": ("cropnet_kernel_half", 1000, 2),
+}
+"""Columns of the two-sample table: entry of a row or rung, factor, and digits."""
+
+
+def _told_apart(groups: dict[str, list[Report]]) -> str:
+    """How well pictures are told from photographs, beside the ladder; empty where it was not measured."""
+    lines = []
+    for name, group in groups.items():
+        rows = {row.name: vars(row) for report in group for row in report.methods if row.lite2_two_sample}
+        measured = [report for report in group if report.ladder]
+        if not measured:
+            continue
+        rows |= {f"photographs, {rung}": entries for rung, entries in measured[0].ladder.items()}
+        rows["two halves of the photographs"] = vars(measured[0].real)
+        for label, entries in rows.items():
+            lines.append(_line([f"{name}: {label}", *(_told(entries, *column) for column in TOLD.values())]))
+    return _table(["told from photographs", *TOLD], lines)
+
+
+def _told(entries: Mapping[str, Any], key: str, factor: float, digits: int) -> str:
+    entry = entries.get(key)
+    if not entry:
+        return "-"
+    deviation = f" ± {_number(entry.get('std'), factor, digits)}" if factor == 100 else ""
+    return f"{_number(entry['mean'], factor, digits)}{deviation}"
+
+
+SHOWN = 10
+"""Classes of a method in the table; the report has all."""
+
+
+def _told_by_class(groups: dict[str, list[Report]]) -> str:
+    """Which classes give the pictures away, the most telling first; empty where it was not measured."""
+    lines = []
+    for name, group in groups.items():
+        for row in (row for report in group for row in report.methods):
+            classes = sorted((row.told_by_class or {}).items(), key=lambda item: (-item[1]["told"], item[0]))
+            for label, entry in classes[:SHOWN]:
+                values = [_number(entry[key], 100) for key in ("told", "gap", "area")]
+                lines.append(_line([f"{name}: {row.name}, {label}", *values, f"{entry['maps']:.0f}"]))
+    return _table(["classes", "told, %", "of the gap, %", "of the area, %", "maps"], lines)
+
+
+def _table(head: Sequence[str], lines: Sequence[str]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join([_line(head), _line(rule), *lines]) + "\n" if lines else ""
 
 
 def _styles(groups: dict[str, list[Report]]) -> str:
@@ -86,16 +140,18 @@ def _styles(groups: dict[str, list[Report]]) -> str:
                 _number(value, digits=3) for value in (row.diversity, row.style_colour, row.style_texture)
             ]
             lines.append(_line([f"{name}: {row.name}", *values, _number(row.style_nearness, 100)]))
-    if not lines:
-        return ""
     head = ["styles", "diversity", "to a photograph's colours", "to its texture", "nearer than to others"]
-    return "\n".join([_line(head), _line(["---", *["---:"] * 4]), *lines]) + "\n"
+    return _table(head, lines)
 
 
 def _columns_in_use(group: Sequence[Report]) -> list[str]:
     rows = [row for report in group for row in (*report.methods, report.real)]
     filled = [_cells(row, group[0].real) for row in rows]
-    return [column for column in filled[0] if any(cells[column] != "-" for cells in filled)]
+    return [
+        column
+        for column in filled[0]
+        if (all if column.startswith("two-sample") else any)(cells[column] != "-" for cells in filled)
+    ]
 
 
 def _cells(row: Row, real: Row) -> dict[str, str]:
@@ -111,7 +167,15 @@ def _cells(row: Row, real: Row) -> dict[str, str]:
         "Fréchet Lite2": _number(row.lite2_frechet, digits=2),
         "over floor": "-" if ratio is None else f"{ratio:.2f}x",
         "kernel Lite2 x 1000": _number(row.lite2_kernel["mean"] if row.lite2_kernel else None, 1000, 2),
+        "two-sample Lite2": _number(row.lite2_two_sample["mean"] if row.lite2_two_sample else None, 100),
+        "two-sample CropNet": _number(
+            row.cropnet_two_sample["mean"] if row.cropnet_two_sample else None, 100
+        ),
     }
+
+
+IMAGENET = ("efficientnet", "vgg", "inception")
+"""What the names of networks begin with that were trained on ImageNet."""
 
 
 def _remarks(groups: dict[str, list[Report]]) -> str:
@@ -132,6 +196,12 @@ def _remarks(groups: dict[str, list[Report]]) -> str:
             for row in report.methods
             if row.loss_networks is not None
         ]
+        losses = {entry for report in group for row in report.methods for entry in row.loss_networks or ()}
+        if any(entry.startswith(IMAGENET) for entry in losses):
+            lines.append(
+                "A network of the losses was trained on ImageNet, and so was Lite2: it may flatter these "
+                "pictures. CropNet was trained from nothing on other photographs."
+            )
         lines += [f"Note: {' '.join(protocol['note'].split())}"] if protocol["note"] else []
         warnings = {warning: None for report in group for warning in report.warnings}
         lines += [f"Warning: {warning}" for warning in warnings]

@@ -1,7 +1,8 @@
-"""Frozen networks whose features losses and metrics compare: VGG-19, EfficientNet-Lite, Inception."""
+"""Frozen networks whose features losses and metrics compare."""
 
+from semsynth.models.features.cropnet import CropNet
 from semsynth.models.features.efficientnet_lite import EfficientNetLite
 from semsynth.models.features.inception import FidInception
 from semsynth.models.features.vgg import Vgg19
 
-__all__ = ["EfficientNetLite", "FidInception", "Vgg19"]
+__all__ = ["CropNet", "EfficientNetLite", "FidInception", "Vgg19"]
