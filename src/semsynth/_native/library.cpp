@@ -36,8 +36,11 @@ uint32_t features() {
     return flags;
 }
 
-// By level. The matrix unit is driven beside the last of them.
-const Kernels* const SETS[] = {&portable,
+#define JOINED(a, b) a##b
+#define NAMED(kernel, set) JOINED(kernel, set)
+
+// By level. The matrix unit is driven beside the last of them. The first, SEMSYNTH_BASE, is for every processor.
+const Kernels* const SETS[] = {&SEMSYNTH_BASE,
 #if defined(SEMSYNTH_X86)
                                &avx2, &avx512,
 #if defined(SEMSYNTH_AVX512_BF16)
@@ -49,7 +52,7 @@ struct Products {  // in float32
     ConvolveStrip* convolve;
     MultiplyWindows* windows;
 };
-const Products PRODUCTS[] = {{convolve_portable, windows_portable},
+const Products PRODUCTS[] = {{NAMED(convolve_, SEMSYNTH_BASE), NAMED(windows_, SEMSYNTH_BASE)},
 #if defined(SEMSYNTH_X86)
                              {convolve_avx2, windows_avx2}, {convolve_avx512, windows_avx512}
 #endif
