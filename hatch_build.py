@@ -45,7 +45,7 @@ NEWER = {"avx512_bf16": f"{BFLOAT16} -mprefer-vector-width=512"}
 NEON = {"neon": ""}
 SETS = {
     **{"x86_64": X86, "amd64": X86, "aarch64": NEON, "arm64": NEON},
-    "wasm32": {"wasm": "-msimd128 -fno-exceptions"},
+    "wasm32": {"wasm": "-msimd128 -fno-exceptions -fno-PIC -fvisibility-global-new-delete=force-hidden"},
 }
 """By architecture; the first of a row is what every processor of it has. Of others, the compiler's vectors."""
 
@@ -101,6 +101,8 @@ def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
             for name in ("amx", "product"):
                 build(f"{name}.cpp", name, *unit)
             macros += ["-DSEMSYNTH_MATRIX_UNIT", *unit[:emulated]]
+        if machine == "wasm32":
+            build("wasm.cpp", "wasm_runtime", *everywhere)
         build("library.cpp", "library", *macros, *everywhere)
         linked = f"{folder}/{target.name}"
         subprocess.run([*command, *_link_flags(machine, system), *objects, "-o", linked], check=True)

@@ -89,10 +89,14 @@ void parallel(int64_t count, const Body& body, int64_t most = thread_count) {
     const int threads = int(std::min(most, count));
     if (threads <= 1) return Work<Body>::run(&work);
     if (fork_threads) return fork_threads(Work<Body>::run, &work, unsigned(threads), 0);
+#if defined(__wasm__)  // which has no threads but those that are borrowed
+    Work<Body>::run(&work);
+#else
     std::vector<std::thread> helpers;
     for (int t = 1; t < threads; t++) helpers.emplace_back(Work<Body>::run, &work);
     Work<Body>::run(&work);
     for (auto& helper : helpers) helper.join();
+#endif
 }
 
 // The same for ranges of `step`.
