@@ -1,12 +1,17 @@
 """Build hook: compile the native kernels into the package where a C++ compiler is at hand.
 
 Without one the build succeeds all the same: the package then computes with PyTorch's public operations.
-`python hatch_build.py` compiles in place, for a developer who changed a kernel. `python hatch_build.py FILE`
-writes a library to FILE whose matrix unit is emulated: SEMSYNTH_LIBRARY=FILE runs that code on any processor.
+
+    python hatch_build.py                     compile in place, for a developer who changed a kernel
+    python hatch_build.py FILE                compile to FILE
+    python hatch_build.py --emulated FILE     with an emulated matrix unit: SEMSYNTH_LIBRARY=FILE runs its code
+    CXX="zig c++ -target wasm32-wasi" python hatch_build.py FILE
+
+CXX names another compiler. What it compiles for, it says itself: a cross compiler builds for its target.
 """
 
+import argparse
 import os
-import platform
 import runpy
 import shlex
 import shutil
@@ -30,14 +35,19 @@ AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
 BFLOAT16 = f"{AVX512} -mavx512bf16"
 MATRIX_UNIT = f"{BFLOAT16} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
 # Each row builds kernels.cpp, winograd.cpp and windows.cpp once more; library.cpp chooses at run time.
-PORTABLE = {"portable": ""}
 X86 = {
-    **PORTABLE,
+    "portable": "",
     "avx2": "-mavx2 -mfma",
     "avx512": f"{AVX512} -mprefer-vector-width=512",
 }
 NEWER = {"avx512_bf16": f"{BFLOAT16} -mprefer-vector-width=512"}
 """Where the compiler knows them."""
+NEON = {"neon": ""}
+SETS = {
+    **{"x86_64": X86, "amd64": X86, "aarch64": NEON, "arm64": NEON},
+    "wasm32": {"wasm": "-msimd128 -fno-exceptions -fno-PIC -fvisibility-global-new-delete=force-hidden"},
+}
+"""By architecture; the first of a row is what every processor of it has. Of others, the compiler's vectors."""
 
 
 def compiler() -> list[str] | None:
@@ -62,8 +72,10 @@ def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
     command = compiler()
     if command is None:
         raise FileNotFoundError("no C++ compiler: none of g++, clang++, c++ is on the path, or CXX is empty")
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
-    macros = ["-DSEMSYNTH_X86"] if x86 else []
+    machine, _, system = _target(command).partition("-")
+    sets = SETS.get(machine, {"portable": ""})
+    base, *more = sets
+    macros = [f"-DSEMSYNTH_BASE={base}", *["-DSEMSYNTH_X86"] * bool(more)]
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         objects = []
 
@@ -74,8 +86,7 @@ def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
                 check=True,
             )
 
-        sets = X86 if x86 else PORTABLE
-        if x86 and _compiles(command, BFLOAT16.split()):
+        if more and _compiles(command, BFLOAT16.split()):
             sets = {**sets, **NEWER}
             macros.append("-DSEMSYNTH_AVX512_BF16")
         for name, flags in sets.items():
@@ -83,18 +94,32 @@ def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
             if name not in NEWER:  # what float32 has no use for
                 for source in ("winograd", "windows"):
                     build(f"{source}.cpp", f"{source}_{name}", f"-DKERNELS={name}", *flags.split())
-        build("patches.cpp", "patches")
+        everywhere = sets[base].split()
+        build("patches.cpp", "patches", *everywhere)
         unit = ["-DSEMSYNTH_EMULATED", "-march=native"] if emulated else MATRIX_UNIT.split()
-        if emulated or (x86 and sys.platform == "linux" and _compiles(command, unit)):
+        if emulated or (more and "linux" in system and _compiles(command, unit)):
             for name in ("amx", "product"):
                 build(f"{name}.cpp", name, *unit)
             macros += ["-DSEMSYNTH_MATRIX_UNIT", *unit[:emulated]]
-        build("library.cpp", "library", *macros)
+        if machine == "wasm32":
+            build("wasm.cpp", "wasm_runtime", *everywhere)
+        build("library.cpp", "library", *macros, *everywhere)
         linked = f"{folder}/{target.name}"
-        # On Windows the compiler's own libraries are not there to be found by whoever installs the wheel.
-        more = ["-static"] if sys.platform == "win32" else []
-        subprocess.run([*command, "-shared", "-pthread", *more, *objects, "-o", linked], check=True)
+        subprocess.run([*command, *_link_flags(machine, system), *objects, "-o", linked], check=True)
         Path(linked).replace(target)  # a running process keeps the old file
+
+
+def _target(command: list[str]) -> str:
+    """What the compiler compiles for: architecture-vendor-system or the like."""
+    return subprocess.run([*command, "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _link_flags(machine: str, system: str) -> list[str]:
+    if machine == "wasm32":  # a module with a memory and no main function
+        exported = [f"-Wl,--export={name}" for name in ("malloc", "free")]
+        return ["-mexec-model=reactor", "-Wl,--export-dynamic,--strip-all", *exported]
+    # On Windows the compiler's own libraries are not there to be found by whoever installs the wheel.
+    return ["-shared", "-pthread", *["-static"] * ("windows" in system or "mingw" in system)]
 
 
 def _compiles(command: list[str], flags: list[str]) -> bool:
@@ -122,4 +147,8 @@ class NativeBuildHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    compile_library(*map(Path, sys.argv[1:2]), emulated=len(sys.argv) > 1)
+    parser = argparse.ArgumentParser(description="Compile the native kernels.")
+    parser.add_argument("file", type=Path, nargs="?", default=LIBRARY, help="what to write; default: the package's library")
+    parser.add_argument("--emulated", action="store_true", help="emulate the matrix unit, for tests")
+    given = parser.parse_args()
+    compile_library(given.file, emulated=given.emulated)

@@ -21,6 +21,8 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_the_library_finds_the_same_levels() -> None:
     """For every mix of features, also of processors that are not here; the bits are those of levels.h."""
+    if len(processor.LEVELS) == 1:
+        pytest.skip("there is one level")
     bits = ["avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "amx"]
     for mask in range(1 << len(bits)):
         flags = {bit for place, bit in enumerate(bits) if mask >> place & 1}

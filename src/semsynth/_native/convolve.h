@@ -74,7 +74,7 @@ struct Scratch {
 // Some groups of outputs of a strip. Where `transformed`, the scratch memory holds its inputs from the call before.
 using ConvolveStrip = void(const Convolution&, const Strip&, int64_t first_group, int64_t last_group, float* scratch,
                            bool transformed);
-ConvolveStrip convolve_portable, convolve_avx2, convolve_avx512;
+ConvolveStrip convolve_portable, convolve_neon, convolve_wasm, convolve_avx2, convolve_avx512;
 
 // Per window of rows, bias + the sum over its taps of row * weight, added in that order.
 struct WindowProduct {
@@ -90,6 +90,6 @@ struct WindowProduct {
 // Some groups of outputs, of all windows where products are looked up, else of windows begin..end.
 using MultiplyWindows = void(const WindowProduct&, int64_t begin, int64_t end, int64_t first_group, int64_t last_group,
                              float* scratch);
-MultiplyWindows windows_portable, windows_avx2, windows_avx512;
+MultiplyWindows windows_portable, windows_neon, windows_wasm, windows_avx2, windows_avx512;
 
 }  // namespace semsynth

@@ -77,6 +77,6 @@ struct Kernels {
     void (*sum_groups)(const Groups&, int64_t begin, int64_t end);
 };
 
-extern const Kernels portable, avx2, avx512, avx512_bf16;
+extern const Kernels portable, neon, wasm, avx2, avx512, avx512_bf16;
 
 }  // namespace semsynth

@@ -36,8 +36,11 @@ uint32_t features() {
     return flags;
 }
 
-// By level. The matrix unit is driven beside the last of them.
-const Kernels* const SETS[] = {&portable,
+#define JOINED(a, b) a##b
+#define NAMED(kernel, set) JOINED(kernel, set)
+
+// By level. The matrix unit is driven beside the last of them. The first, SEMSYNTH_BASE, is for every processor.
+const Kernels* const SETS[] = {&SEMSYNTH_BASE,
 #if defined(SEMSYNTH_X86)
                                &avx2, &avx512,
 #if defined(SEMSYNTH_AVX512_BF16)
@@ -49,7 +52,7 @@ struct Products {  // in float32
     ConvolveStrip* convolve;
     MultiplyWindows* windows;
 };
-const Products PRODUCTS[] = {{convolve_portable, windows_portable},
+const Products PRODUCTS[] = {{NAMED(convolve_, SEMSYNTH_BASE), NAMED(windows_, SEMSYNTH_BASE)},
 #if defined(SEMSYNTH_X86)
                              {convolve_avx2, windows_avx2}, {convolve_avx512, windows_avx512}
 #endif
@@ -86,10 +89,14 @@ void parallel(int64_t count, const Body& body, int64_t most = thread_count) {
     const int threads = int(std::min(most, count));
     if (threads <= 1) return Work<Body>::run(&work);
     if (fork_threads) return fork_threads(Work<Body>::run, &work, unsigned(threads), 0);
+#if defined(__wasm__)  // which has no threads but those that are borrowed
+    Work<Body>::run(&work);
+#else
     std::vector<std::thread> helpers;
     for (int t = 1; t < threads; t++) helpers.emplace_back(Work<Body>::run, &work);
     Work<Body>::run(&work);
     for (auto& helper : helpers) helper.join();
+#endif
 }
 
 // The same for ranges of `step`.

@@ -112,9 +112,10 @@ def numbers_windows(ids: Tensor, side: int) -> bool:
 
 def use_level(level: str) -> bool:
     """Compute at this level from now on, for tests; False where the processor or the limit is below it."""
-    if processor.LEVELS.index(level) > processor.LEVELS.index(processor.level()):
+    allowed = processor.LEVELS[: processor.LEVELS.index(processor.level()) + 1]
+    if level not in allowed:
         return False
-    wanted = processor.LEVELS.index(level)
+    wanted = allowed.index(level)
     return bool(library().semsynth_use_level(wanted) == wanted)
 
 

@@ -1,12 +1,14 @@
 """What this processor computes with, and the limit that the variable SEMSYNTH_CPU sets.
 
-A level is a set of instructions, each holding those below it:
+A level is a set of instructions, each holding those below it. On x86 they are:
 
     portable      what every processor has
     avx2          256-bit vectors, AVX2 and FMA
     avx512        512-bit vectors: AVX-512 F, BW, VL and DQ
     avx512_bf16   and its bfloat16 arithmetic
     amx           and a matrix unit for bfloat16
+
+A 64-bit ARM processor has one level, neon: every one of them has those vectors. Others have portable alone.
 
 SEMSYNTH_CPU=avx2 makes this processor compute as one of that level would: our kernels, and those of PyTorch,
 oneDNN and MKL, which read variables of their own. They are set when `semsynth` is imported, and child
@@ -24,8 +26,20 @@ from pathlib import Path
 
 from semsynth.errors import SemsynthError
 
-LEVELS = ("portable", "avx2", "avx512", "avx512_bf16", "amx")
-"""From the least to the most."""
+_X86 = ("portable", "avx2", "avx512", "avx512_bf16", "amx")
+_OF_MACHINES = {
+    **dict.fromkeys(("x86_64", "amd64", "i686", "x86"), _X86),
+    **dict.fromkeys(("aarch64", "arm64"), ("neon",)),
+}
+
+
+def levels_of(machine: str) -> tuple[str, ...]:
+    """The levels of an architecture, from the least to the most."""
+    return _OF_MACHINES.get(machine.lower(), ("portable",))
+
+
+LEVELS = levels_of(platform.machine())
+"""Of this architecture."""
 
 VARIABLE = "SEMSYNTH_CPU"
 
@@ -58,7 +72,7 @@ _asked = os.environ.get(VARIABLE, "")
 @cache
 def best() -> str:
     """The highest level that this processor has, whatever the limit."""
-    if platform.machine().lower() not in ("x86_64", "amd64", "i686", "x86"):
+    if len(LEVELS) == 1:
         return LEVELS[0]
     flags = _flags()
     if flags is not None:
@@ -116,7 +130,7 @@ def available() -> tuple[str, ...]:
 
 def has_bfloat16() -> bool:
     """Whether there is bfloat16 arithmetic at the level that is computed with."""
-    return LEVELS.index(level()) >= LEVELS.index("avx512_bf16")
+    return level() in ("avx512_bf16", "amx")
 
 
 def prepare() -> None:
