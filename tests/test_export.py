@@ -115,3 +115,14 @@ def test_a_file_that_draws_otherwise_is_not_left(
         export_pt2(small_model().generator, file, (32, 32))
     assert [path.name for path in tmp_path.iterdir()] == ["park.pt2"]
     assert file.read_text() == "older"
+
+
+def test_labels_and_instances_are_two_inputs() -> None:
+    """An exporter makes one input of two that are the same tensor."""
+    generator = small_model(instances=True).generator
+    program = export_program(copy.deepcopy(generator), (32, 64)).module()
+    graph = DenseGraph(generator)
+    _, instances, *others = graph.example(32, 64)
+    inputs = (torch.randint(0, 4, (1, 32, 64)), instances, *others)
+    with torch.no_grad():
+        torch.testing.assert_close(program(*inputs), graph(*inputs), atol=1e-5, rtol=0)

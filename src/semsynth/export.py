@@ -65,7 +65,7 @@ class DenseGraph(nn.Module):
         cells = torch.randint(0, self.generator.num_classes, (batch, 4, 4), generator=draws)
         labels = cells.repeat_interleave(-(-height // 4), 1).repeat_interleave(-(-width // 4), 2)
         labels = labels[:, :height, :width].contiguous()
-        made = {"labels": labels, "instances": labels}
+        made = {"labels": labels, "instances": labels.flip(1)}  # one tensor for both would be one input
         if self.generator.style_dim is not None:
             made["style"] = torch.randn(batch, self.generator.style_dim, dtype=torch.float32, generator=draws)
         if self.generator.noise_period:
