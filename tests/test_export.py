@@ -112,7 +112,7 @@ def test_a_file_that_draws_otherwise_is_not_left(
     file = tmp_path / "park.pt2"
     file.write_text("older")
     with pytest.raises(SemsynthError, match=r"drawn from park\.pt2 differ .* nothing was written"):
-        export_pt2(small_model().generator, file, (32, 32))
+        export_pt2(_build(*SMALL["pix2pixhd"]), file, (32, 32))
     assert [path.name for path in tmp_path.iterdir()] == ["park.pt2"]
     assert file.read_text() == "older"
 
