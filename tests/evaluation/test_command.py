@@ -91,7 +91,7 @@ def test_evaluate_and_compare_folders_of_pictures(
     assert first[:6] == ["method", "---", "flat", "copies", "real photographs", "told from photographs"]
     assert "scenes: two-sample CropNet" in table
     assert copies.methods[0].cropnet_two_sample == {"mean": 0.5, "std": 0.0}
-    assert Report.load(tmp_path / "one").methods[0].cropnet_two_sample["mean"] == 1
+    assert Report.load(tmp_path / "one").methods[0].cropnet_two_sample["mean"] > 0.9
     sheet = Image.open(tmp_path / "both" / "sheet.png")
     assert sheet.width == 4 * 64 + 3 * 4  # labels, photograph, flat, copies
     page = (tmp_path / "both" / "sheet.html").read_text(encoding="utf-8")
