@@ -2,9 +2,9 @@
 
 Without one the build succeeds all the same: the package then computes with PyTorch's public operations.
 
-    python hatch_build.py                     compile in place, for a developer who changed a kernel
-    python hatch_build.py FILE                compile to FILE
-    python hatch_build.py --emulated FILE     with an emulated matrix unit: SEMSYNTH_LIBRARY=FILE runs its code
+    python hatch_build.py                  compile in place, for a developer who changed a kernel
+    python hatch_build.py FILE             compile to FILE, for SEMSYNTH_LIBRARY=FILE
+    python hatch_build.py --emulated FILE  with a matrix unit that is emulated, for tests on any processor
     CXX="zig c++ -target wasm32-wasi" python hatch_build.py FILE
 
 CXX names another compiler. What it compiles for, it says itself: a cross compiler builds for its target.
@@ -34,6 +34,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
 AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
 BFLOAT16 = f"{AVX512} -mavx512bf16"
 MATRIX_UNIT = f"{BFLOAT16} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
+WASM = "-msimd128 -fno-exceptions -fno-PIC -fvisibility-global-new-delete=force-hidden"
 # Each row builds kernels.cpp, winograd.cpp and windows.cpp once more; library.cpp chooses at run time.
 X86 = {
     "portable": "",
@@ -45,9 +46,9 @@ NEWER = {"avx512_bf16": f"{BFLOAT16} -mprefer-vector-width=512"}
 NEON = {"neon": ""}
 SETS = {
     **{"x86_64": X86, "amd64": X86, "aarch64": NEON, "arm64": NEON},
-    "wasm32": {"wasm": "-msimd128 -fno-exceptions -fno-PIC -fvisibility-global-new-delete=force-hidden"},
+    "wasm32": {"wasm": WASM},
 }
-"""By architecture; the first of a row is what every processor of it has. Of others, the compiler's vectors."""
+"""By architecture; the first of a row is what every processor of it has. Others have `portable` alone."""
 
 
 def compiler() -> list[str] | None:
@@ -111,7 +112,9 @@ def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
 
 def _target(command: list[str]) -> str:
     """What the compiler compiles for: architecture-vendor-system or the like."""
-    return subprocess.run([*command, "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [*command, "-dumpmachine"], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def _link_flags(machine: str, system: str) -> list[str]:
@@ -148,7 +151,9 @@ class NativeBuildHook(BuildHookInterface):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compile the native kernels.")
-    parser.add_argument("file", type=Path, nargs="?", default=LIBRARY, help="what to write; default: the package's library")
+    parser.add_argument(
+        "file", type=Path, nargs="?", default=LIBRARY, help="what to write; default: the package's library"
+    )
     parser.add_argument("--emulated", action="store_true", help="emulate the matrix unit, for tests")
     given = parser.parse_args()
     compile_library(given.file, emulated=given.emulated)

@@ -1,7 +1,7 @@
 """A pytest plugin (`-p tests.ported`) that computes on a native library for another processor.
 
-SEMSYNTH_LIBRARY names the library, SEMSYNTH_HOST the command that runs it, such as `qemu-aarch64 host` (see
-tests/native). Every call of a kernel goes to that program, with the memory its arguments point to, and what the
+SEMSYNTH_LIBRARY names the library, SEMSYNTH_HOST the command that runs it, such as `qemu-aarch64 host`: see
+tests/native. Every call of a kernel goes to that program, with the memory its arguments point to; what the
 program leaves in that memory comes back. So the tests of the kernels and of the engine run as they are.
 """
 

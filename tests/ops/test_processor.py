@@ -62,7 +62,8 @@ def python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
     """Be another processor, with a limit or none."""
 
-    def be(best: str, asked: str = "") -> None:
+    def be(best: str, asked: str = "", machine: str = "x86_64") -> None:
+        monkeypatch.setattr(processor, "LEVELS", processor.levels_of(machine))
         monkeypatch.setattr(processor, "best", lambda: best)
         monkeypatch.setattr(processor, "_asked", asked)
 
@@ -84,9 +85,31 @@ def test_this_processor_is_found_by_both_ways(monkeypatch: pytest.MonkeyPatch) -
     assert processor.best.__wrapped__() == listed
 
 
-def test_other_architectures_are_portable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor.platform, "machine", lambda: "aarch64")
-    assert processor.best.__wrapped__() == "portable"
+@pytest.mark.parametrize(
+    ("machine", "level"), [("aarch64", "neon"), ("arm64", "neon"), ("ARM64", "neon"), ("riscv64", "portable")]
+)
+def test_other_architectures_have_one_level(
+    machine: str, level: str, monkeypatch: pytest.MonkeyPatch, pretend: Pretend
+) -> None:
+    monkeypatch.setattr(processor, "LEVELS", processor.levels_of(machine))
+    assert processor.best.__wrapped__() == level
+    for asked in ("", level):
+        pretend(level, asked, machine)
+        assert processor.level() == level
+        assert processor.available() == (level,)
+        assert not processor.has_bfloat16()
+    pretend(level, "avx2", machine)
+    with pytest.raises(SemsynthError, match=f"SEMSYNTH_CPU is 'avx2'; allowed are {level}\\."):
+        processor.level()
+
+
+def test_info_names_the_level_of_an_arm_processor() -> None:
+    code = (
+        "import platform; platform.machine = lambda: 'aarch64'\n"
+        "from semsynth.cli import main; raise SystemExit(main(['info', '--json']))"
+    )
+    facts = json.loads(python(code).stdout)
+    assert (facts["processor"], facts["levels"], facts["limit"]) == ("neon", "neon", "none")
 
 
 def test_a_limit_lowers_and_never_raises(pretend: Pretend) -> None:
@@ -156,7 +179,7 @@ def test_a_variable_that_says_less_is_kept() -> None:
 
 @pytest.mark.parametrize("computes", [False, True])
 def test_pytorch_that_has_computed_before_is_reported(computes: bool) -> None:
-    if processor.best() == "portable":
+    if len(processor.available()) == 1:
         pytest.skip("this processor has nothing to limit")
     first = "torch.backends.cpu.get_cpu_capability()" if computes else "pass"
     done = python(
@@ -186,7 +209,7 @@ def test_importing_the_library_with_a_wrong_value_is_no_error() -> None:
     done = python(code, SEMSYNTH_CPU="fast")
     assert done.stdout == "here\n"
     assert done.stderr.startswith("Traceback")
-    assert "semsynth.errors.SemsynthError: SEMSYNTH_CPU is 'fast'; allowed are portable" in done.stderr
+    assert "semsynth.errors.SemsynthError: SEMSYNTH_CPU is 'fast'; allowed are " in done.stderr
 
 
 def test_info_shows_level_and_limit(capsys: pytest.CaptureFixture[str], pretend: Pretend) -> None:
