@@ -159,7 +159,7 @@ def test_replaced_files_are_noticed(tmp_path: Path) -> None:
     assert not said
     trees.ids(root / "labels" / "1.png", seed=9)
     store = cached(load_dataset(root), tmp_path / "cache", Geometry(), log=said.append)
-    assert said == ["Files of the data set have changed since they were cached: they are decoded anew."]
+    assert said == ["Files of the data set have changed since they were cached: they are decoded again."]
     geometry = Geometry(training=False)
     fresh = geometry(load_dataset(root).read(1), np.random.default_rng(0)).labels
     assert torch.equal(geometry(store.read(1), np.random.default_rng(0)).labels, fresh)
