@@ -6,6 +6,7 @@ import logging
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,13 @@ class _Unchanging(StaticFiles):
 def _version() -> str:
     """A name for the files of the page that changes with any of them."""
     paths = sorted(path for path in STATIC.rglob("*") if path.is_file())
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+    return _digest(tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@lru_cache(maxsize=1)
+def _digest(files: tuple[tuple[Path, int], ...]) -> str:
+    """The first 16 hex digits of the SHA-256 of files, read again where a time of change differs."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path, _ in files)).hexdigest()[:16]
 
 
 def _speak_in_sentences(app: FastAPI) -> None:

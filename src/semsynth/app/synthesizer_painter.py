@@ -1,6 +1,8 @@
 """The one painter that ships: a trained :class:`~semsynth.pipeline.Synthesizer`."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,14 @@ from torch import Tensor
 from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
-from semsynth.evaluation.bundled import PhotoSegmenter, find_segmenter
+from semsynth.evaluation.bundled import bundled_segmenter, find_segmenter
 from semsynth.hub.record import Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
 
 DEFAULT_MODEL = "landscape"
+Segment = Callable[[np.ndarray], np.ndarray]
+"""A photograph (H, W, 3) uint8 → class ids (H, W)."""
 
 
 def load_painter(
@@ -40,7 +44,12 @@ def load_painter(
     """
     name = str(model or DEFAULT_MODEL)
     synthesizer = Synthesizer.from_pretrained(name, precision=precision, incremental=True)
-    segment = find_segmenter(synthesizer.label_space, segmenter, trust=trust)
+    space = synthesizer.label_space
+    segment: Segment | None
+    if segmenter is None and (bundled := bundled_segmenter(space)):
+        segment = _loaded_at_first(partial(find_segmenter, space, bundled))
+    else:
+        segment = find_segmenter(space, segmenter, trust=trust)
     return SynthesizerPainter(synthesizer, Path(name).name, segment)
 
 
@@ -53,7 +62,7 @@ class SynthesizerPainter:
         segment: Finds the classes of a photograph, where there is a segmenter for this label set.
     """
 
-    def __init__(self, synthesizer: Synthesizer, name: str, segment: PhotoSegmenter | None = None) -> None:
+    def __init__(self, synthesizer: Synthesizer, name: str, segment: Segment | None = None) -> None:
         self.synthesizer = synthesizer
         self.name = name
         self._segment = segment
@@ -119,6 +128,18 @@ class SynthesizerPainter:
         if self._segment is None:
             raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
         return self._segment(photo).astype(np.uint8)
+
+
+def _loaded_at_first(load: Callable[[], Segment | None]) -> Segment:
+    """A segmenter that is loaded for the first photograph: most sessions edit none."""
+    loaded = cache(load)
+
+    def segment(photo: np.ndarray) -> np.ndarray:
+        found = loaded()
+        assert found is not None
+        return found(photo)
+
+    return segment
 
 
 def _seed(style: StyleChoice) -> int:

@@ -74,7 +74,7 @@ def find_segmenter(
     Raises:
         SemsynthError: The one that was named is no segmenter, or has classes the label set does not have.
     """
-    folder = Path(where) if where is not None else _bundled(space)
+    folder = Path(where) if where is not None else bundled_segmenter(space)
     return None if folder is None else PhotoSegmenter(load_segmenter(folder, trust=trust), space, folder)
 
 
@@ -86,7 +86,8 @@ def label_set_of(segmenter: LogitSegmenter) -> LabelSpace:
     return LabelSpace.from_dict({"name": name, "classes": classes, "void_id": len(classes)})
 
 
-def _bundled(space: LabelSpace) -> Path | None:
+def bundled_segmenter(space: LabelSpace) -> Path | None:
+    """The folder of the segmenter that the package has for a label set, if any."""
     for path in sorted(PRETRAINED.glob("*/segmenter.json")):
         if json.loads(path.read_text(encoding="utf-8")).get("label_set") == space.name:
             return path.parent
