@@ -78,7 +78,7 @@ class CpuBackend:
             x = out
         self._raw = _zeros(*sizes[-1], 3)
         self._picture = _zeros(1, 3, *sizes[-1])
-        self._image = self._to_image.on(x, self._raw, activation=SLOPE, offset=_offset(sizes[-1]))
+        self._image = self._to_image.on(x, self._raw, activation=SLOPE, offset=_offsets(sizes[-1])[0])
         self._noise_offset = None  # the blocks have no noise yet
 
     def set_noise(self, offset: Tensor | None) -> None:
@@ -140,13 +140,14 @@ class _Block:
             for table, before in zip(self.tables, self._maps)
         ]
         learned = len(self.tables) > 2
+        offsets = _offsets((middle.shape[0], middle.shape[1]))
         self._first = self.conv_0.on(
             x,
             middle,
             norm=self._norms[0],
             doubled=self.upsample,
             activation=SLOPE,
-            offset=_offset((middle.shape[0], middle.shape[1])),
+            offset=offsets[0],
         )
         self._second = self.conv_1.on(
             middle,
@@ -157,6 +158,7 @@ class _Block:
             shortcut_norm=self._norms[0] if learned else None,
             shortcut_doubled=self.upsample,
             residual=None if learned else x,
+            offset=offsets[1],
         )
 
     def set_noise(self, noise: Tensor) -> None:
@@ -219,14 +221,15 @@ def _reached(convolution: Convolution, boxes: list[Box], size: Size) -> list[Box
     return merged([Box(*convolution.reached(box)) for box in merged(boxes, 2, size)], 0, size)
 
 
-def _offset(size: Size) -> int:
-    """The offset of every other convolution's tiles.
+def _offsets(size: Size) -> tuple[int, int]:
+    """The offsets of the tiles of a block's two convolutions.
 
     A change that fills tiles reaches two pixels beyond them in tiles that lie between, four in the same ones:
-    half of the area that a stroke changes in the largest maps. On small maps the halved tiles at the rims
-    would cost a whole picture more than that.
+    a stroke changes half as many pixels of the largest maps if every other grid lies between. The halved
+    tiles at the rims cost a whole picture more the smaller the map is; the first convolution has more inputs.
     """
-    return 2 if min(size) >= 64 else 0
+    side = min(size)
+    return (2, 0) if side >= 64 else (0, 2) if side >= 32 else (0, 0)
 
 
 def _zeros(*shape: int) -> Tensor:
