@@ -121,8 +121,8 @@ def _link_flags(machine: str, system: str) -> list[str]:
     if machine == "wasm32":  # a module with a memory and no main function
         exported = [f"-Wl,--export={name}" for name in ("malloc", "free")]
         return ["-mexec-model=reactor", "-Wl,--export-dynamic,--strip-all", *exported]
-    # On Windows the compiler's own libraries are not there to be found by whoever installs the wheel.
-    return ["-shared", "-pthread", *["-static"] * ("windows" in system or "mingw" in system)]
+    # MinGW's own libraries are not there to be found by whoever installs the wheel. Zig's always are inside.
+    return ["-shared", "-pthread", *["-static"] * ("w64" in system)]
 
 
 def _compiles(command: list[str], flags: list[str]) -> bool:
