@@ -11,9 +11,10 @@ times it on one.
     ..._restyle             the same map in another style (the variant whose stem is a style)
     ..._fallback            public PyTorch operations only, as without the native kernels
     stroke4                 a round stroke of radius 4 pixels at a random place, drawn exactly
-    compile_bf16            rival: the dense network under torch.compile, bfloat16, channels last, frozen
-    openvino_bf16           rival: the dense network in OpenVINO, where it is installed
     landscape               our engine with the landscape recipe's smaller network
+    openvino, onnxruntime,  rivals: the dense network in other runtimes (`rivals.py`), in float32,
+    ncnn, compile           where they are installed; compile is torch.compile
+    openvino_bf16, compile_bf16  the same in bfloat16
 
 The last and the strokes are in bfloat16 where this processor has its arithmetic, else in float32. Elsewhere,
 cases in bfloat16 are not measured. Errors are also stated against that network in float64: the engine's, and
@@ -35,16 +36,15 @@ from inference_cases import (
     Draw,
     OneMapARound,
     Strokes,
-    compiled,
     dense,
     engine,
     exact,
     fallback,
     from_scratch,
-    openvino,
     restyled,
 )
 from inference_networks import NETWORKS, LabelMap, landscape, network, read_maps
+from rivals import RIVALS, rival
 from semsynth.device import choose_precision
 from semsynth.hub import PRETRAINED
 from semsynth.ops import native, processor
@@ -68,11 +68,11 @@ def build(names: list[str], name: str, maps: list[LabelMap]) -> dict[str, Case]:
     best = choose_precision("auto", torch.device("cpu"))
     if "stroke4" in names:
         cases["stroke4"] = Strokes(generator, maps, best)
-    if "compile_bf16" in names:
-        cases["compile_bf16"] = OneMapARound(compiled(generator), maps)
-    rival = openvino(generator, maps[0]) if "openvino_bf16" in names else None
-    if rival is not None:
-        cases["openvino_bf16"] = OneMapARound(rival, maps)
+    for other in [*RIVALS, "openvino_bf16", "compile_bf16"]:
+        precision = "bfloat16" if other.endswith("_bf16") else "float32"
+        found = rival(other.removesuffix("_bf16"), generator, maps[0], precision) if other in names else None
+        if found is not None:
+            cases[other] = OneMapARound(found, maps)
     if "landscape" in names:
         small, examples = landscape()
         found = engine(small, best)
@@ -90,13 +90,18 @@ def choose_maps(folder: Path, name: str) -> tuple[list[LabelMap], str]:
 
 
 def compare(cases: dict[str, Case], exact: Draw) -> dict[str, float]:
-    """Largest differences of float32 over all maps, and PSNR of bfloat16 (mean over maps, range 2).
+    """Largest differences over all maps, and PSNR of bfloat16 (mean over maps, range 2).
 
     Args:
         cases: those that were measured.
         exact: the network in float64.
+
+    Returns:
+        the errors of the engine, of the dense network in float32 and of each rival, by its name, against
+        `exact`; the engine's difference from the dense network; the PSNR.
     """
-    if not {"float32", "bfloat16"} & cases.keys():
+    rivals = [name for name in RIVALS if name in cases]
+    if not {"float32", "bfloat16", *rivals} & cases.keys():
         return {}
     found: dict[str, float] = {}
     psnr = []
@@ -105,12 +110,14 @@ def compare(cases: dict[str, Case], exact: Draw) -> dict[str, float]:
         found[key] = max(found.get(key, 0.0), float((a - b).abs().max()))
 
     for here in cases["baseline"].maps:
-        expected = cases["baseline"].draw(here)
+        expected, wanted = cases["baseline"].draw(here), exact(here)
+        largest("dense_error_float64", expected, wanted)
         if "float32" in cases:
-            drawn, wanted = cases["float32"].draw(here), exact(here)
+            drawn = cases["float32"].draw(here)
             largest("float32_max_abs_diff", drawn, expected)
             largest("error_float64", drawn, wanted)
-            largest("dense_error_float64", expected, wanted)
+        for name in rivals:
+            largest(name, cases[name].draw(here), wanted)
         if "bfloat16" in cases:
             error = (cases["bfloat16"].draw(here) - expected).double().square().mean()
             psnr.append(float(10 * (4 / error).log10()))
@@ -122,17 +129,18 @@ def compare(cases: dict[str, Case], exact: Draw) -> dict[str, float]:
 def measure(cases: dict[str, Case], rounds: int) -> dict[str, Any]:
     """All variants in turns, after a picture each to warm up."""
     for case in cases.values():
-        for index in range(min(2, len(case.maps))):
-            case.draw(case.maps[index])
+        for here in case.maps[: 1 if isinstance(case, OneMapARound) else 2]:
+            case.draw(here)
     for turn in range(rounds):
         for case in cases.values():
             case.turn(turn)
         print(f"round {turn + 1} of {rounds}", file=sys.stderr)
     baseline = cases["baseline"].ms()
-    report: dict[str, Any] = {"cases": {}}
+    report: dict[str, Any] = {"cases": {}, "rivals": {}}
     for name, case in cases.items():
         if name != "baseline":
-            report["cases"][name] = {"ratio": baseline / case.ms(), "ms": case.ms()}
+            kind = "rivals" if name in RIVALS else "cases"
+            report[kind][name] = {"ratio": baseline / case.ms(), "ms": case.ms()}
     if "landscape" in cases:
         report["landscape_pictures_per_second"] = 1000 / cases["landscape"].ms()
     return report | {"baseline_ms": baseline}
@@ -140,7 +148,7 @@ def measure(cases: dict[str, Case], rounds: int) -> dict[str, Any]:
 
 PRECISIONS = ("float32", "bfloat16")
 BFLOAT16 = ["bfloat16", "bfloat16_restyle", "bfloat16_fallback", "compile_bf16", "openvino_bf16"]
-ALL = ["float32", "float32_restyle", "float32_fallback", *BFLOAT16, "stroke4", "landscape"]
+ALL = ["float32", "float32_restyle", "float32_fallback", *BFLOAT16, "stroke4", "landscape", *RIVALS]
 
 
 def main() -> None:
@@ -162,7 +170,13 @@ def main() -> None:
     report = {"cpu": processor.level(), "kernels": native.describe(), "torch": torch.__version__}
     report |= {"maps": len(maps), "maps_from": source, "threads": args.threads}
     report |= measure(cases, args.rounds)
-    report |= compare(cases, exact(network(args.network, maps)))
+    errors = compare(cases, exact(network(args.network, maps)))
+    for name in RIVALS:
+        if name in report["rivals"]:
+            report["rivals"][name]["error_float64"] = errors.pop(name)
+        elif name in names:
+            report["rivals"][name] = None  # not installed
+    report |= errors
     report["not_on_this_processor"] = missing
     if args.json:
         print(json.dumps(report, indent=1))
@@ -175,8 +189,12 @@ def show(report: dict[str, Any]) -> None:
     print(f"processor: {report['cpu']}, {report['threads']} threads")
     print(f"{report['maps']} maps of {report['maps_from']}")
     print(f"{'dense, float32':20} {report['baseline_ms']:8.1f} ms")
-    for name, found in report["cases"].items():
-        print(f"{name:20} {found['ms']:8.1f} ms {found['ratio']:6.1f} x")
+    for name, found in (report["cases"] | report["rivals"]).items():
+        if found is None:
+            print(f"{name:20} not installed")
+            continue
+        error = f"   error {found['error_float64']:.3g}" if "error_float64" in found else ""
+        print(f"{name:20} {found['ms']:8.1f} ms {found['ratio']:6.1f} x{error}")
     for name in report["not_on_this_processor"]:
         print(f"{name:20} not on this processor")
     for name in ("float32_max_abs_diff", "error_float64", "dense_error_float64", "bfloat16_psnr"):

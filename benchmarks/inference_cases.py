@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inference_networks import LabelMap, network
 from published import draw, label_planes
@@ -161,46 +161,3 @@ def restyled(name: str, maps: list[LabelMap], precision: str) -> Case:
         return found(here.labels, style=style, instances=here.instances)
 
     return Case(run, maps, prepare=run)
-
-
-def compiled(generator: SpadeGenerator) -> Draw:
-    """torch.compile at its best: bfloat16, channels last, weights frozen."""
-    import torch._inductor.config as inductor
-
-    inductor.freezing = True
-    twin = copy.deepcopy(generator).bfloat16().to(memory_format=torch.channels_last)
-    quick = torch.compile(_Dense(twin))
-
-    @torch.inference_mode()
-    def run(here: LabelMap) -> Tensor:
-        planes = label_planes(here.labels, twin.num_classes, here.instances).bfloat16()
-        return quick(planes.contiguous(memory_format=torch.channels_last)).float()  # type: ignore[no-any-return]
-
-    return run
-
-
-class _Dense(nn.Module):
-    def __init__(self, generator: SpadeGenerator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, planes: Tensor) -> Tensor:
-        return draw(self.generator, planes)
-
-
-def openvino(generator: SpadeGenerator, here: LabelMap) -> Draw | None:
-    """OpenVINO on the dense network, allowed to compute in bfloat16; None where it is not installed."""
-    try:
-        import openvino as ov
-    except ImportError:
-        return None
-    planes = label_planes(here.labels, generator.num_classes, here.instances)
-    model = ov.convert_model(_Dense(copy.deepcopy(generator)), example_input=planes, input=[planes.shape])
-    hints = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-    ready = ov.Core().compile_model(model, "CPU", hints)
-
-    def run(here: LabelMap) -> Tensor:
-        planes = label_planes(here.labels, generator.num_classes, here.instances)
-        return torch.from_numpy(next(iter(ready([planes.numpy()]).values())))
-
-    return run

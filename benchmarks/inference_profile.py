@@ -1,7 +1,8 @@
 """Where the time of a picture goes, part by part and size by size: the dense network, and the engine.
 
-    python benchmarks/inference_profile.py [--figure docs/images/profile.png]
+    python benchmarks/inference_profile.py [--figure docs/images/profile.png] [--before FILE]
 
+FILE is what the command printed with an earlier version; its engine in float32 is drawn beside.
 The network is that of `inference.py` (COCO-Stuff). Every part is timed by a clock around the calls that
 compute it; the sum falls short of a whole picture by what lies between the calls. Medians of several rounds.
 """
@@ -109,14 +110,25 @@ def show(found: dict[str, Times], wholes: dict[str, float]) -> None:
         print(f"\nA whole picture: {wholes[name]:.1f} ms")
 
 
+def read_engine(printed: str) -> Times:
+    """The engine's times in float32 of a printed table."""
+    table = printed.partition("| engine float32, ms |")[2].partition("\n\n")[0].splitlines()
+    sides = [int(cell.split(" x ")[0]) for cell in table[0].split("|")[:-2]]
+    rows = [[cell.strip() for cell in line.split("|")[1:-2]] for line in table[2:]]
+    return {(part, side): float(value) for part, *row in rows for side, value in zip(sides, row, strict=True)}
+
+
 def plot(found: dict[str, Times], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, len(found), figsize=(9.6, 3.4), dpi=110)
+    engines = [name for name in found if name.startswith("engine float32")]
+    if len(engines) > 1:  # to one scale, to be compared
+        panels[-1].sharey(panels[list(found).index(engines[0])])
     for axes, (name, times) in zip(panels, found.items(), strict=False):
         sides = sorted({side for _, side in times})
         below = [0.0] * len(sides)
-        for part in PARTS[name]:
+        for part in PARTS[name.partition(",")[0]]:
             row = [times.get((part, side), 0.0) for side in sides]
             axes.bar([str(side) for side in sides], row, bottom=below, color=COLORS[part], label=part)
             below = [a + b for a, b in zip(below, row, strict=True)]
@@ -135,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--labels", type=Path, help="folder of label maps (PNG)")
     parser.add_argument("--figure", type=Path, help="where to draw it (PNG)")
+    parser.add_argument("--before", type=Path, help="what this command printed with an earlier version")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -162,6 +175,13 @@ def main() -> None:
         print("engine bfloat16: not on this processor")
     print("\n".join(f"{part}: {meaning}" for part, meaning in MEANING.items()))
     show(found, {name: statistics.median(times) for name, times in wholes.items()})
+    if args.figure and args.before:
+        before = read_engine(args.before.read_text())
+        found = {
+            "dense float32": found["dense float32"],
+            "engine float32, before": before,
+            "engine float32, now": found["engine float32"],
+        }
     if args.figure:
         plot(found, args.figure)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import processor
 from tests.inference.test_engine import network
 from tests.ops.test_native import blobs
@@ -47,8 +48,13 @@ def test_inference(
     monkeypatch.setattr(inference, "landscape", lambda: (small("", maps, style=True), maps))
     monkeypatch.setattr(inference, "read_maps", lambda *_: maps)
     monkeypatch.setattr(processor, "has_bfloat16", lambda: arithmetic)
+    installed = {"ncnn": inference_cases.dense}
+    monkeypatch.setattr(
+        inference, "rival", lambda name, found, *_: installed.get(name, lambda _: None)(found)
+    )
     cases = ["float32", "float32_restyle", "float32_fallback", "bfloat16", "bfloat16_restyle", "stroke4"]
-    arguments = [part for case in [*cases, "landscape"] for part in ("--case", case)]
+    rivals = ["openvino", "ncnn"]
+    arguments = [part for case in [*cases, "landscape", *rivals] for part in ("--case", case)]
     command = ["inference.py", "--rounds", "1", "--threads", "1", *arguments]
     monkeypatch.setattr(sys, "argv", [*command, "--json"])
     inference.main()
@@ -57,6 +63,8 @@ def test_inference(
     assert report["not_on_this_processor"] == ([] if arithmetic else ["bfloat16", "bfloat16_restyle"])
     measured = {*cases, "landscape"} - set(report["not_on_this_processor"])
     assert set(report["cases"]) == measured
+    assert report["rivals"]["openvino"] is None
+    assert report["rivals"]["ncnn"]["error_float64"] == report["dense_error_float64"]
     assert report["float32_max_abs_diff"] < 1e-4
     assert report["error_float64"] < 1e-4
     assert report["dense_error_float64"] < 1e-4
@@ -65,6 +73,34 @@ def test_inference(
     shown = capsys.readouterr().out
     assert shown.startswith(f"processor: {processor.level()}, 1 threads")
     assert ("not on this processor" in shown) is not arithmetic
+    assert "openvino             not installed" in shown
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_a_rival_that_is_not_installed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    import rivals
+
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    generator = network()
+    assert isinstance(generator, SpadeGenerator)
+    assert rivals.rival("openvino", generator, rivals.LabelMap(blobs(1, 64, 64, 6), None)) is None
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_errors_of_a_published_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import errors
+    from inference_networks import LabelMap
+
+    monkeypatch.setattr(errors, "network", lambda *_: network())
+    monkeypatch.setattr(errors, "read_maps", lambda *_: [LabelMap(blobs(1, 64, 64, 6), None)])
+    monkeypatch.setattr(sys, "argv", ["errors.py", "--model", "ade20k", "--threads", "1", "--json"])
+    errors.main()
+    report = json.loads(capsys.readouterr().out)
+    assert report["maps"] == len(report["errors"]) == 2
+    assert report["error_float64"] < 1e-4
+    assert errors.verdict(report).startswith(f"ade20k, 2 maps, level {processor.level()}: the engine's")
 
 
 @pytest.mark.usefixtures("benchmarks")
