@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageFilter
 
-from semsynth.hub.appearance import REST
+from semsynth.hub.record import REST
 from semsynth.labels import resize_map
 
 if TYPE_CHECKING:

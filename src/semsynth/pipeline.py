@@ -21,9 +21,9 @@ from semsynth.device import choose, choose_precision, isolated, return_freed_mem
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
-from semsynth.hub.appearance import NO_STYLE, REST, Appearance, OffsetLike, StyleLike
+from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
 from semsynth.hub.pickling import SavedModel
-from semsynth.hub.record import MAX_SEED, Record, file_name
+from semsynth.hub.record import MAX_SEED, REST, Record, file_name
 from semsynth.hub.result import Result
 from semsynth.hub.styles import encode_photo
 from semsynth.images import PhotoLike

@@ -15,8 +15,7 @@ from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import ClassStyles, MixStyle, NamedStyle, OneStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.bundled import bundled_segmenter, find_segmenter
-from semsynth.hub.appearance import REST
-from semsynth.hub.record import Record
+from semsynth.hub.record import REST, Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
 

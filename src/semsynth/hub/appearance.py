@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semsynth.errors import SemsynthError
-from semsynth.hub.record import MAX_SEED
+from semsynth.hub.record import MAX_SEED, REST
 from semsynth.hub.styles import MAX_NUMBER, is_style
 from semsynth.images import PhotoLike
 from semsynth.labels.inputs import whole_number
@@ -22,8 +22,6 @@ StyleLike: TypeAlias = "PhotoLike | list[float] | list[list[float]] | Mapping[st
 
 A dict's keys are names or ids of classes, and "rest" for all others; a whole number is a seed.
 """
-
-REST = "rest"
 
 OffsetLike = Tensor | NDArray[Any] | Sequence[int]
 """How far the fixed noise is moved, in rows and columns: (2,) integers, or one row per picture (N, 2)."""

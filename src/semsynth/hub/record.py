@@ -20,6 +20,9 @@ KEY = "semsynth:synthesis"
 MAX_SEED = 2**53 - 1
 """Seeds are 0 to this, the largest whole number that every program that reads JSON keeps exactly."""
 
+REST = "rest"
+"""Names all classes that have no style of their own, in styles by class."""
+
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("model", "label_set", "precision", "version"), str),
     **dict.fromkeys(("seed", "number", "scale"), int),
