@@ -1,11 +1,13 @@
 """Changing a photograph only where its label map was changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from semsynth.hub.record import REST
 from semsynth.labels import resize_map
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def edit_photo(
         photo: (H, W, 3) uint8.
         before: Class ids of the photograph, (h, w) integers of any size.
         after: Class ids after the edit, (h, w) integers of any size.
-        style: See `Synthesizer`; None takes the photograph's own.
+        style: See `Synthesizer`; None takes the photograph's own, and so does the rest of a dict.
         feather: Width of the soft rim in pixels, at the size the model draws.
         everywhere: Synthesize the whole photograph anew.
 
@@ -65,6 +67,8 @@ def edit_photo(
     before, after = resize_map(before, small), resize_map(after, small)
     if style is None and synthesizer.style_dim is not None:
         style = synthesizer.encode_style(photo)
+    elif isinstance(style, Mapping) and style.get(REST) is None:
+        style = {**style, REST: synthesizer.encode_style(photo)}
     drawn = synthesizer(after, style).pictures()[0]
     picture = np.asarray(drawn.resize((width, height), Image.Resampling.LANCZOS))
     if everywhere:

@@ -8,6 +8,7 @@ result.pictures()[0].save("beach.jpg")
 import copy
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
 from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
 from semsynth.hub.pickling import SavedModel
-from semsynth.hub.record import MAX_SEED, Record, file_name
+from semsynth.hub.record import MAX_SEED, REST, Record, file_name
 from semsynth.hub.result import Result
 from semsynth.hub.styles import encode_photo
 from semsynth.images import PhotoLike
@@ -156,7 +157,8 @@ class Synthesizer:
                 (H, W) or (B, H, W), an array of colours (H, W, 3), or a list of these, of one size.
             style: the name of a style, a photograph (file, PIL image, array (H, W, 3) of uint8, tensor
                 (3, H, W) in [-1, 1]), a vector (Z,), or one vector per picture (N, Z). None draws styles at
-                random.
+                random. A dict gives classes styles of their own: class name or id to any of these or a seed,
+                and "rest" to that of all others, random where it is missing.
             seed: of random styles and noise offsets. None draws one and reports it; where the style is given,
                 it is 0.
             noise_offset: in place of the seed's, (2,) or one row per picture (N, 2), as in `Result`; for a
@@ -180,7 +182,8 @@ class Synthesizer:
         appearance = self._appearance
         num_images = whole_number(num_images, "num_images", 1, MAX_IMAGES)
         if seed is None:
-            seed = secrets.randbits(31) if style is None else 0
+            at_random = style is None or (isinstance(style, Mapping) and style.get(REST) is None)
+            seed = secrets.randbits(31) if at_random else 0
         seed = whole_number(seed, "seed", 0, MAX_SEED)
         size = None if size is None else to_size(size, MAX_PIXELS)
         ids, notes = self._read(labels, size, drawn_with, palette)  # (B,H,W)
@@ -252,7 +255,9 @@ class Synthesizer:
 
     @property
     def _appearance(self) -> Appearance:
-        return Appearance(self.style_dim, self.generator.noise_period, self.styles, self.encode_style)
+        classes = self.label_space.names if self.generator.class_styles else ()
+        period = self.generator.noise_period
+        return Appearance(self.style_dim, period, self.styles, self.encode_style, classes)
 
     def _draw(
         self, ids: Tensor, instances: Tensor | None, style: Tensor | None, offset: Tensor | None

@@ -10,9 +10,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from semsynth.app.engine import Engine, PaintResult, PhotoAnalysis, PhotoJob
-from semsynth.app.protocol import Format, PaintJob
+from semsynth.app.protocol import Format, PaintJob, parse_settings
 from semsynth.app.server import create_app
-from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
+from semsynth.app.settings import ClassStyles, MixStyle, NamedStyle, SeedStyle, Settings, VectorStyle
 from semsynth.app.synthesizer_painter import SynthesizerPainter, load_painter, mix
 from semsynth.app.worker import Worker
 from semsynth.errors import SemsynthError
@@ -45,6 +45,19 @@ def test_a_seed_paints_what_the_synthesizer_paints(painter: SynthesizerPainter, 
         vector = painter.style(SeedStyle(seed=seed)).tolist()
         same = painter.paint(labels, VectorStyle(vector=vector, variation=seed))[0]
         assert np.array_equal(same, np.asarray(expected))
+
+
+def test_classes_have_styles_of_their_own(painter: SynthesizerPainter, labels: np.ndarray) -> None:
+    given = '{"style": {"classes": {"sky": {"name": "first"}, "3": {"seed": 4}}, "rest": {"seed": 7}}}'
+    style = parse_settings(given).style
+    assert isinstance(style, ClassStyles)
+    picture, record = painter.paint(labels, style)
+    expected = painter.synthesizer(labels.astype(np.int64), {"sky": "first", 3: 4, "rest": 7}, seed=7)
+    assert np.array_equal(picture, np.asarray(expected.pictures()[0]))
+    assert record.class_vectors == expected.record().class_vectors
+    wrong = ClassStyles(classes={"skyy": SeedStyle(seed=1)})
+    with pytest.raises(SemsynthError, match="did you mean 'sky'"):
+        painter.paint(labels, wrong)
 
 
 def test_mixing_ends_at_both_styles(painter: SynthesizerPainter) -> None:

@@ -403,3 +403,18 @@ def test_maps_of_another_label_set_are_read_by_the_names_of_classes(
         run(tmp_path / "drawn.png", "-o", tmp_path / "three", *own, "--labels", tmp_path / "other.json") == 2
     )
     assert "holds lava of label set 'other', which the model cannot draw" in capsys.readouterr().err
+
+
+def test_styles_of_classes(
+    masks: Path, tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, again = tmp_path / "out", tmp_path / "again"
+    options = ("--model", model, "--style-seed", "sky=3", "--style-seed", "rest=4", "--seed", 7)
+    assert run(masks / "b.png", "-o", out, *options) == 0
+    assert run(masks / "b.png", "-o", again, "--like", out / "b.png") == 0
+    assert (out / "b.png").read_bytes() == (again / "b.png").read_bytes()
+    assert (
+        run(masks / "b.png", "-o", out, "--model", model, "--style-seed", "sky=3", "--style-seed", "sky=4")
+        == 1
+    )
+    assert "two styles for 'sky'" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from semsynth.inference.backend import GROWTH, Size
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
 from semsynth.inference.cpu_backend import CpuBackend
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops import native
 from semsynth.ops.norm import BatchNorm2d
@@ -68,7 +69,8 @@ class Canvas:
             if boxes:
                 level = self.levels[size]
                 tables = level.tables[self.slices[block]]
-                self.backend.repaint(block, boxes, level, tables, self.style)
+                styles = None if self.style is None else Styles.of(self.style[0], CLASSES)
+                self.backend.repaint(block, boxes, level, tables, styles)
             changed = [box.grown(GROWTH, size) for box in boxes]
         return self.backend.picture([box.grown(1, self.sizes[-1]) for box in changed]).clone()
 

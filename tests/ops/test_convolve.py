@@ -71,7 +71,7 @@ class Case:
         self.index = torch.randint(0, 11, full, generator=rng, dtype=torch.int32)
         self.index_s = torch.randint(0, 11, full, generator=rng, dtype=torch.int32)
         self.table, self.table_s = normal(11, 2 * inputs), normal(11, 2 * max(beside, 1))
-        self.style, self.noise = normal(2 * inputs), normal(*full, outputs)
+        self.style, self.noise = normal(1, 2 * inputs), normal(*full, outputs)
         self.call = Winograd(self.weight, self.bias, self.shortcut, tile=tile).on(
             self.x, self.out, norm=self.norm, doubled=double, activation=0.2,
             shortcut=self.middle if beside else None,
@@ -232,8 +232,8 @@ def test_refuses_what_does_not_fit() -> None:
         call.modulate(index.long(), torch.zeros(1, 6))
     with pytest.raises(ValueError, match="A table is"):
         call.modulate(index, torch.zeros(1, 5))
-    with pytest.raises(ValueError, match="A style row"):
-        call.modulate(index, torch.zeros(1, 6), torch.zeros(5))
+    with pytest.raises(ValueError, match="Styles are"):
+        call.modulate(index, torch.zeros(1, 6), torch.zeros(1, 5))
     with pytest.raises(ValueError, match="`noise` is dense"):
         call.add_noise(torch.zeros(8, 8, 3))
 

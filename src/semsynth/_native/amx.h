@@ -16,7 +16,8 @@ constexpr int64_t PLANE = 32;  // channels of a plane; also the depth of one ste
 struct Affine {
     const void* table;     // (blocks, rows, 2, 32) bfloat16, or null: none
     const int32_t* index;  // (positions) which row
-    const float* style;    // (batch, 2, blocks * 32) added to scale and shift of a sample, or null
+    const float* style;    // (batch or styles, 2, blocks * 32) added to scale and shift, or null
+    const int32_t* style_of;  // (rows): which style goes with each row of `table`; null: that of the sample
     int64_t rows;
     float slope;           // of the leaky ReLU that follows; 1 is none. Applies without a table too.
 };

@@ -19,7 +19,8 @@ struct Source {
     const float* norm;     // (2, channels): what to multiply by, then what to add; null: neither
     const int32_t* index;  // (height, width): the row of `table` of each pixel; null: no table and no style
     const float* table;    // (rows, 2, channels): scale, shift
-    const float* style;    // (2, channels) added to scale and shift, or null
+    const float* style;    // (styles, 2, channels) added to scale and shift, or null
+    const int32_t* style_of;  // (rows): which style goes with each row of `table`; null: the first
     const float* weight;   // (groups, positions, blocks, group / 16, depth, 16) transformed
     int64_t channels, depth, blocks;  // blocks of `depth` inputs (a multiple of 16) are summed apart, then joined
     int32_t doubled;       // x is doubled by nearest sampling

@@ -37,15 +37,21 @@ class AmxAffine {
         : table_(static_cast<const bfloat16*>(a.table)), index_(a.index), slope_(_mm512_set1_ps(a.slope)) {
         if (table_) table_ += block * a.rows * 2 * PLANE;
         if (a.style && table_) {
-            const float* style = a.style + sample * 2 * blocks * PLANE + block * PLANE;
-            scale_ = load(style), shift_ = load(style + blocks * PLANE), styled_ = true;
+            wide_ = blocks * PLANE, styles_ = a.style + block * PLANE, style_of_ = a.style_of;
+            const float* style = styles_ + sample * 2 * wide_;
+            scale_ = load(style), shift_ = load(style + wide_);
         }
     }
     Pair operator()(Pair v, int64_t position) const {
         if (table_) {
             const bfloat16* row = table_ + int64_t(index_[position]) * 2 * PLANE;
             Pair scale = load(row), shift = load(row + PLANE);
-            if (styled_) scale = scale + scale_, shift = shift + shift_;
+            if (style_of_) {
+                const float* style = styles_ + int64_t(style_of_[index_[position]]) * 2 * wide_;
+                scale = scale + load(style), shift = shift + load(style + wide_);
+            } else if (styles_) {
+                scale = scale + scale_, shift = shift + shift_;
+            }
             v = {_mm512_fmadd_ps(v.low, scale.low, shift.low), _mm512_fmadd_ps(v.high, scale.high, shift.high)};
         }
         return leaky(v, slope_);
@@ -56,7 +62,9 @@ class AmxAffine {
     const int32_t* index_ = nullptr;
     __m512 slope_{};
     Pair scale_{}, shift_{};
-    bool styled_ = false;
+    const float* styles_ = nullptr;
+    const int32_t* style_of_ = nullptr;
+    int64_t wide_ = 0;
 };
 
 inline int64_t sample_of(int64_t position, int64_t height, int64_t width) {

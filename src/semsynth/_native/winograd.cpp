@@ -53,7 +53,7 @@ class Modulated {
         for (int i = 0; i < PARTS; i++) {
             scale_[i] = Vector{} + 1.0f, shift_[i] = gain_[i] = offset_[i] = Vector{};
             if (s.norm) scale_[i] = part(s.norm, i), shift_[i] = part(s.norm + s.channels, i);
-            if (s.style) gain_[i] = part(s.style, i), offset_[i] = part(s.style + s.channels, i);
+            if (s.style && !s.style_of) gain_[i] = part(s.style, i), offset_[i] = part(s.style + s.channels, i);
         }
     }
 
@@ -62,8 +62,10 @@ class Modulated {
         const bool outside = y < 0 || y >= height;
         const int64_t first = outside ? end : begin < 0 ? 0 : begin, last = outside ? end : least(end, width);
         for (int64_t x = begin; x < first; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
-        const auto fill = s_.index ? (whole_ ? &Modulated::inside<true, true> : &Modulated::inside<true, false>)
-                                   : (whole_ ? &Modulated::inside<false, true> : &Modulated::inside<false, false>);
+        const auto fill =
+            !s_.index ? (whole_ ? &Modulated::inside<false, false, true> : &Modulated::inside<false, false, false>)
+            : s_.style_of ? (whole_ ? &Modulated::inside<true, true, true> : &Modulated::inside<true, true, false>)
+                          : (whole_ ? &Modulated::inside<true, false, true> : &Modulated::inside<true, false, false>);
         (this->*fill)(y, first, last, width, to, step);
         to += (last - first) * step;
         for (int64_t x = last; x < end; x++, to += step) std::memset(to, 0, PANEL * sizeof(float));
@@ -72,11 +74,12 @@ class Modulated {
   private:
     Vector part(const float* p, int i) const { return load_part(p + channel_ + i * LANES, left_ - i * LANES); }
 
-    template <bool TABLE, bool WHOLE>
+    template <bool TABLE, bool STYLES, bool WHOLE>
     void inside(int64_t y, int64_t begin, int64_t end, int64_t width, float* to, int64_t step) const {
         const int64_t channels = s_.channels, doubled = s_.doubled, left = left_;
         const float* line = s_.x + (y >> doubled) * (width >> doubled) * channels + channel_;
         const float* table = s_.table + channel_;
+        const float* styles = s_.style + channel_;
         const int32_t* index = s_.index + y * width;
         const float slope = s_.slope;
         const bool normed = s_.norm;
@@ -87,12 +90,14 @@ class Modulated {
         for (int64_t x = begin; x < end; x++, to += step) {
             const float* from = line + (x >> doubled) * channels;
             const float* row = TABLE ? table + int64_t(index[x]) * 2 * channels : nullptr;
+            const float* style = STYLES ? styles + int64_t(s_.style_of[index[x]]) * 2 * channels : nullptr;
             SEMSYNTH_UNROLL
             for (int i = 0; i < PARTS; i++) {
                 const int at = i * LANES;
                 auto get = [&](const float* p) { return WHOLE ? load(p + at) : load_part(p + at, left - at); };
                 Vector v = get(from);
                 if (normed) v = v * scale[i] + shift[i];
+                if (STYLES) gain[i] = get(style), offset[i] = get(style + channels);
                 if (TABLE) v = v * (gain[i] + get(row)) + (offset[i] + get(row + channels));
                 store(to + at, leaky(v, slope));
             }

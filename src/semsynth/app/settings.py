@@ -50,7 +50,17 @@ class MixStyle(_Strict):
     amount: float = Field(ge=0.0, le=1.0)
 
 
-StyleChoice = PlainStyle | MixStyle
+OneStyle = PlainStyle | MixStyle
+
+
+class ClassStyles(_Strict):
+    """Styles by class, named or numbered, and that of all others, which gives the variation too."""
+
+    classes: dict[Annotated[str, Field(max_length=64)], OneStyle] = Field(max_length=256)
+    rest: OneStyle = SeedStyle(seed=0)
+
+
+StyleChoice = OneStyle | ClassStyles
 
 
 class Settings(_Strict):

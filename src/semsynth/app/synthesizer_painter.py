@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from semsynth.app.painter import Description, GalleryItem
-from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
+from semsynth.app.settings import ClassStyles, MixStyle, NamedStyle, OneStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.bundled import bundled_segmenter, find_segmenter
-from semsynth.hub.record import Record
+from semsynth.hub.record import REST, Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
 
@@ -92,13 +93,18 @@ class SynthesizerPainter:
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
-        code = None if self.synthesizer.style_dim is None else self.style(style)
+        code: Any = None
+        if isinstance(style, ClassStyles):
+            code = {_key(name): self.style(choice) for name, choice in style.classes.items()}
+            code[REST] = self.style(style.rest)
+        elif self.synthesizer.style_dim is not None:
+            code = self.style(style)
         result = self.synthesizer(labels.astype(np.int64), code, seed=_seed(style))
         named = style.name if isinstance(style, NamedStyle) and code is not None else None
         # The folder that the model was loaded from is the server's business.
         return np.asarray(result.pictures()[0]), replace(result.record(), model=self.name, style=named)
 
-    def style(self, style: StyleChoice) -> Tensor:
+    def style(self, style: OneStyle) -> Tensor:
         """Give the style code (Z,) of a choice of style.
 
         Raises:
@@ -142,8 +148,15 @@ def _loaded_at_first(load: Callable[[], Segment | None]) -> Segment:
     return segment
 
 
+def _key(name: str) -> str | int:
+    """A class as a synthesizer takes it: its name, or its id in digits."""
+    return int(name) if name.isascii() and name.isdigit() else name
+
+
 def _seed(style: StyleChoice) -> int:
     """The seed that gives the noise offset of a variation."""
+    if isinstance(style, ClassStyles):
+        return _seed(style.rest)
     if isinstance(style, MixStyle):
         return _seed(style.mix[0])
     return style.seed if isinstance(style, SeedStyle) else style.variation

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from semsynth.cli.options import AddParser, add_output, add_segmenter, refuse_existing
+from semsynth.cli.options import AddParser, add_output, add_segmenter, add_style, read_style, refuse_existing
 from semsynth.errors import SemsynthError
 
 
@@ -25,7 +25,7 @@ def add_parser(add: AddParser) -> None:
     add_output(parser, "OUT", "the file to write")
     parser.add_argument("--model", default="landscape", help="model folder or name (default: landscape)")
     add_segmenter(parser, "segmenter's folder or file (default: the bundled one)")
-    parser.add_argument("--style", help="a style of the model, or a photograph (default: PHOTO's own)")
+    add_style(parser, "PHOTO's own")
     parser.add_argument("--feather", type=int, default=8, help="width of the soft rim in pixels (default: 8)")
     parser.add_argument("--everywhere", action="store_true", help="synthesize the whole photograph again")
     parser.set_defaults(func=run)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         photo,
         before,
         reading.ids,
-        style=args.style,
+        style=read_style(args, synthesizer.styles),
         feather=args.feather,
         everywhere=args.everywhere,
     )

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,59 @@ def add_palette(parser: argparse.ArgumentParser) -> None:
         help="take indexed label maps for their indices or their colours (default: auto, colours where these "
         "are the label set's and the indices are not)",
     )
+
+
+def add_style(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --style and --style-seed, for `read_style`."""
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="[CLASS=]STYLE",
+        help=f"a style of the model (NAME or @NAME) or a photograph; of one class with CLASS=, such as "
+        f"sky=dusk.jpg; may be repeated (default: {default})",
+    )
+    parser.add_argument(
+        "--style-seed",
+        action="append",
+        metavar="CLASS=SEED",
+        help="a random style for one class, such as tree=7; may be repeated",
+    )
+
+
+def read_style(args: argparse.Namespace, styles: Collection[str]) -> str | dict[str | int, str | int] | None:
+    """What --style and --style-seed ask for: one style, or a dict by class; None for neither.
+
+    Args:
+        args: Of a verb with `add_style`.
+        styles: The names of the model's styles.
+
+    Raises:
+        SemsynthError: A class, or all, have two styles; or something is neither a style nor a file.
+    """
+    chosen: dict[str | int, str | int] = {}
+
+    def choose(name: str, choice: str | int) -> None:
+        key = int(name) if re.fullmatch(_DIGITS, name) else name
+        if key in chosen:
+            raise SemsynthError(f"There are two styles for {'all' if name == 'rest' else name!r}; give one.")
+        chosen[key] = choice
+
+    for text in args.style or ():
+        name, equals, style = ("rest", "", text) if Path(text).exists() else text.rpartition("=")
+        style = style[1:] if style.startswith("@") and style[1:] in styles else style
+        if style not in styles and not Path(style).exists():
+            known = ", ".join(styles) or "none"
+            raise SemsynthError(
+                f"--style {text}: {style!r} is neither a photograph nor a style of this model ({known})."
+            )
+        choose(name if equals else "rest", style)
+    for text in args.style_seed or ():
+        name, _, seed = text.rpartition("=")
+        if not name or not re.fullmatch(_DIGITS, seed):
+            raise SemsynthError(f"--style-seed {text}: give CLASS=SEED, such as tree=7.")
+        choose(name, int(seed))
+    rest = chosen.get("rest")
+    return rest if chosen.keys() == {"rest"} and isinstance(rest, str) else chosen or None
 
 
 def natural(text: str) -> int:

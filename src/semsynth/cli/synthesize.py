@@ -12,9 +12,11 @@ from semsynth.cli.options import (
     add_label_set,
     add_output,
     add_palette,
+    add_style,
     label_space_of,
     natural,
     read_size,
+    read_style,
     refuse_existing,
 )
 from semsynth.errors import SemsynthError
@@ -39,7 +41,7 @@ def add_parser(add: AddParser) -> None:
     )
     add_output(parser, "OUT", "folder to write to")
     parser.add_argument("--model", help="model folder or name (default: landscape)")
-    parser.add_argument("--style", help="a style of the model, or a photograph (default: at random)")
+    add_style(parser, "at random")
     parser.add_argument(
         "--seed",
         type=natural,
@@ -98,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
     synthesizer = Synthesizer.from_pretrained(args.model, device=args.device, precision=args.precision)
     if args.like is None:
-        options["style"] = _check_style(synthesizer, args.style)
+        options["style"] = _encoded(synthesizer, read_style(args, synthesizer.styles))
     options |= {"palette": args.palette or "auto", "drawn_with": label_space_of(args.label_set)}
     args.output.mkdir(parents=True, exist_ok=True)
     rows: list[list[Image.Image]] = []
@@ -175,14 +177,15 @@ def write_sheet(path: Path, rows: Sequence[Sequence["Image.Image"]]) -> None:
     write_atomically(path, png_bytes(sheet))
 
 
-def _check_style(synthesizer: "Synthesizer", style: str | None) -> object:
+def _encoded(synthesizer: "Synthesizer", style: object) -> object:
     """The style as the synthesizer takes it; a photograph is encoded once."""
-    if style is None or style in synthesizer.styles:
-        return style
-    if not Path(style).exists():
-        known = ", ".join(synthesizer.styles) or "none"
-        raise SemsynthError(f"--style {style}: neither a photograph nor a style of this model ({known}).")
-    return synthesizer.encode_style(style)
+    if isinstance(style, dict):
+        return {name: _encoded(synthesizer, choice) for name, choice in style.items()}
+    return (
+        synthesizer.encode_style(style)
+        if isinstance(style, str) and style not in synthesizer.styles
+        else style
+    )
 
 
 def _appearance(args: argparse.Namespace) -> dict[str, Any]:
@@ -191,14 +194,15 @@ def _appearance(args: argparse.Namespace) -> dict[str, Any]:
     What the image says of its model and precision is put in the place of options that were not given.
     """
     if args.like is None:
-        seed = args.seed if args.seed is not None else 0 if args.style else secrets.randbits(31)
-        made = {"style": args.style, "seed": seed, "size": args.size}
+        whole = any(Path(style).exists() or "=" not in style for style in args.style or ())
+        seed = args.seed if args.seed is not None else 0 if whole else secrets.randbits(31)
+        made = {"style": None, "seed": seed, "size": args.size}
     else:
         from semsynth.hub.record import read_record
 
-        if args.style is not None or args.seed is not None or args.num != 1:
+        if args.style or args.style_seed or args.seed is not None or args.num != 1:
             raise SemsynthError(
-                "--like takes the style and seed of an image: leave out --style, --seed, --num."
+                "--like takes the style and seed of an image: leave out --style, --style-seed, --seed, --num."
             )
         record = read_record(args.like)
         made = record.arguments()

@@ -20,11 +20,14 @@ KEY = "semsynth:synthesis"
 MAX_SEED = 2**53 - 1
 """Seeds are 0 to this, the largest whole number that every program that reads JSON keeps exactly."""
 
+REST = "rest"
+"""Names all classes that have no style of their own, in styles by class."""
+
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("model", "label_set", "precision", "version"), str),
     **dict.fromkeys(("seed", "number", "scale"), int),
     **dict.fromkeys(("labels", "instances", "style"), (str, type(None))),
-    **dict.fromkeys(("vector", "noise_offset", "size"), (list, type(None))),
+    **dict.fromkeys(("vector", "class_vectors", "noise_offset", "size"), (list, type(None))),
     "settings": (dict, type(None)),
 }
 
@@ -40,7 +43,8 @@ class Record:
         labels: The file name of the label map, where it came from a file.
         instances: That of the instance map.
         style: The name of the style; "photograph" for one taken of a photograph, None for others.
-        vector: The style code, Z numbers; None for a network without styles.
+        vector: The style code, Z numbers; None for a network without styles, or with one per class.
+        class_vectors: The style code of each class, where classes have styles of their own.
         noise_offset: Two integers; None for a network without fixed noise.
         size: Height and width that were drawn, in pixels.
         scale: How many times larger the file is, enlarged smoothly.
@@ -57,6 +61,7 @@ class Record:
     instances: str | None = None
     style: str | None = None
     vector: list[float] | None = None
+    class_vectors: list[list[float]] | None = None
     noise_offset: list[int] | None = None
     size: list[int] | None = None
     scale: int = 1
@@ -67,7 +72,9 @@ class Record:
 
     def arguments(self) -> dict[str, Any]:
         """What a `Synthesizer` is called with, beside the label map, to draw the picture again."""
-        style = self.style if self.vector is None else self.vector
+        style: Any = self.style if self.vector is None else self.vector
+        if self.class_vectors is not None:
+            style = dict(enumerate(self.class_vectors))
         return {"style": style, "noise_offset": self.noise_offset, "seed": self.seed, "size": self.size}
 
     def png_info(self) -> PngImagePlugin.PngInfo:

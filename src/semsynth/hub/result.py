@@ -18,7 +18,7 @@ class Result:
 
     Attributes:
         images: (N, 3, H, W) float32 in [-1, 1], on the CPU.
-        styles: (N, Z) the style of each, None for a network without.
+        styles: (N, Z) the style of each, or (N, K, Z) one per class; None for a network without.
         noise_offsets: (N, 2) int64, by how many rows and columns the fixed noise of each was moved; None for
             a network without fixed noise.
         seed: Draws the same pictures again.
@@ -42,9 +42,11 @@ class Result:
 
     def record(self, index: int = 0) -> Record:
         """How one of the pictures was made; `png_bytes(picture, pnginfo=record.png_info())` keeps it."""
+        style = None if self.styles is None else self.styles[index]
         return replace(
             self.about,
-            vector=None if self.styles is None else self.styles[index].tolist(),
+            vector=style.tolist() if style is not None and style.dim() == 1 else None,
+            class_vectors=style.tolist() if style is not None and style.dim() == 2 else None,
             noise_offset=None if self.noise_offsets is None else self.noise_offsets[index].tolist(),
             size=list(self.images.shape[2:]),
             seed=self.seed,

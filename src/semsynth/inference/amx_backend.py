@@ -16,6 +16,7 @@ from torch import Tensor
 from semsynth.inference.backend import GROWTH, Size
 from semsynth.inference.boxes import Box, whole
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 from semsynth.inference.weights import (
     BlockWeights,
     Conv,
@@ -85,7 +86,7 @@ class AmxBackend:
         self._frames[0].write(self._stem, x[0].permute(1, 2, 0))
 
     def repaint(
-        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
+        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Styles | None
     ) -> None:
         """See `Backend`. Where the last block is computed whole, the picture is computed with it."""
         features, x = self._features[block], self._stem if block == 0 else self._features[block - 1].outputs
@@ -98,9 +99,10 @@ class AmxBackend:
             picture = self._image_of(frame.rows)
             self._is_raw_whole = True
         index = level.index.as_strided((frame.positions,), (1,), 0)
+        style_of = None if style is None else style.of_rows(level.classes)
         slope = SLOPE if last else 1.0
         self._blocks[block].run(
-            x, features, index, tables, style, rows, slope=slope, whole=all_of_it, picture=picture
+            x, features, index, tables, style, style_of, rows, slope=slope, whole=all_of_it, picture=picture
         )
 
     def picture(self, boxes: list[Box]) -> Tensor:
@@ -178,7 +180,8 @@ class _Block:
         features: _Features,
         index: Tensor,
         tables: list[Tensor],
-        style: Tensor | None,
+        style: Styles | None,
+        style_of: Tensor | None,
         rows: list[Tensor],
         *,
         slope: float,
@@ -192,7 +195,8 @@ class _Block:
             features: what to fill.
             index: (positions) int32 which row of the tables belongs to each pixel.
             tables: one a layer, see `_Table.of`.
-            style: (1, Z) or None.
+            style: see `Styles`, or None.
+            style_of: which style each row of the tables has, or None.
             rows: (n, 2) each of pixels to modulate, of the first convolution's result and of the second's,
                 see `Frame.rows`.
             slope: of a leaky ReLU after the block; 1 is none.
@@ -201,7 +205,7 @@ class _Block:
         """
         frame, between = features.frame, num_blocks(self.channels)
         scalings = [
-            Scaling(table, index, layer.style_row(style), slope)
+            Scaling(table, index, layer.style_rows(style), style_of, slope)
             for layer, table, slope in zip(self.tables, tables, (SLOPE, SLOPE, 1.0))
         ]
         outputs = [(features.inputs, scalings[0])]
@@ -248,11 +252,12 @@ class _Table:
         hidden = F.pad(self._hidden(plan.patches, torch.bfloat16, relu=True), (0, 0, 1, 0))  # row 0: outside
         return self._product.on_windows(hidden, plan.neighbours)
 
-    def style_row(self, style: Tensor | None) -> Tensor | None:
-        """What a style (1, Z) adds to every pixel's scale and shift: (2, C/32*32) float32, or None."""
+    def style_rows(self, style: Styles | None) -> Tensor | None:
+        """What each style adds to a pixel's scale and shift: (S, 2, C/32*32) float32, or None."""
         if self._style is None or style is None:
             return None
-        return F.linear(style.float(), self._style).view(2, -1)
+        weight = self._style
+        return style.each(lambda vector: F.linear(vector.float(), weight).view(1, 2, -1))
 
 
 def _packed(conv: Conv) -> Tensor:

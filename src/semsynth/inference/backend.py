@@ -6,6 +6,7 @@ from torch import Tensor
 
 from semsynth.inference.boxes import Box
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 
 GROWTH = 2
 """How many pixels farther a change reaches after a block: one for each of its two 3x3 convolutions."""
@@ -60,7 +61,7 @@ class Backend(Protocol):
         ...
 
     def repaint(
-        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
+        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Styles | None
     ) -> None:
         """Compute a block's result where its input or its modulation has changed.
 
@@ -70,7 +71,7 @@ class Backend(Protocol):
                 the modulation has changed. The result changes up to `GROWTH` pixels farther.
             level: of the block's size; its `index` names every pixel's row in the tables.
             tables: as `tables_for` made them.
-            style: (1, Z) float32, or None.
+            style: see `Styles`, or None.
         """
         ...
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from semsynth.inference.backend import Size
 from semsynth.inference.boxes import Box, merged
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 from semsynth.inference.weights import (
     BlockWeights,
     Conv,
@@ -98,12 +99,12 @@ class CpuBackend:
         self._stem.copy_(x[0].permute(1, 2, 0))
 
     def repaint(
-        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
+        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Styles | None
     ) -> None:
         """See `Backend`."""
         one, size = self._blocks[block], self._sizes[block + 1]
         boxes = boxes + [box.scaled(2) if one.upsample else box for box in self._changed]
-        self._changed = one.repaint(boxes, size, level.index, tables, style)
+        self._changed = one.repaint(boxes, size, level, tables, style)
 
     def picture(self, boxes: list[Box]) -> Tensor:
         """See `Backend`."""
@@ -169,17 +170,18 @@ class _Block:
         self._second.add_noise(rows if rows.any() else None)
 
     def repaint(
-        self, boxes: list[Box], size: Size, index: Tensor, tables: list[Tensor], style: Tensor | None
+        self, boxes: list[Box], size: Size, level: EditedLevel, tables: list[Tensor], style: Styles | None
     ) -> list[Box]:
         """Compute what depends on boxes of changed pixels; the boxes of changed results."""
         first, second = self._first, self._second
         assert first is not None  # since `prepare`
         assert second is not None
-        rows = [table.style_row(style) for table in self.tables]
-        first.modulate(index, tables[0], rows[0])
-        second.modulate(index, tables[1], rows[1])
+        rows, index = [table.style_rows(style) for table in self.tables], level.index
+        style_of = None if style is None else style.of_rows(level.classes)
+        first.modulate(index, tables[0], rows[0], style_of)
+        second.modulate(index, tables[1], rows[1], style_of)
         if len(tables) > 2:
-            second.modulate(index, tables[2], rows[2], shortcut=True)
+            second.modulate(index, tables[2], rows[2], style_of, shortcut=True)
         _normalize(self._maps[0], self._norms[0])
         boxes = _reached(first, boxes, size)
         first.run(boxes)
@@ -200,15 +202,17 @@ class _Table:
         self.style = weights.style
         self.weights_norm = weights.norm is not None
         self._style: Tensor | None = None
-        self._row: Tensor | None = None
+        self._rows: Tensor | None = None
 
-    def style_row(self, style: Tensor | None) -> Tensor | None:
-        """What a style (1, Z) adds to every row of the table: (1, 2C), or None."""
+    def style_rows(self, style: Styles | None) -> Tensor | None:
+        """What each of the styles adds to rows of the table: (S, 2C), or None."""
         if self.style is None or style is None:
             return None
-        if self._style is None or not torch.equal(self._style, style):
-            self._style, self._row = style.clone(), F.linear(style.float(), self.style)
-        return self._row
+        weight = self.style
+        if self._style is None or not torch.equal(self._style, style.vectors):
+            self._style = style.vectors
+            self._rows = style.each(lambda vector: F.linear(vector.float(), weight))
+        return self._rows
 
     def of(self, plan: PatchPlan) -> Tensor:
         """Scale and shift of the distinct large windows of a plan, (U, 2C)."""

@@ -20,8 +20,9 @@ from semsynth.inference.backend import GROWTH, Backend, Size
 from semsynth.inference.boxes import Box, cover, merged, sampled, whole
 from semsynth.inference.exclusive import OneAtATime
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 from semsynth.inference.weights import LabelTable, is_local, without_blocks
-from semsynth.models.spade import SpadeGenerator
+from semsynth.models.spade import SpadeGenerator, by_class
 from semsynth.ops.pyramid import LabelPyramid
 from semsynth.ops.spade import Spade
 
@@ -36,7 +37,7 @@ class _Drawing:
 
     Attributes:
         symbols: (H, W) int32 the label map, see `LabelLevel.symbols`.
-        style: (1, Z), or None.
+        style: of all classes, or None.
         noise_offset: (1, 2), or None.
         stem: the labels' part of the stem, or None.
         levels: by size.
@@ -44,7 +45,7 @@ class _Drawing:
     """
 
     symbols: Tensor
-    style: Tensor | None
+    style: Styles | None
     noise_offset: Tensor | None
     stem: Tensor | None
     levels: dict[Size, EditedLevel]
@@ -70,6 +71,9 @@ class Engine:
     def __init__(self, generator: SpadeGenerator, backend: Backend, keep: Keep = "tables") -> None:
         self.backend, self.keep = backend, keep
         self._is_local = is_local(generator)
+        self._modulates = any(
+            layer.style is not None for layer in generator.modules() if isinstance(layer, Spade)
+        )
         self._kernel_size = next(
             layer.shared.kernel_size[0] for layer in generator.modules() if isinstance(layer, Spade)
         )
@@ -94,7 +98,7 @@ class Engine:
 
         Args:
             labels: (B, H, W) int64.
-            style: (B, Z), for a network with a style.
+            style: (B, Z) or (B, K, Z), a row per class, for a network with a style.
             instances: (B, H, W).
             noise_offset: (B, 2) or (1, 2), for a network with fixed noise.
 
@@ -111,7 +115,8 @@ class Engine:
         pictures = []
         with self._in_use:
             for i, one in enumerate(pyramid.maps()):
-                picture = self._draw(one, _row(style, i), _row(noise_offset, i))
+                its_style = None if style is None else Styles.of(style[i].cpu(), self._generator.num_classes)
+                picture = self._draw(one, its_style, _row(noise_offset, i))
                 pictures.append(picture.clone())
         return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
 
@@ -120,7 +125,7 @@ class Engine:
         with self._in_use:
             self._drawing = None
 
-    def _draw(self, pyramid: LabelPyramid, style: Tensor | None, noise_offset: Tensor | None) -> Tensor:
+    def _draw(self, pyramid: LabelPyramid, style: Styles | None, noise_offset: Tensor | None) -> Tensor:
         """Draw one map, (1, 3, H, W), from the latest picture where it is near to that."""
         drawing, self._drawing = self._drawing, None  # a call that fails leaves nothing to go on from
         symbols = pyramid.full.symbols[0].int()
@@ -132,10 +137,11 @@ class Engine:
             drawing, everything = self._begin(pyramid, symbols), True
         else:
             stem, modulated = self._follow(drawing, pyramid, symbols, boxes)
-            everything = not (same(style, drawing.style) and same(noise_offset, drawing.noise_offset))
-            everything |= self.keep == "tables"
-            everything |= not self._is_local and bool(stem or any(modulated.values()))
-        drawing.style, drawing.noise_offset = _kept(style), _kept(noise_offset)
+            everything = self.keep == "tables" or not same(noise_offset, drawing.noise_offset)
+            if not everything:
+                self._restyle(drawing, pyramid, style, stem, modulated)
+                everything = not self._is_local and bool(stem or any(modulated.values()))
+        drawing.style, drawing.noise_offset = style, _kept(noise_offset)
         picture = self._repaint(drawing, pyramid, [whole(self.sizes[0])] if everything else stem, modulated)
         self._drawing = drawing
         return picture
@@ -181,10 +187,32 @@ class Engine:
         }
         modulated = {size: level.edit(symbols, seen[size]) for size, level in drawing.levels.items()}
         smallest = self.sizes[0]
-        if self._stem is None or not seen[smallest]:
-            return [], modulated
-        drawing.stem = self._stem_labels(pyramid)
+        if seen[smallest]:
+            drawing.stem = self._stem_labels(pyramid)
         return [box.grown(1, smallest) for box in seen[smallest]], modulated
+
+    def _restyle(
+        self,
+        drawing: _Drawing,
+        pyramid: LabelPyramid,
+        style: Styles | None,
+        stem: list[Box],
+        modulated: dict[Size, list[Box]],
+    ) -> None:
+        """Add to the boxes of `_follow` those of the classes that have another style than before."""
+        if style is None or drawing.style is None:
+            return
+        classes = style.changed(drawing.style)
+        if not classes.any():
+            return
+        restyled = classes[pyramid.full.labels[0]].numpy()
+        boxes = cover(restyled)
+        for size in dict.fromkeys(self.sizes):
+            seen = [part for box in boxes if (part := sampled(restyled, box, size))]
+            if size == self.sizes[0]:
+                stem += seen
+            if self._modulates and size in modulated:
+                modulated[size] += seen
 
     def _stem_labels(self, pyramid: LabelPyramid) -> Tensor | None:
         """The labels' part of the stem (1, 16w, h, w), or None."""
@@ -192,6 +220,14 @@ class Engine:
             return None
         plan = pyramid.at(*self.sizes[0]).plan(3)
         return self._stem(plan.patches)[plan.centres[plan.index]].permute(0, 3, 1, 2)
+
+    def _style_grid(self, pyramid: LabelPyramid, style: Styles | None, offset: Tensor | None) -> Tensor:
+        """See `SpadeGenerator.style_grid`."""
+        assert style is not None  # it was checked
+        grids = style.each(lambda vector: self._generator.style_grid(pyramid, vector, offset))
+        if len(grids) == 1:
+            return grids
+        return by_class(grids[None], style.of_class.long()[pyramid.at(*self.sizes[0]).labels])
 
     def _repaint(
         self, drawing: _Drawing, pyramid: LabelPyramid, stem: list[Box], modulated: dict[Size, list[Box]]
@@ -209,7 +245,7 @@ class Engine:
         if stem:
             x = drawing.stem
             if self._generator.stem_style is not None:
-                grid = self._generator.style_grid(pyramid, style, drawing.noise_offset)
+                grid = self._style_grid(pyramid, style, drawing.noise_offset)
                 x = grid if x is None else x + grid
             assert x is not None  # the stem sees labels, a style, or both
             self.backend.start(x)

@@ -32,6 +32,7 @@ class EditedLevel:
     Attributes:
         tables: with more rows than are in use.
         used: how many rows are.
+        classes: (used) int64, the class at the centre of each row's window.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class EditedLevel:
     ) -> None:
         self.size, self.index = level.size, index
         self.kernel_size, self.num_symbols = kernel_size, level.num_symbols
+        self._num_classes = level.num_classes
         self._tables_for, self._axis = tables_for, axis
         plan = level.plan(kernel_size)
         index.copy_(plan.index[0])
         self.used = len(plan.neighbours)
+        self.classes = self._classes(plan)
         self.tables = [make(plan) for make in tables_for]
 
     @property
@@ -77,8 +80,14 @@ class EditedLevel:
             table.narrow(self._axis, self.used, count).copy_(make(plan))
         for box, row in zip(boxes, rows):
             self.index[box.window] = row + self.used
+        self.classes = torch.cat([self.classes, self._classes(plan)])
         self.used += count
         return boxes
+
+    def _classes(self, plan: PatchPlan) -> Tensor:
+        """(U) int64 the class at the centre of each large window; an instance edge is no other class."""
+        symbols = plan.patches[plan.centres, self.kernel_size**2 // 2]
+        return (symbols.long() - 1) % self._num_classes
 
     def _number(self, symbols: Tensor, box: Box) -> tuple[Tensor, Tensor, Tensor]:
         """The patches, neighbours and index of the pixels in a box, as in `PatchPlan`."""
@@ -100,7 +109,7 @@ class EditedLevel:
             return
         kept, index = _renumbered(self.index.cpu(), self.used)
         self.index.copy_(index)
-        self.used = len(kept)
+        self.used, self.classes = len(kept), self.classes[kept]
         capacity = int(_SPARE * (self.used + count)) + _LEAST_SPARE
         for i, table in enumerate(self.tables):
             shape = list(table.shape)

@@ -9,6 +9,7 @@ from torch import Tensor
 from semsynth.inference.backend import GROWTH, Size
 from semsynth.inference.boxes import Box
 from semsynth.inference.levels import EditedLevel, MakeTable
+from semsynth.inference.styles import Styles
 from semsynth.inference.weights import Conv, ModulationWeights, block_weights, is_local, without_blocks
 from semsynth.models.spade import SpadeGenerator
 from semsynth.ops.pyramid import PatchPlan
@@ -99,18 +100,21 @@ class TorchBackend:
         self._x = F.pad(x[0].permute(1, 2, 0).to(self._device, self._dtype), (0, 0, 1, 1, 1, 1))
 
     def repaint(
-        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Tensor | None
+        self, block: int, boxes: list[Box], level: EditedLevel, tables: list[Tensor], style: Styles | None
     ) -> None:
         """See `Backend`."""
         convs, size = self._blocks[block], self._sizes[block + 1]
         x = self._x if block == 0 else self._of(block - 1).outputs
         features = self._of(block)
-        styles = [layer.style_row(style) for layer in convs.modulations]
+        styles = [layer.style_rows(style) for layer in convs.modulations]
+        style_of = None if style is None else style.of_rows(level.classes)
+        style_of = None if style_of is None else style_of.to(self._device)
 
         def modulated(layer: int, x: Tensor, rows: slice, slope: float, upsample: bool) -> Tensor:
-            return convs.modulations[layer](
-                x, tables[layer], level.index[rows], styles[layer], slope, upsample
-            )
+            index, added = level.index[rows], styles[layer]
+            if added is not None and style_of is not None:
+                added = F.embedding(style_of[index], added)  # (r,w,2C)
+            return convs.modulations[layer](x, tables[layer], index, added, slope, upsample)
 
         def inputs(rows: slice) -> Tensor:
             """The block's input at these rows of its result, (r, w, C); half of both where it doubles."""
@@ -234,16 +238,20 @@ class _Modulation:
             torch.addmm(self._bias, rows, self._matrix, out=part)
         return table[:count]
 
-    def style_row(self, style: Tensor | None) -> Tensor | None:
-        """What a style (1, Z) adds to every pixel's scale and shift, (1, 2C), or None."""
+    def style_rows(self, style: Styles | None) -> Tensor | None:
+        """What each of the styles adds to a pixel's scale and shift, (S, 2C), or None."""
         if self._style is None or style is None:
             return None
-        return F.linear(style.to(self._device, torch.float32), self._style).to(self._dtype)
+        weight = self._style
+        return style.each(lambda vector: F.linear(vector.to(weight), weight)).to(self._dtype)
 
     def __call__(
         self, x: Tensor, table: Tensor, index: Tensor, style: Tensor | None, slope: float, upsample: bool
     ) -> Tensor:
-        """(r, w, C), half of both with `upsample`; (r, w) rows of a table → leaky_relu(x * scale + shift)."""
+        """(r, w, C), half of both with `upsample`; (r, w) rows of a table → leaky_relu(x * scale + shift).
+
+        `style` is added to these rows: (1, 2C), or (r, w, 2C).
+        """
         rows = F.embedding(index, table)  # (r,w,2C)
         if style is not None:
             rows += style

@@ -14,7 +14,6 @@ from itertools import repeat
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semsynth.models.spade import SpadeGenerator
@@ -98,10 +97,6 @@ class ModulationWeights:
             style=None if layer.style is None else folded(_wide(layer.style.weight)).float(),
             norm=norm if isinstance(norm, InstanceNorm2d) else None,
         )
-
-    def style_row(self, style: Tensor | None) -> Tensor | None:
-        """What a style (1, Z) adds to every pixel's scales and shifts: (1, 2C) float32, or None."""
-        return None if self.style is None or style is None else F.linear(style.float(), self.style)
 
 
 @dataclass(frozen=True)

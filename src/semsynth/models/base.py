@@ -58,6 +58,9 @@ class GeneratorModule(nn.Module):
     can_recompute: ClassVar[bool] = False
     """Whether the family calls its blocks by `run`."""
 
+    class_styles: ClassVar[bool] = False
+    """Whether a style may have a row per class, (B, K, Z)."""
+
     min_cells: ClassVar[int] = 1
     """Least height and width of a picture in units of the stride."""
 
@@ -87,7 +90,8 @@ class GeneratorModule(nn.Module):
 
         Args:
             labels: (B, H, W) int64, ids 0..K-1; H and W as `valid_size` gives them.
-            style: (B, Z) for a network with a style; some families take one per pixel too.
+            style: (B, Z) for a network with a style; (B, K, Z), a row per class, where `class_styles` says
+                so. Some families take one per pixel.
             instances: (B, H, W) integer ids, see `pyramid`.
             noise_offset: (B, 2) or (1, 2) int64, rows and columns by which the fixed noise is moved; None is
                 no move. A network without fixed noise draws the same picture at every offset.
@@ -198,11 +202,15 @@ class GeneratorModule(nn.Module):
         return LabelPyramid(labels, self.num_classes, edges, self.label_mode)
 
 
-def check_style(style: Tensor | None, batch: int, style_dim: int | None) -> Tensor:
-    """Refuse what is not a style (B, Z), with a sentence."""
-    if style is None or style.shape != (batch, style_dim):
+def check_style(
+    style: Tensor | None, batch: int, style_dim: int | None, num_classes: int | None = None
+) -> Tensor:
+    """Refuse what is not a style (B, Z), or (B, K, Z) where there are classes, with a sentence."""
+    shapes = [(batch, style_dim)] + ([(batch, num_classes, style_dim)] if num_classes else [])
+    if style is None or tuple(style.shape) not in shapes:
         got = "none was given" if style is None else f"got {tuple(style.shape)}"
-        raise SemsynthError(f"This network draws in a style: pass one of shape {(batch, style_dim)}; {got}.")
+        allowed = " or ".join(map(str, shapes))
+        raise SemsynthError(f"This network draws in a style: pass one of shape {allowed}; {got}.")
     return style
 
 

@@ -56,6 +56,7 @@ class SpadeGenerator(GeneratorModule):
     """
 
     can_recompute = True
+    class_styles = True
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ class SpadeGenerator(GeneratorModule):
         return self.to_image(F.leaky_relu(x, SLOPE)).tanh()  # type: ignore[no-any-return]
 
     def stem(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None = None) -> Tensor:
-        """(B, H, W) labels, (B, Z) style, (B, 2) offset → (B, 16w, h, w)."""
+        """(B, H, W) labels, (B, Z) or (B, K, Z) style, (B, 2) offset → (B, 16w, h, w)."""
         height, width = (side // self.stride for side in pyramid.full.size)
         x: Tensor | None = None
         if self.stem_labels is not None:
@@ -157,11 +158,12 @@ class SpadeGenerator(GeneratorModule):
         """Refuse a style or an offset of fixed noise that does not fit so many pictures.
 
         Raises:
-            SemsynthError: The network needs a style (count, Z), or an offset (count, 2) or (1, 2).
+            SemsynthError: The network needs a style (count, Z) or (count, K, Z), or an offset (count, 2) or
+                (1, 2).
         """
         if self.style_dim is None:
             return
-        check_style(style, count, self.style_dim)
+        check_style(style, count, self.style_dim, self.num_classes)
         if offset is None or torch.compiler.is_compiling():
             return
         if offset.dtype != torch.int64 or offset.shape not in ((1, 2), (count, 2)):
@@ -169,13 +171,25 @@ class SpadeGenerator(GeneratorModule):
             raise SemsynthError(f"A noise_offset is int64 of shape ({count}, 2) or (1, 2); got {got}.")
 
     def style_grid(self, pyramid: LabelPyramid, style: Tensor | None, offset: Tensor | None) -> Tensor:
-        """The stem's part of the style and the fixed noise: (B, 16w, h, w), or (B, 16w, 1, 1)."""
+        """The stem's part of the style and the fixed noise: (B, 16w, h, w), or (B, 16w, 1, 1).
+
+        With a row per class, every pixel is that of the grid which its class's row gives.
+        """
         assert self.stem_style is not None
         self.check_appearance(len(pyramid.full.labels), style, offset)
-        grid: Tensor = self.stem_style(style)
+        assert style is not None  # it was checked
         height, width = (side // self.stride for side in pyramid.full.size)
-        if self.noise is not None:
-            return grid[:, :, None, None] + self.noise.in_stem(height, width, offset)
+        grid: Tensor = self.stem_style(style.flatten(0, -2))  # (B,16w) or (B*K,16w), times h*w for "style"
         if self.stem_labels is not None:
-            return grid[:, :, None, None]
-        return latent_grid(grid, self.latent_size, (height, width))
+            grid = grid[:, :, None, None]
+        else:
+            grid = latent_grid(grid, self.latent_size, (height, width))
+        if style.dim() == 3:
+            grid = by_class(grid.unflatten(0, style.shape[:2]), pyramid.at(height, width).labels)
+        return grid if self.noise is None else grid + self.noise.in_stem(height, width, offset)
+
+
+def by_class(grids: Tensor, labels: Tensor) -> Tensor:
+    """A grid per class (B, K, C, h, w), or (B, K, C, 1, 1), by labels (B, h, w) → (B, C, h, w)."""
+    size = (-1, 1, grids.shape[2], -1, -1)
+    return grids.expand(-1, -1, -1, *labels.shape[1:]).gather(1, labels[:, None, None].expand(size))[:, 0]

@@ -86,20 +86,23 @@ class Scaling:
     Attributes:
         table: (blocks, rows, 2, 32) bfloat16.
         index: (positions) int32 rows.
-        style: (2, blocks * 32) float32 added to the scales and shifts, or None.
+        style: (styles, 2, blocks * 32) float32 added to the scales and shifts, or None.
+        style_of: (rows) int32, the style that goes with each row; None is the first.
         slope: of the leaky ReLU; 1 is none.
     """
 
     table: Tensor
     index: Tensor
     style: Tensor | None = None
+    style_of: Tensor | None = None
     slope: float = 1.0
 
     def arguments(self) -> Affine:
         """For the kernels; the tensors must outlive the call."""
         return Affine(
             self.table.data_ptr(), self.index.data_ptr(),
-            None if self.style is None else self.style.data_ptr(), self.table.shape[1], self.slope,
+            None if self.style is None else self.style.data_ptr(),
+            None if self.style_of is None else self.style_of.data_ptr(), self.table.shape[1], self.slope,
         )  # fmt: skip
 
 

@@ -150,14 +150,21 @@ class Convolution:
         self._given: list[object] = [None] * 3  # what the latest modulations and noise lie in
 
     def modulate(
-        self, index: Tensor, table: Tensor, style: Tensor | None = None, *, shortcut: bool = False
+        self,
+        index: Tensor,
+        table: Tensor,
+        style: Tensor | None = None,
+        style_of: Tensor | None = None,
+        *,
+        shortcut: bool = False,
     ) -> None:
         """Modulate the map by rows of a table from now on.
 
         Args:
             index: (h, w) int32, the row of each pixel.
             table: (rows, 2 I) scales and shifts.
-            style: (2 I) added to every row.
+            style: (styles, 2 I) added to the rows.
+            style_of: (rows or fewer) int32, which style is added to each row; None: there is one.
             shortcut: what the 1x1 convolution sees is meant.
 
         Raises:
@@ -168,11 +175,14 @@ class Convolution:
         wide = 2 * source.channels
         if table.dim() != 2 or table.shape[1] != wide or not is_dense(table, torch.float32):
             raise ValueError(f"A table is dense float32 (rows, {wide}); got {described(table)}.")
-        if style is not None and (style.numel() != wide or not is_dense(style, torch.float32)):
-            raise ValueError(f"A style row is {wide} dense float32 values; got {described(style)}.")
+        if style is not None and (style.shape[1:] != (wide,) or not is_dense(style, torch.float32)):
+            raise ValueError(f"Styles are dense float32 (styles, {wide}); got {described(style)}.")
+        if style_of is not None and (style_of.dim() != 1 or not is_dense(style_of, torch.int32)):
+            raise ValueError(f"The styles of rows are dense int32 (rows); got {described(style_of)}.")
         source.index, source.table = index.data_ptr(), table.data_ptr()
         source.style = None if style is None else style.data_ptr()
-        self._given[shortcut] = (index, table, style)
+        source.style_of = None if style is None or style_of is None else style_of.data_ptr()
+        self._given[shortcut] = (index, table, style, style_of)
 
     def add_noise(self, noise: Tensor | None) -> None:
         """Add a fixed map (h, w, O) from now on, or none.

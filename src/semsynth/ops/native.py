@@ -19,7 +19,7 @@ from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
 from semsynth.ops.structs import MIRRORED, Convolution, Groups, Lookup, Modulation, WindowProduct
 
-_INTERFACE = 5  # of the C structs and functions, as in kernels.h
+_INTERFACE = 6  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 

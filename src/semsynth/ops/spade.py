@@ -117,7 +117,7 @@ class Spade(nn.Module):
         Args:
             x: (B, C, h, w), or half that size with `upsample`.
             level: labels at (h, w).
-            style: (B, Z), where the layer was built with a style.
+            style: (B, Z), or (B, K, Z) for a row per class, where the layer was built with a style.
             slope: of the leaky ReLU that follows; 1 is none.
             upsample: double `x` by nearest sampling first. Normalising commutes with it, so it is done
                 on the small map.
@@ -127,7 +127,8 @@ class Spade(nn.Module):
         """
         if self.by_table and level.by_patches:
             plan = level.plan(self.shared.kernel_size[0])
-            return self.modulate(x, self.on_patches(level), plan, style, slope=slope, upsample=upsample)
+            table, labels = self.on_patches(level), level.labels
+            return self.modulate(x, table, plan, style, labels=labels, slope=slope, upsample=upsample)
         gamma, beta = self.gamma_beta(level, style)
         return self._apply_maps(x, gamma, beta, slope, upsample)
 
@@ -138,25 +139,26 @@ class Spade(nn.Module):
         plan: PatchPlan,
         style: Tensor | None = None,
         *,
+        labels: Tensor | None = None,
         slope: float = 1.0,
         upsample: bool = False,
     ) -> Tensor:
-        """`forward` from a table of gamma and beta per distinct patch (U, 2C), see `on_patches`."""
+        """`forward` from a table of gamma and beta per distinct patch (U, 2C), see `on_patches`.
+
+        A style with a row per class needs the labels (B, h, w); the native kernels do not take it.
+        """
         row = self._style_row(style)
-        if fused.supports(x):
+        if fused.supports(x) and (row is None or row.dim() == 2):
             return fused.modulate(x, table, plan, self.norm, row, slope=slope, upsample=upsample)
         if isinstance(self.norm, BatchNorm2d) and not self.norm.training and not torch.is_grad_enabled():
-            return self._apply_folded(x, table, plan, row, slope, upsample)
-        maps = table[plan.index].permute(0, 3, 1, 2)  # (B,2C,h,w)
-        gamma, beta = (maps if row is None else maps + row[:, :, None, None]).chunk(2, 1)
+            return self._apply_folded(x, table, plan, _by_pixel(row, labels), slope, upsample)
+        gamma, beta = _with_style(table[plan.index].permute(0, 3, 1, 2), row, labels)
         return self._apply_maps(x, gamma, beta, slope, upsample)
 
     def gamma_beta(self, level: LabelLevel, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The modulation as dense maps, each (B, C, h, w)."""
         maps = self.modulation(F.relu(self.shared(level)))  # (B,2C,h,w)
-        row = self._style_row(style)
-        gamma, beta = (maps if row is None else maps + row[:, :, None, None]).chunk(2, 1)
-        return gamma, beta
+        return _with_style(maps, self._style_row(style), level.labels)
 
     def _apply_maps(self, x: Tensor, gamma: Tensor, beta: Tensor, slope: float, upsample: bool) -> Tensor:
         normalized = self.norm(x, repeat=4 if upsample else 1)
@@ -168,7 +170,10 @@ class Spade(nn.Module):
     def _apply_folded(
         self, x: Tensor, table: Tensor, plan: PatchPlan, row: Tensor | None, slope: float, upsample: bool
     ) -> Tensor:
-        """Norm and modulation as one scale and shift per distinct patch: few passes over the pixels."""
+        """Norm and modulation as one scale and shift per distinct patch: few passes over the pixels.
+
+        `row` is as `_by_pixel` gives it.
+        """
         assert isinstance(self.norm, BatchNorm2d)
         dtype = compute_dtype(x)
         wide = torch.promote_types(dtype, torch.float32)
@@ -178,7 +183,7 @@ class Spade(nn.Module):
         shift = torch.addcmul(beta, mean, scale, value=-1)
         scale, shift = (F.embedding(plan.index, rows.to(dtype)) for rows in (scale, shift))  # (B,h,w,C)
         if row is not None:
-            gamma, beta = row.to(wide)[:, None, None].chunk(2, 3)
+            gamma, beta = row.to(wide).chunk(2, 3)
             scale += (gamma * rstd).to(dtype)
             shift += (beta - mean * rstd * gamma).to(dtype)
         x = F.interpolate(x, scale_factor=2) if upsample else x
@@ -186,7 +191,7 @@ class Spade(nn.Module):
         return (out if slope == 1.0 else F.leaky_relu_(out, slope)).permute(0, 3, 1, 2)
 
     def _style_row(self, style: Tensor | None) -> Tensor | None:
-        """What the style (B, Z) adds to gamma and beta: (B, 2C), or None."""
+        """What the style (B, Z) or (B, K, Z) adds to gamma and beta: (B, 2C) or (B, K, 2C), or None."""
         if self.style is None:
             return None
         if style is None:
@@ -200,6 +205,22 @@ class Spade(nn.Module):
         hidden = self.shared.on_patches(plan.patches, level, relu=True, dtype=dtype)  # (V,hidden)
         hidden = F.pad(hidden, (0, 0, 1, 0))  # row 0: outside the picture
         return fused.window_linear(hidden, self.modulation.weight, self.modulation.bias, plan)
+
+
+def _by_pixel(row: Tensor | None, labels: Tensor | None) -> Tensor | None:
+    """(B, 2C) → (B, 1, 1, 2C); a row per class (B, K, 2C) by labels (B, h, w) → (B, h, w, 2C)."""
+    if row is None or row.dim() == 2:
+        return None if row is None else row[:, None, None]
+    assert labels is not None
+    first = row.shape[1] * torch.arange(len(row), device=labels.device)[:, None, None]
+    return F.embedding(labels + first, row.flatten(0, 1))
+
+
+def _with_style(maps: Tensor, row: Tensor | None, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Gamma and beta, (B, C, h, w) each, from both (B, 2C, h, w) and what the style adds."""
+    added = _by_pixel(row, labels)
+    gamma, beta = (maps if added is None else maps + added.permute(0, 3, 1, 2)).chunk(2, 1)
+    return gamma, beta
 
 
 class SpadeResBlock(nn.Module):

@@ -45,7 +45,7 @@ class Affine(ctypes.Structure):
     """An affine map by the rows of a table; see `_native/amx.h`."""
 
     _fields_ = [
-        *((name, c_void_p) for name in ("table", "index", "style")),
+        *((name, c_void_p) for name in ("table", "index", "style", "style_of")),
         ("rows", c_int64),
         ("slope", c_float),
     ]
@@ -90,7 +90,7 @@ class Source(ctypes.Structure):
     """A map that a convolution modulates as it reads it; see `_native/convolve.h`."""
 
     _fields_ = [
-        *((name, c_void_p) for name in ("x", "norm", "index", "table", "style", "weight")),
+        *((name, c_void_p) for name in ("x", "norm", "index", "table", "style", "style_of", "weight")),
         *((name, c_int64) for name in ("channels", "depth", "blocks")),
         ("doubled", c_int32),
         ("slope", c_float),
