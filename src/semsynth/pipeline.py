@@ -8,7 +8,6 @@ result.pictures()[0].save("beach.jpg")
 import copy
 import math
 import secrets
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from semsynth.device import choose, choose_precision, isolated, return_freed_mem
 from semsynth.errors import SemsynthError
 from semsynth.files.walking import printable
 from semsynth.hub import Model, find_model, load_model
-from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike
+from semsynth.hub.appearance import NO_STYLE, Appearance, OffsetLike, StyleLike, is_random
 from semsynth.hub.pickling import SavedModel
-from semsynth.hub.record import MAX_SEED, REST, Record, file_name
+from semsynth.hub.record import MAX_SEED, Record, file_name
 from semsynth.hub.result import Result
 from semsynth.hub.styles import encode_photo
 from semsynth.images import PhotoLike
@@ -182,8 +181,7 @@ class Synthesizer:
         appearance = self._appearance
         num_images = whole_number(num_images, "num_images", 1, MAX_IMAGES)
         if seed is None:
-            at_random = style is None or (isinstance(style, Mapping) and style.get(REST) is None)
-            seed = secrets.randbits(31) if at_random else 0
+            seed = secrets.randbits(31) if is_random(style) else 0
         seed = whole_number(seed, "seed", 0, MAX_SEED)
         size = None if size is None else to_size(size, MAX_PIXELS)
         ids, notes = self._read(labels, size, drawn_with, palette)  # (B,H,W)
@@ -255,9 +253,9 @@ class Synthesizer:
 
     @property
     def _appearance(self) -> Appearance:
-        classes = self.label_space.names if self.generator.class_styles else ()
-        period = self.generator.noise_period
-        return Appearance(self.style_dim, period, self.styles, self.encode_style, classes)
+        network = self.generator
+        classes = self.label_space.names if network.class_styles else ()
+        return Appearance(self.style_dim, network.noise_period, self.styles, self.encode_style, classes)
 
     def _draw(
         self, ids: Tensor, instances: Tensor | None, style: Tensor | None, offset: Tensor | None

@@ -193,6 +193,11 @@ class Appearance:
         return "photograph" if style is not None and _is_photo(style) else None
 
 
+def is_random(style: "StyleLike | None") -> bool:
+    """Whether a seed decides on a style: where none is given, or none for the rest of the classes."""
+    return style is None or (isinstance(style, Mapping) and style.get(REST) is None)
+
+
 def _is_photo(style: object) -> bool:
     """Whether what was given for a style, and is no name, is a photograph; numbers are a vector."""
     if isinstance(style, (Tensor, np.ndarray)):
