@@ -85,9 +85,8 @@ class Synthesizer:
         self.precision = choose_precision(precision, self.device)
         self._saved = _saved
         self._settings = {"device": device, "precision": self.precision, "incremental": incremental}
-        self.model = model
+        self.model, self.generator = model, model.generator
         self.name = str(model.folder or "")
-        self.generator = model.generator
         keep: Keep = "features" if incremental else "tables"
         self._engine = engine_for(model.generator, self.precision, device=self.device, keep=keep)
         encoder = model.style_encoder
