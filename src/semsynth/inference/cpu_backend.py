@@ -16,6 +16,7 @@ from semsynth.inference.weights import (
     LabelTable,
     ModulationWeights,
     block_weights,
+    is_local,
     without_blocks,
 )
 from semsynth.models.spade import SpadeGenerator
@@ -34,7 +35,8 @@ class CpuBackend:
     here, and are carried from block to block besides the boxes that the engine names.
 
     Tiles are 2 pixels wide up to the first doubling and 4 after it, see `best_tile`: so the weights are laid
-    out once, and what is drawn does not depend on the sizes drawn before.
+    out once, and what is drawn does not depend on the sizes drawn before. With instance norm all are 2 wide:
+    it divides by deviations of the map itself, which makes the rounding of the larger tiles visible.
 
     Args:
         generator: left as it is.
@@ -44,11 +46,11 @@ class CpuBackend:
 
     def __init__(self, generator: SpadeGenerator) -> None:
         self._blocks: list[_Block] = []
-        tile = 2
+        tile, widest = 2, 4 if is_local(generator) else 2
         for weights in block_weights(generator):
-            tile = 4 if weights.upsample else tile
+            tile = widest if weights.upsample else tile
             self._blocks.append(_Block(weights, tile))
-        self._to_image = _winograd(Conv.of(generator.to_image), 4)
+        self._to_image = _winograd(Conv.of(generator.to_image), widest)
         self._fixed_noise = without_blocks(generator).noise
         self._noise_offset: Tensor | None = None
         self._sizes: list[Size] = []
