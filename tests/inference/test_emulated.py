@@ -11,7 +11,7 @@ import pytest
 from semsynth.ops import amx
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("test_engine.py", "test_strokes.py")
+TESTS = ("test_engine.py", "test_strokes.py", "test_class_styles.py")
 
 
 @pytest.mark.slow
@@ -32,8 +32,6 @@ def test_the_matrix_unit(tmp_path: Path) -> None:
         "-rs",
         "-k",
         "(amx or bfloat16 or matrix) and not torch",
-        "-m",
-        "not slow",
     ]
     tests = [f"tests/inference/{test}" for test in TESTS]
     done = subprocess.run(

@@ -28,8 +28,7 @@ CLASSES, STYLE = 6, 9
 def network(**options: object) -> SpadeGenerator:
     """A small network of healthy random weights whose running statistics are those of a batch."""
     torch.manual_seed(0)
-    settings = {"num_classes": CLASSES, "width": 6, "hidden": 10} | options
-    generator = SpadeGenerator(**settings)  # type: ignore[arg-type]
+    generator = SpadeGenerator(num_classes=CLASSES, width=6, hidden=10, **options)  # type: ignore[arg-type]
     for name, parameter in generator.named_parameters():
         if parameter.dim() == 1 or ".style." in name:
             torch.nn.init.normal_(parameter, std=0.2)

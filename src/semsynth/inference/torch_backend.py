@@ -16,6 +16,7 @@ from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.spade import SLOPE
 
 _ROWS = 64  # of a table that are made at a time
+_COLUMNS = 16  # a multiple of so many: with others MKL does not treat all rows alike
 _STRIP = 1 << 12  # pixels of a strip on a CPU; elsewhere calls cost more and memory less
 _LARGE_STRIP = 1 << 16
 _FEW_PIXELS = 256  # up to so many, laying out a convolution's weight anew takes longer than a plain product
@@ -222,8 +223,10 @@ class _Modulation:
 
     def __init__(self, weights: ModulationWeights, dtype: torch.dtype, device: torch.device) -> None:
         self._hidden, self._dtype, self._device = weights.hidden.to(device), dtype, device
-        self._matrix = weights.weight.flatten(1).t().to(device, dtype).contiguous()  # (k*k*H,2C)
-        self._bias = weights.bias.to(device, dtype)
+        self._columns = len(weights.bias)
+        wide = (0, -self._columns % _COLUMNS)
+        self._matrix = F.pad(weights.weight.flatten(1).t(), wide).to(device, dtype).contiguous()  # (k*k*H,2C)
+        self._bias = F.pad(weights.bias, wide).to(device, dtype)
         self._style = None if weights.style is None else weights.style.to(device)
         self._norm = weights.norm
 
@@ -236,7 +239,7 @@ class _Modulation:
         for part, windows in zip(table.split(_ROWS), neighbours.split(_ROWS)):
             rows = hidden.index_select(0, windows.flatten()).view(_ROWS, -1)
             torch.addmm(self._bias, rows, self._matrix, out=part)
-        return table[:count]
+        return table[:count, : self._columns].contiguous()
 
     def style_rows(self, style: Styles | None) -> Tensor | None:
         """What each of the styles adds to a pixel's scale and shift, (S, 2C), or None."""
