@@ -141,9 +141,9 @@ def _loaded_at_first(load: Callable[[], Segment | None]) -> Segment:
     loaded = cache(load)
 
     def segment(photo: np.ndarray) -> np.ndarray:
-        found = loaded()
-        assert found is not None
-        return found(photo)
+        segmenter = loaded()
+        assert segmenter is not None  # one is bundled
+        return segmenter(photo)
 
     return segment
 

@@ -119,19 +119,18 @@ class FeatureExtractor:
             pictures: (H, W, 3) uint8.
             classes: Class numbers (H, W) of each picture.
         """
-        numbers, found, areas, values = [], [], [], []
+        numbers, named, areas, values = [], [], [], []
         for number, (picture, ids) in enumerate(zip(pictures, classes)):
             maps = self._run([picture])[0].double()  # (D, h, w)
             present = np.unique(ids)
             masks = torch.from_numpy(ids[None] == present[:, None, None]).double()  # (P, H, W)
-            shares = F.adaptive_avg_pool2d(masks[None], (maps.shape[1], maps.shape[2]))[0].flatten(
-                1
-            )  # (P, h w)
+            _, height, width = maps.shape
+            shares = F.adaptive_avg_pool2d(masks, (height, width)).flatten(1)  # (P, h w)
             values.append((shares @ maps.flatten(1).T / shares.sum(1, keepdim=True)).numpy())
             areas.append(shares.mean(dim=1).numpy())
-            found.append(present)
+            named.append(present)
             numbers.append(np.full(len(present), number))
-        return ClassFeatures(*map(np.concatenate, (numbers, found, areas, values)))
+        return ClassFeatures(*map(np.concatenate, (numbers, named, areas, values)))
 
     def all(
         self, pictures: Iterable[Pixels], source: str, batch_size: int = 4, names: Sequence[str] = ()

@@ -120,11 +120,11 @@ def halves_accuracy(real: Features, *, splits: int = 10, seed: int = 0) -> tuple
         SemsynthError: There are fewer than 32 photographs.
     """
     refuse_few(len(real), 2 * FEWEST)
-    found = [
+    accuracies = [
         two_sample_accuracy(real.subset(a), real.subset(b), seed=seed)[0]
         for a, b in halves(len(real), splits, seed)
     ]
-    return float(np.mean(found)), float(np.std(found))
+    return float(np.mean(accuracies)), float(np.std(accuracies))
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,8 @@ class _Run:
 
     def __init__(self, photographs: Path, folder: Path, recipe: FeatureRecipe) -> None:
         self.folder, self.recipe = folder, recipe
-        found = list_images(photographs)
-        paths = [found[key] for key in sorted(found)]
+        images = list_images(photographs)
+        paths = [images[key] for key in sorted(images)]
         if len(paths) < recipe.held_out + recipe.batch_size:
             raise SemsynthError(
                 f"{photographs} holds {len(paths)} photographs; {recipe.held_out} to hold out and at least "
