@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MIN_SIDE = 16
 """Shortest side in pixels at which a photograph is synthesized."""
+STRIP = 256
+"""Rows that are blended at a time."""
 TONE_RADIUS = 6
 """How far around a pixel of the rim colours are compared, in pixels of about 256 a side."""
 
@@ -106,26 +108,43 @@ def blend(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarra
         picture: (H, W, 3) uint8; returned bit for bit where the mask is 255.
         mask: (H, W) uint8.
     """
-    weight = mask[..., None].astype(np.uint32)
-    mixed = (photo * (255 - weight) + _toned(photo, picture, mask) * weight + 127) // 255
-    return mixed.astype(np.uint8)
+    shift, result = _tone_shift(photo, picture, mask), photo.copy()
+    for top in range(0, len(photo), STRIP):  # arithmetic on all of a large photograph takes a gigabyte
+        rows = slice(top, top + STRIP)
+        if mask[rows].any():
+            drawn = _toned(photo[rows], picture[rows], mask[rows], shift, (top, len(photo)))
+            weight = mask[rows, :, None].astype(np.uint32)
+            result[rows] = (photo[rows] * (255 - weight) + drawn * weight + 127) // 255
+    return result
 
 
-def _toned(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The picture (H, W, 3) uint8, in the rim shifted by how the photograph differs from it around there."""
-    rim = (mask > 0) & (mask < 255)
-    if not rim.any():
-        return picture
+def _tone_shift(photo: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """How the photograph differs from the picture around a part of the pixels: (h, w, 3) float32."""
     step = max(1, min(mask.shape) // 256)  # the difference is smooth: a part of the pixels tells it
     outside = (mask[::step, ::step, None] < 255).astype(np.float32)
     difference = (photo[::step, ::step].astype(np.float32) - picture[::step, ::step]) * outside
-    shift = (_box_sum(difference) / np.maximum(_box_sum(outside), 1)).astype(np.float32)
-    if step > 1:
-        size = mask.shape[::-1]
-        channels = (Image.fromarray(channel) for channel in np.moveaxis(shift, -1, 0))
-        shift = np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR)) for c in channels], -1)
+    shift: np.ndarray = (_box_sum(difference) / np.maximum(_box_sum(outside), 1)).astype(np.float32)
+    return shift
+
+
+def _toned(
+    photo: np.ndarray, picture: np.ndarray, mask: np.ndarray, shift: np.ndarray, place: tuple[int, int]
+) -> np.ndarray:
+    """Rows of the picture (h, W, 3) uint8, in the rim shifted towards the photograph.
+
+    ``place`` is the first of the rows, and the number of all.
+    """
+    rim = (mask > 0) & (mask < 255)
+    if not rim.any():
+        return picture
+    (rows, columns), (top, height) = mask.shape, place
+    per_row = len(shift) / height
+    box = (0, top * per_row, shift.shape[1], (top + rows) * per_row)
+    bands = (Image.fromarray(band) for band in np.moveaxis(shift, -1, 0))
+    size, linear = (columns, rows), Image.Resampling.BILINEAR
+    here = np.stack([np.asarray(band.resize(size, linear, box)) for band in bands], -1)
     drawn, own, toned = picture[rim], photo[rim], picture.copy()
-    toned[rim] = np.clip(drawn + shift[rim], np.minimum(own, drawn), np.maximum(own, drawn))
+    toned[rim] = np.clip(drawn + here[rim], np.minimum(own, drawn), np.maximum(own, drawn))
     return toned
 
 

@@ -45,6 +45,7 @@ class StandIn:
             (GalleryItem("coast", out.getvalue()),),
             True,
             True,
+            stride=32,
         )
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:

@@ -160,25 +160,51 @@ def test_a_large_photo_keeps_its_own_pixels_in_large_pictures(client: Any) -> No
     photo = np.random.default_rng(1).integers(0, 256, (512, 600, 3), np.uint8)
     size = {"width": "256", "height": "256"}
     found = client.post("/api/photos", files={"photo": png(photo)}, data=size).json()
-    kept = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["png"]))))
-    assert np.array_equal(kept, photo[:, 44:556])
+    assert found["frame"] == [44, 0, 512, 512]
+    kept = photo[:, 44:556]
     ids = np.frombuffer(base64.b64decode(found["labels"]), np.uint8).reshape(256, 256).copy()
     ids[100:140, 100:140] = SPACE.names.index("sand")
     form = {"settings": f'{{"photo": "{found["key"]}", "feather": 8}}', "format": "rgb"}
     outside = np.ones((512, 512), bool)
     outside[180:300, 180:300] = False
-    for scale in (1, 2, 3):
+    for scale in (0, 1, 2, 3):
         answer = client.post("/api/synthesize", files={"map": png(ids)}, data=form | {"scale": str(scale)})
-        picture = np.frombuffer(answer.content, np.uint8).reshape(256 * scale, 256 * scale, 3)
-        if scale == 2:
+        side = 256 * (scale or 2)
+        picture = np.frombuffer(answer.content, np.uint8).reshape(side, side, 3)
+        if scale in (0, 2):
             assert np.array_equal(picture[outside], kept[outside])
             assert not np.array_equal(picture, kept)
     again = client.post(
         "/api/photos",
-        files={"photo": base64.b64decode(found["png"]), "labels": base64.b64decode(found["labels"])},
-        data=size,
+        files={"photo": png(photo), "labels": base64.b64decode(found["labels"])},
+        data=size | {"frame": "44,0,512,512"},
     )
     assert again.json()["key"] == found["key"]
+
+
+def test_a_photo_keeps_its_frame_and_comes_back_at_its_own_size(client: Any) -> None:
+    photo = np.random.default_rng(2).integers(0, 256, (400, 610, 3), np.uint8)
+    turned = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # which the camera was held
+    Image.fromarray(np.rot90(photo).copy()).save(turned, "PNG", exif=exif)
+    size = {"width": "390", "height": "256"}
+    files = {"photo": turned.getvalue()}
+    found = client.post("/api/photos", files=files, data=size | {"frame": "0,0,610,400"}).json()
+    ids = np.frombuffer(base64.b64decode(found["labels"]), np.uint8).reshape(256, 390).copy()
+    ids[100:140, 100:140] = SPACE.names.index("sand")
+    form = {"settings": f'{{"photo": "{found["key"]}", "feather": 8}}', "format": "png", "scale": "0"}
+    answer = client.post("/api/synthesize", files={"map": png(ids)}, data=form)
+    picture = np.asarray(Image.open(io.BytesIO(answer.content)))
+    outside = np.ones((400, 610), bool)
+    outside[140:235, 140:235] = False
+    assert np.array_equal(picture[outside], photo[outside])
+    assert (picture != photo)[165:210, 165:210].any(-1).mean() > 0.95
+    for frame, words in (("10,0,610,400", "does not lie on"), ("0,0,400,400", "shape of the map")):
+        refused = client.post("/api/photos", files=files, data=size | {"frame": frame})
+        assert words in refused.json()["error"]
+    nothing = client.post("/api/synthesize", files={"map": png(ids)}, data={"scale": "0"})
+    assert "none is" in nothing.json()["error"]
 
 
 def test_projects_are_kept_and_forgotten(client: Any) -> None:

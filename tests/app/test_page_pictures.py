@@ -82,6 +82,20 @@ def test_a_map_of_another_shape_is_cut_not_squeezed(scale: int) -> None:
     assert "middle of the map was cut" in " ".join(found.notes)
 
 
+@pytest.mark.parametrize("scale", [1, 8])
+def test_the_frame_of_a_map_is_read(scale: int) -> None:
+    drawn = np.full((360 * scale, 640 * scale), SPACE.names.index("sky"))
+    drawn[200 * scale : 300 * scale, 400 * scale : 500 * scale] = SPACE.names.index("sun")
+    data = encoded(Image.fromarray(SPACE.colorize(drawn)))
+    frame = (350 * scale, 150 * scale, 200 * scale, 200 * scale)
+    found = read_map(data, SPACE, Limits(), (256, 256), frame=frame)
+    ys, xs = np.nonzero(found.ids == SPACE.names.index("sun"))
+    assert [ys.min(), ys.max(), xs.min(), xs.max()] == [64, 191, 64, 191]
+    assert "frame of the map was cut" in " ".join(found.notes)
+    with pytest.raises(SemsynthError, match="does not have the shape"):
+        read_map(data, SPACE, Limits(), (256, 256), frame=(0, 0, 640 * scale, 360 * scale))
+
+
 def test_a_map_far_too_narrow_is_refused() -> None:
     narrow = Image.fromarray(SPACE.colorize(np.zeros((16_000, 16), np.int64)))
     with pytest.raises(SemsynthError, match="too narrow"):

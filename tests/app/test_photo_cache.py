@@ -10,7 +10,7 @@ from semsynth.errors import SemsynthError
 def test_the_cache_keeps_the_newest_and_refuses_others() -> None:
     store = PhotoCache(2)
     pixels = np.arange(3 * 48, dtype=np.uint8).reshape(3, 4, 4, 3)
-    photos = [Photo(p, np.zeros((4, 4), np.uint8), p) for p in pixels]
+    photos = [Photo(p, np.zeros((4, 4), np.uint8)) for p in pixels]
     keys = [store.add(photo) for photo in photos]
     assert store.find(keys[2], (4, 4)) is photos[2]
     with pytest.raises(SemsynthError, match="hand it in again"):

@@ -1,5 +1,6 @@
 """Project files: what is written is read back, and bombs, paths and nonsense are refused."""
 
+import base64
 import errno
 import io
 import json
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydantic import ValidationError
 
 from semsynth.app.errors import NAME_TAKEN, ApiError
@@ -53,6 +55,18 @@ def test_a_project_reads_back_and_writes_the_same_bytes() -> None:
     data = write_project(project(), PALETTE)
     assert read_project(data, LIMITS, SPACE) == project()
     assert write_project(read_project(data, LIMITS, SPACE), PALETTE) == data
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_the_photo_of_a_project_is_the_file_that_was_opened(form: str) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200)).save(out, form)
+    labels = pack_ids(np.zeros((32, 32)))
+    photo = {"photo": base64.b64encode(out.getvalue()).decode(), "photo_labels": labels}
+    framed = project().model_copy(update=photo | {"photo_frame": (100, 0, 200, 200)})
+    assert read_project(write_project(framed, PALETTE), LIMITS, SPACE) == framed
+    with pytest.raises(SemsynthError, match="shape of the map"):
+        read_project(write_project(project().model_copy(update=photo), PALETTE), LIMITS, SPACE)
 
 
 def test_the_picture_of_a_project_is_read_alone() -> None:

@@ -1,6 +1,7 @@
 """The REST interface: the model, its styles and examples, pictures; its description is served at /api."""
 
 import base64
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from semsynth.app.engine import PhotoJob
-from semsynth.app.images import encode, middle, read_photo
+from semsynth.app.images import Frame, centred, check_frame, encode, read_photo
 from semsynth.app.maps import read_map
 from semsynth.app.painter import GalleryItem
 from semsynth.app.projects import ids_of_bytes, pack_ids
@@ -39,6 +40,13 @@ Palette = Annotated[
     Literal["auto", "index", "color"],
     Form(description="What an indexed file means: its indices or colours."),
 ]
+FrameText = Annotated[
+    str | None,
+    Form(
+        pattern=r"^(\d{1,5},){3}\d{1,5}$",
+        description="A part of the picture: left,top,width,height in its pixels.",
+    ),
+]
 KINDS = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg"}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
@@ -56,7 +64,8 @@ async def model(state: State) -> dict[str, Any]:
         "encodes": model.encodes,
         "segments": model.segments,
         "varies": model.varies,
-        "limits": {"max_scale": state.limits.max_scale, "max_layers": state.limits.max_layers},
+        "stride": model.stride,
+        "limits": asdict(state.limits),
     }
 
 
@@ -110,10 +119,11 @@ async def photo_to_edit(
     labels: Annotated[
         UploadFile | None, File(description="Its class ids, if known: a byte a pixel, row by row.")
     ] = None,
+    frame: FrameText = None,
 ) -> dict[str, Any]:
     """Hand in a photograph to be edited; gives its key, its labels and its style.
 
-    Its middle is edited, cut to the shape of the map; its style is that of the whole photograph.
+    What is edited is its frame, or its middle cut to the shape of the map; its style is that of all of it.
     With ``labels``, those are taken; otherwise the segmenter finds them.
     """
     model = await state.worker.describe()
@@ -128,16 +138,24 @@ async def photo_to_edit(
     if known is not None:
         check_labels(known, model.label_space.num_classes)
     data, size = await upload_bytes(photo, state.limits), (width, height)
+    if len(data) > state.limits.max_photo_bytes:
+        raise SemsynthError(
+            f"The photograph's file has {len(data):,} bytes; {state.limits.max_photo_bytes:,} can be edited. "
+            "Save it as JPEG."
+        )
     whole = await state.run_in_thread(read_photo, data, state.limits)
-    large = await state.run_in_thread(middle, whole, size, state.limits.max_scale)
-    pixels = large if large.shape[:2] == (height, width) else await state.run_in_thread(resize, large, size)
-    analysis = await state.worker.analyse_photo(PhotoJob(pixels, known is None, known, large, whole))
+    stored = (whole.shape[1], whole.shape[0])
+    part = parse_frame(frame) or centred(stored, size)
+    check_frame(part, stored, size)
+    x, y, w, h = part
+    pixels = await state.run_in_thread(resize, whole[y : y + h, x : x + w], size)
+    analysis = await state.worker.analyse_photo(PhotoJob(pixels, known is None, known, whole, data, part))
     assert analysis.labels is not None
     return {
         "key": analysis.key,
         "vector": analysis.vector,
         "labels": pack_ids(analysis.labels),
-        "png": base64.b64encode(await state.run_in_thread(encode, large, Format.PNG)).decode(),
+        "frame": part,
         "thumbnail": await state.run_in_thread(_thumbnail, pixels),
     }
 
@@ -154,7 +172,7 @@ async def synthesize(
     style: Annotated[str | None, Form(max_length=64, description="Name of a style.")] = None,
     settings: Annotated[str, Form(max_length=60_000, description="JSON, instead of seed or style.")] = "",
     format: Annotated[Literal["png", "jpeg", "webp", "rgb"], Form()] = "png",
-    scale: Annotated[int, Form(ge=1, le=4)] = 1,
+    scale: Annotated[int, Form(ge=0, le=4, description="0 is the size of the photograph.")] = 1,
     width: Side = None,
     height: Side = None,
     palette: Palette = "auto",
@@ -178,6 +196,14 @@ async def synthesize(
         "X-Semsynth-Notes": " ".join(reading.notes).encode("ascii", "replace").decode("ascii")[:2000],
     }
     return Response(painted.data, media_type=form.media_type, headers=headers)
+
+
+def parse_frame(text: str | None) -> Frame | None:
+    """What a form says of a frame: "left,top,width,height"; None where it says nothing."""
+    if not text:
+        return None
+    x, y, width, height = (int(number) for number in text.split(","))
+    return x, y, width, height
 
 
 def map_size(state: AppState, width: int | None, height: int | None) -> tuple[int, int] | None:

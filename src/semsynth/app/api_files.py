@@ -1,11 +1,23 @@
 """The REST interface of files: label maps and projects."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Response, UploadFile
 from pydantic import BaseModel, Field
 
-from semsynth.app.api import PNG, PROBLEMS, Palette, Problem, Side, State, kind_of, map_size
+from semsynth.app.api import (
+    PNG,
+    PROBLEMS,
+    FrameText,
+    Palette,
+    Problem,
+    Side,
+    State,
+    kind_of,
+    map_size,
+    parse_frame,
+)
 from semsynth.app.maps import read_map, write_map
 from semsynth.app.project_store import check_name
 from semsynth.app.projects import (
@@ -32,12 +44,17 @@ async def read_map_file(
     width: Side = None,
     height: Side = None,
     palette: Palette = "auto",
+    frame: FrameText = None,
 ) -> dict[str, Any]:
-    """Read a label map, indexed or coloured; gives its class ids in base 64 and what was repaired."""
+    """Read a label map, indexed or coloured; gives its class ids in base 64 and what was repaired.
+
+    Of one of another shape than the size that is wanted, its frame is taken, or its middle.
+    """
     model = await state.worker.describe()
     data = await upload_bytes(map, state.limits)
     size = map_size(state, width, height)
-    reading = await state.run_in_thread(read_map, data, model.label_space, state.limits, size, palette)
+    read = partial(read_map, frame=parse_frame(frame))
+    reading = await state.run_in_thread(read, data, model.label_space, state.limits, size, palette)
     return {
         "width": reading.ids.shape[1],
         "height": reading.ids.shape[0],

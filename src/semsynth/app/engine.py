@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from semsynth.app.errors import ApiError
-from semsynth.app.images import encode
+from semsynth.app.images import Frame, encode
 from semsynth.app.limits import Limits
 from semsynth.app.painter import Description, Painter
 from semsynth.app.photo_cache import Photo, PhotoCache
@@ -23,15 +23,16 @@ from semsynth.errors import SemsynthError
 class PhotoJob:
     """A photograph to analyse: its style, and its labels, found (``segment``) or given.
 
-    ``large`` is the same, a whole number of times larger, where there is more of it than ``pixels``.
-    ``whole`` is all of the photograph, where they are its middle only: the style is that of all of it.
+    ``pixels`` are what of it is edited, at the size of its map: the ``frame`` of the ``file``. ``whole`` is
+    all of it, where there is more: the style is that of all of it.
     """
 
     pixels: np.ndarray
     segment: bool = False
     labels: np.ndarray | None = None
-    large: np.ndarray | None = None
     whole: np.ndarray | None = None
+    file: bytes = b""
+    frame: Frame = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ class Engine:
     def _paint(self, job: PaintJob) -> PaintResult:
         start = time.perf_counter()
         (pixels, record), scale = self.painter.paint(job.labels, job.settings.style), job.scale
-        if job.settings.photo is not None and not job.settings.everywhere:
+        if job.settings.photo is not None and not (job.settings.everywhere and scale):
             pixels, scale = self._retouch(job, job.settings.photo, pixels), 1
+        elif not scale:
+            raise SemsynthError("Scale 0 is that of the photograph that is edited, and none is.")
         record = replace(record, scale=job.scale, settings=job.settings.model_dump())
         data = encode(pixels, job.format, scale=scale, quality=job.quality, record=record)
         height, width = (scale * n for n in pixels.shape[:2])
@@ -96,21 +99,19 @@ class Engine:
     def _retouch(self, job: PaintJob, key: str, pixels: np.ndarray) -> np.ndarray:
         """Lay what was painted over the photograph, at the size asked for."""
         photo = self.photos.find(key, job.labels.shape)
+        own = photo.at(job.scale)
+        if job.scale != 1:
+            pixels = resize(pixels, (own.shape[1], own.shape[0]))
+        if job.settings.everywhere:
+            return pixels
         mask = change_mask(photo.before(job.settings.repaint), job.labels, job.settings.feather)
-        if job.scale > 1:
-            size = (job.scale * pixels.shape[1], job.scale * pixels.shape[0])
-            pixels, mask = resize(pixels, size), resize(mask, size)
-        return blend(photo.at(job.scale), pixels, mask)
+        return blend(own, pixels, resize(mask, (own.shape[1], own.shape[0])))
 
     def _analyse(self, job: PhotoJob) -> PhotoAnalysis:
         whole = job.pixels if job.whole is None else job.whole
         vector = self.painter.encode(whole) if self.description.encodes else []
         labels = self.painter.segment(job.pixels) if job.segment else job.labels
-        key = (
-            None
-            if labels is None
-            else self.photos.add(Photo(job.pixels, labels, job.pixels if job.large is None else job.large))
-        )
+        key = None if labels is None else self.photos.add(Photo(job.pixels, labels, job.file, job.frame))
         return PhotoAnalysis(vector, labels, key)
 
 

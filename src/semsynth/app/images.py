@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import Format
+from semsynth.errors import SemsynthError
 from semsynth.hub.record import Record
-from semsynth.images import open_header, open_image, upright
+from semsynth.images import open_header, open_image, orientation, upright
 
 ALLOWED = ("PNG", "JPEG", "WEBP")
+Frame = tuple[int, int, int, int]
+"""A part of a picture: left, top, width and height in pixels."""
 
 _MMAP_THRESHOLD = -3
 _decoding = threading.Lock()
@@ -62,24 +65,41 @@ def read_photo(data: bytes, limits: Limits) -> np.ndarray:
     return np.asarray(upright(open_picture(data, limits)))
 
 
-def middle(photo: np.ndarray, size: tuple[int, int], times: int = 1) -> np.ndarray:
-    """Cut a photograph to the shape of a map.
+def photo_size(data: bytes, limits: Limits) -> tuple[int, int]:
+    """Width and height of a photograph as it is shown; its pixels are not unpacked."""
+    with open_header(data, name="The file", max_pixels=limits.max_photo_pixels, formats=ALLOWED) as picture:
+        width, height = picture.size
+    return (height, width) if orientation(data) > 4 else (width, height)
+
+
+def centred(picture: tuple[int, int], size: tuple[int, int]) -> Frame:
+    """The largest part of a picture in the shape of a map, from its middle; sizes are (width, height)."""
+    factor = min(picture[0] / size[0], picture[1] / size[1])
+    width, height = (max(1, round(factor * n)) for n in size)
+    return (picture[0] - width) // 2, (picture[1] - height) // 2, width, height
+
+
+def check_frame(frame: Frame, picture: tuple[int, int], size: tuple[int, int]) -> None:
+    """Refuse a frame that does not lie on a picture, or does not have the shape of a map.
 
     Args:
-        photo: (H, W, 3) uint8.
-        size: (width, height) to cover; the middle is kept and what overhangs is cut off. A photograph of
-            exactly this size comes back untouched.
-        times: Up to how many times larger than ``size``, a whole number, a larger photograph is kept.
+        frame: A part of the picture.
+        picture: (width, height).
+        size: (width, height) of the map.
 
-    Returns:
-        (H, W, 3) uint8.
+    Raises:
+        SemsynthError: It is so.
     """
-    height, width = photo.shape[:2]
-    most = max(1, min(times, width // size[0], height // size[1]))
-    size = (most * size[0], most * size[1])
-    if (width, height) == size:
-        return photo
-    return np.asarray(ImageOps.fit(Image.fromarray(photo), size, Image.Resampling.LANCZOS))
+    x, y, width, height = frame
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > picture[0] or y + height > picture[1]:
+        raise SemsynthError(
+            f"The frame of {width}x{height} pixels at x={x}, y={y} does not lie on the picture of "
+            f"{picture[0]}x{picture[1]} pixels."
+        )
+    if abs(width * size[1] - height * size[0]) > width + height + sum(size):  # more than both were rounded by
+        raise SemsynthError(
+            f"The frame of {width}x{height} pixels does not have the shape of the map of {size[0]}x{size[1]}."
+        )
 
 
 def encode(

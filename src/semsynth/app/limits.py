@@ -16,18 +16,20 @@ class Limits:
         max_side: Pixels; the longest side of a label map.
         max_scale: How many times larger than its map a picture may be.
         max_photo_pixels: Pixels of a photograph, or of any other picture that is read.
+        max_photo_bytes: Bytes of a photograph to be edited; as text, it is a part of one HTTP request.
         max_clients: Painting sockets open at once.
         max_photos: Photographs kept for editing, the newest ones.
         max_layers: Layers of one project.
         max_projects: Projects in the folder.
     """
 
-    max_body: int = 32 << 20
+    max_body: int = 64 << 20
     max_message: int = 2 << 20
     min_side: int = 16
     max_side: int = 1024
     max_scale: int = 4
     max_photo_pixels: int = 40_000_000
+    max_photo_bytes: int = 32 << 20
     max_clients: int = 64
     max_photos: int = 8
     max_layers: int = 16

@@ -7,7 +7,7 @@ from PIL import PngImagePlugin
 from pydantic import ValidationError
 
 from semsynth.app.errors import IS_PICTURE, ApiError
-from semsynth.app.images import ALLOWED, decoding, map_png
+from semsynth.app.images import ALLOWED, Frame, check_frame, decoding, map_png
 from semsynth.app.limits import Limits
 from semsynth.app.settings import Settings
 from semsynth.errors import SemsynthError
@@ -49,6 +49,7 @@ def read_map(
     size: tuple[int, int] | None,
     palette: str = "auto",
     *,
+    frame: Frame | None = None,
     stretch: bool = False,
 ) -> ReadMap:
     """Read a label map, indexed or coloured, repairing colours that are slightly off.
@@ -60,6 +61,7 @@ def read_map(
         size: (width, height) to bring the map to, by nearest neighbour: the middle of one of another shape is
             taken, as of photographs. None leaves it.
         palette: See `read_label_map`.
+        frame: What of the map to bring to that size, in the place of the middle.
         stretch: Take all of a map of another shape, as `Synthesizer` does with a size.
 
     Raises:
@@ -72,23 +74,28 @@ def read_map(
     if record.model:
         raise ApiError("The file is a picture that semsynth made, not its label map.", IS_PICTURE)
     width, height = size or stored
-    factor = max(width / stored[0], height / stored[1])
+    if frame is not None:
+        check_frame(frame, stored, (width, height))
+    factor = max(width / (frame or stored)[-2], height / (frame or stored)[-1])
     covering = (max(height, round(factor * stored[1])), max(width, round(factor * stored[0])))
     if stretch:
         covering = (height, width)
-    if covering[0] * covering[1] > max(WHOLE, 4 * width * height):
+    if covering[0] * covering[1] > (max(WHOLE, 4 * width * height) if frame is None else 4 * WHOLE):
         raise SemsynthError(
             f"A map of {stored[0]}x{stored[1]} pixels is too narrow to be cut to {width}x{height}."
         )
     reading = _read(data, space, covering if stored[0] * stored[1] > WHOLE else None, palette)
     notes = list(reading.notes)
+    part = "middle" if frame is None else "frame"
     if (width, height) != stored:
-        what = "map was" if covering == (height, width) else "middle of the map was cut and"
+        what = "map was" if covering == (height, width) else f"{part} of the map was cut and"
         notes.append(f"The {what} resized from {stored[0]}x{stored[1]} to {width}x{height} pixels.")
     filled = space.fill_void(reading.ids)
     if filled is not reading.ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
     y, x = (covering[0] - height) // 2, (covering[1] - width) // 2
+    if frame is not None:
+        y, x = min(2 * y, round(factor * frame[1])), min(2 * x, round(factor * frame[0]))
     ids = resize_map(filled, covering)[y : y + height, x : x + width]
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(record))
 

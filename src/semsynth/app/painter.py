@@ -37,6 +37,7 @@ class Description:
         encodes: Whether it takes the style of a photograph.
         segments: Whether there is a segmenter for its classes, so that photographs can be edited.
         varies: Whether variations of one style differ.
+        stride: Sides that are multiples of it need no padding.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Description:
     encodes: bool = False
     segments: bool = False
     varies: bool = False
+    stride: int = 1
 
 
 class Painter(Protocol):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from semsynth.app.errors import PHOTO_LOST, ApiError
+from semsynth.app.images import Frame
 from semsynth.editing import resize
 from semsynth.errors import SemsynthError
+from semsynth.images import open_image, upright
 
 
 @dataclass(frozen=True)
@@ -18,20 +20,25 @@ class Photo:
     Attributes:
         pixels: (H, W, 3) uint8, at the size of its label map.
         labels: (H, W) uint8, what it shows, before any change.
-        large: (kH, kW, 3) uint8, a whole number of times larger where it was handed in larger; ``pixels``
-            where it was not.
+        file: The file it was handed in as, read again only for large pictures; empty where there is none.
+        frame: What of it is edited.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
-    large: np.ndarray
+    file: bytes = b""
+    frame: Frame = (0, 0, 0, 0)
 
     def at(self, scale: int) -> np.ndarray:
-        """Give it ``scale`` times as large as its label map: where it was handed in so large, untouched."""
+        """Give it ``scale`` times as large as its label map, or 0: with its own pixels, untouched."""
         if scale == 1:
             return self.pixels
-        height, width = (scale * n for n in self.labels.shape)
-        return self.large if self.large.shape[:2] == (height, width) else resize(self.large, (width, height))
+        own, (x, y, width, height) = self.pixels, self.frame
+        if self.file:
+            own = np.asarray(upright(open_image(self.file, name="The photograph")))
+            own = own[y : y + height, x : x + width]
+        height, width = (scale * n for n in self.labels.shape) if scale else own.shape[:2]
+        return own if own.shape[:2] == (height, width) else resize(own, (width, height))
 
     def before(self, repaint: tuple[int, ...]) -> np.ndarray:
         """Give its labels, but 255, which no class is, where it is painted anew; see `Settings.repaint`.
@@ -60,7 +67,7 @@ class PhotoCache:
 
     def add(self, photo: Photo) -> str:
         """Keep a photograph and give its key: 32 hexadecimal digits, the same for the same pixels."""
-        key = hashlib.sha256(photo.large.tobytes() + photo.labels.tobytes()).hexdigest()[:32]
+        key = hashlib.sha256(photo.pixels.tobytes() + photo.labels.tobytes() + photo.file).hexdigest()[:32]
         self._photos[key] = photo
         self._photos.move_to_end(key)
         while len(self._photos) > self._count:

@@ -1,7 +1,7 @@
 """Projects: drawings with their layers and style, as zip files that any other program can open too.
 
 Inside: ``project.json``, ``layers/0.png`` ... (indexed PNG, 255 is empty) and, where a photograph is edited,
-``photo.png`` with ``photo_labels.png``.
+``photo.png`` (``photo``, if it is no PNG file) with ``photo_labels.png``.
 """
 
 import base64
@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semsynth.app.images import map_png, open_picture
+from semsynth.app.images import Frame, check_frame, map_png, open_picture, photo_size
 from semsynth.app.limits import Limits
 from semsynth.app.protocol import check_labels
 from semsynth.app.settings import Settings, StyleNumber, explain
@@ -26,6 +26,7 @@ from semsynth.labels import LabelSpace
 EMPTY = 255
 """The id of a layer's pixel where the layers below show through."""
 
+PNG = b"\x89PNG"
 _MAX_JSON = 1 << 20
 
 
@@ -70,7 +71,8 @@ class Project(BaseModel):
     settings: Settings = Settings()
     picture: SmallPicture = Field(default="", description="What it looked like when it was saved.")
     own_styles: list[OwnStyle] = Field(default_factory=list, max_length=64)
-    photo: str = Field(default="", description="A photograph that is being edited: a PNG file in base 64.")
+    photo: str = Field(default="", description="A photograph that is being edited: its file in base 64.")
+    photo_frame: Frame | None = Field(default=None, description="What of it is edited; None is all of it.")
     photo_labels: str = Field(
         default="", description="What it showed before any change: class ids in base 64."
     )
@@ -99,11 +101,8 @@ def check_project(project: Project, limits: Limits, space: LabelSpace) -> None:
         check_labels(np.where(ids == EMPTY, 0, ids), space.num_classes)
     if project.photo:
         check_labels(unpack_ids(project.photo_labels, project.width, project.height), space.num_classes)
-        photo = open_picture(_from_base64(project.photo), limits, ("PNG",))
-        if photo.size not in [
-            (n * project.width, n * project.height) for n in range(1, limits.max_scale + 1)
-        ]:
-            raise SemsynthError("The project's photograph does not have the size of its layers.")
+        size = photo_size(_from_base64(project.photo), limits)
+        check_frame(project.photo_frame or (0, 0, *size), size, (project.width, project.height))
 
 
 def _check_size(project: Project, limits: Limits) -> None:
@@ -165,7 +164,8 @@ def write_project(project: Project, palette: np.ndarray) -> bytes:
             add(f"layers/{index}.png", map_png(unpack_ids(layer.ids, project.width, project.height), palette))
         if project.photo:
             labels = unpack_ids(project.photo_labels, project.width, project.height)
-            add("photo.png", _from_base64(project.photo))
+            photo = _from_base64(project.photo)
+            add("photo.png" if photo.startswith(PNG) else "photo", photo)
             add("photo_labels.png", map_png(labels, palette))
     return out.getvalue()
 
@@ -230,8 +230,8 @@ def _read_archive(archive: zipfile.ZipFile, limits: Limits) -> Project:
         for i, layer in enumerate(project.layers)
     ]
     update: dict[str, object] = {"layers": layers, "photo": "", "photo_labels": ""}
-    if "photo.png" in archive.namelist():
-        update["photo"] = base64.b64encode(_entry(archive, "photo.png", limits.max_body)).decode("ascii")
+    for name in {"photo", "photo.png"}.intersection(archive.namelist()):
+        update["photo"] = base64.b64encode(_entry(archive, name, limits.max_photo_bytes)).decode("ascii")
         update["photo_labels"] = pack_ids(_read_indexed(archive, "photo_labels.png", size, limits))
     return project.model_copy(update=update)
 

@@ -78,7 +78,7 @@ class PaintJob:
         labels: (H, W) uint8 class ids.
         settings: Style, photograph and feathering.
         format: Encoding of the picture wanted.
-        scale: 1..4, how many times larger than the map the picture shall be.
+        scale: 1..4, how many times larger than the map the picture shall be; 0: as large as the photograph.
         quality: 1..100 for JPEG and WebP; 0 takes the default.
         number: The client's own count, where it is a request; the reply carries it back.
     """
@@ -114,9 +114,9 @@ def unpack_request(message: bytes, limits: Limits, num_classes: int) -> PaintJob
         raise SemsynthError(
             f"This server speaks version {VERSION} of the painting protocol; reload the page."
         )
-    if form > max(Format) or not 1 <= scale <= limits.max_scale or quality > 100:
+    if form > max(Format) or not 0 <= scale <= limits.max_scale or quality > 100:
         raise SemsynthError(
-            f"Format must be 0..{int(max(Format))}, scale 1..{limits.max_scale}, quality 0..100."
+            f"Format must be 0..{int(max(Format))}, scale 0..{limits.max_scale}, quality 0..100."
         )
     limits.check_map(width, height)
     if len(message) != REQUEST.size + length + width * height:

@@ -89,6 +89,7 @@ class SynthesizerPainter:
             encodes=synthesizer.encoder is not None,
             segments=self._segment is not None,
             varies=bool(synthesizer.generator.noise_period),
+            stride=synthesizer.generator.stride,
         )
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:

@@ -16,18 +16,35 @@ test("a style was called a look, a document was a name, a kept picture had no la
   assert.deepEqual(saved.steps, { done: [], undone: [] });
 });
 
-test("a photograph held its file itself", () => {
-  const photo = { png: "p", labels: "l", key: "k", feather: 8, everywhere: false };
-  const kept = [{ layers: [], style: { seed: 1 }, photo, picture: "" }];
-  const saved = upgradeSaved({ project: { settings: {} }, kept });
-  assert.deepEqual(saved.kept[0].photo, { source: { png: "p", labels: "l" }, key: "k", feather: 8, everywhere: false });
+test("a photograph held its file itself, and as text", async () => {
+  const rest = { key: "k", feather: 8, everywhere: false };
+  const kept = [{ layers: [], style: { seed: 1 }, photo: { png: "cG5n", labels: "l", ...rest }, picture: "" }];
+  const source = { png: "cG5n", labels: "l" };
+  const steps = { done: [{ kind: "scene", before: { photo: null }, after: { photo: { source, ...rest } } }], undone: [] };
+  const saved = upgradeSaved({ project: { settings: {} }, kept, steps });
+  for (const photo of [saved.kept[0].photo, saved.steps.done[0].after.photo]) {
+    const { source: { file, ...others }, ...state } = photo;
+    assert.equal(await file.text(), "png");
+    assert.deepEqual([others, state], [{ labels: "l", frame: null }, rest]);
+  }
+});
+
+test("all drawings of a model had one size", () => {
+  const project = { width: 6, height: 4, settings: {} }, state = { layers: [], active: 0, scene: null };
+  const pixels = { kind: "pixels", label: "Brush" }, stack = { kind: "stack", before: state, after: state };
+  const steps = { done: [pixels, stack], undone: [] };
+  const kept = [{ layers: [], style: { seed: 1 }, photo: null, picture: "" }];
+  const saved = upgradeSaved({ project, steps, kept });
+  assert.deepEqual(saved.steps.done[0], pixels);
+  assert.deepEqual(saved.steps.done[1].before, { width: 6, height: 4, ...state });
+  assert.deepEqual([saved.kept[0].width, saved.kept[0].height], [6, 4]);
 });
 
 test("a drawing of today stays as it is", () => {
   const saved = {
-    project: { layers: [], settings: { style: { seed: 3 } } },
+    project: { width: 2, height: 1, layers: [], settings: { style: { seed: 3 } } },
     document: { name: "lake", saved: 7 },
-    kept: [{ layers: [{ name: "a" }], style: { seed: 1 }, photo: null, picture: "" }],
+    kept: [{ width: 1, height: 2, layers: [{ name: "a" }], style: { seed: 1 }, photo: null, picture: "" }],
     steps: { done: [], undone: [] },
     when: 5,
   };

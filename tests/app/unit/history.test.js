@@ -112,3 +112,17 @@ test("layers and the scene come back together", () => {
   history.redo();
   assert.deepEqual([drawing.layers.length, drawing.ids[0], scene], [2, 9, "second"]);
 });
+
+test("a drawing of another shape comes and goes with its steps", () => {
+  const drawing = new Drawing(4, 3, 0), history = new History(drawing);
+  paint(drawing, history, 11, 5);
+  history.record("portrait", () => drawing.replace(new Uint8Array(10).fill(2), { width: 2, height: 5 }), false);
+  paint(drawing, history, 9, 6);
+  assert.deepEqual([...drawing.ids], [2, 2, 2, 2, 2, 2, 2, 2, 2, 6]);
+  history.undo();
+  history.undo();
+  assert.deepEqual([drawing.width, drawing.height, drawing.ids.length, drawing.ids[11]], [4, 3, 12, 5]);
+  history.undo();
+  for (let i = 0; i < 3; i++) history.redo();
+  assert.deepEqual([drawing.width, drawing.height, drawing.ids[9]], [2, 5, 6]);
+});

@@ -43,3 +43,24 @@ export function refill(list, rows, otherwise = null) {
   const now = buttons();
   (now[Math.min(here, now.length - 1)] ?? otherwise)?.focus({ preventScroll: true });
 }
+
+/** A button of which one in a group is chosen. @param {() => void} action */
+export function radio(action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("role", "radio");
+  button.addEventListener("click", action);
+  return button;
+}
+
+/**
+ * Mark the chosen button of a group.
+ * @param {HTMLElement} group
+ * @param {string} id
+ */
+export function check(group, id) {
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("[role=radio]"))) {
+    button.setAttribute("aria-checked", String(button.id === id));
+    button.tabIndex = button.id === id ? 0 : -1;
+  }
+}

@@ -1,11 +1,14 @@
-/** @typedef {import("./types.js").Rect} Rect */
+/**
+ * @typedef {import("./types.js").Rect} Rect
+ * @typedef {import("./types.js").Size} Size
+ */
 
 /** The id of a layer's pixel where the layers below show through. */
 export const EMPTY = 255;
 
 /**
  * @typedef {{name: string, visible: boolean, locked?: boolean, ids: Uint8Array<ArrayBuffer>}} Layer
- * @typedef {{layers: Layer[], active: number}} Stack a copy of all layers
+ * @typedef {Size & {layers: Layer[], active: number}} Stack a copy of all layers
  */
 
 /** The drawing: layers of class ids, the first one at the bottom, and what one sees of them. */
@@ -35,6 +38,13 @@ export class Drawing {
   /** @returns {Layer} */
   get layer() {
     return this.layers[this.active];
+  }
+
+  /** @param {Size} size */
+  reshape({ width, height }) {
+    if (width !== this.width || height !== this.height) this.ids = new Uint8Array(width * height);
+    this.width = width;
+    this.height = height;
   }
 
   /** What erasing leaves behind on the active layer. */
@@ -69,11 +79,13 @@ export class Drawing {
 
   /** @returns {Stack} */
   copy() {
-    return { layers: this.layers.map((layer) => ({ ...layer, ids: layer.ids.slice() })), active: this.active };
+    const { width, height, active } = this;
+    return { width, height, layers: this.layers.map((layer) => ({ ...layer, ids: layer.ids.slice() })), active };
   }
 
   /** @param {Stack} stack */
   restore(stack) {
+    this.reshape(stack);
     this.layers = stack.layers.map((layer) => ({ ...layer, ids: layer.ids.slice() }));
     this.active = Math.min(stack.active, this.layers.length - 1);
     this.compose(this.whole);
@@ -82,8 +94,10 @@ export class Drawing {
   /**
    * Replace everything by one layer.
    * @param {Uint8Array} ids
+   * @param {Size} [size] another one than until now
    */
-  replace(ids) {
+  replace(ids, size = this) {
+    this.reshape(size);
     this.layers = [{ name: "Background", visible: true, ids: new Uint8Array(ids) }];
     this.active = 0;
     this.compose(this.whole);

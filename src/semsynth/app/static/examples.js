@@ -1,6 +1,7 @@
 import { fromBase64 } from "./bytes.js";
 import { dialog } from "./dom.js";
 import { call, sendForm } from "./server.js";
+import { ShapeChoice } from "./shapechoice.js";
 import { caption } from "./tiles.js";
 
 /**
@@ -25,16 +26,25 @@ export class Examples {
     this.items = items;
     this.files = files;
     this.photo = photo;
+    this.tiles = /** @type {HTMLElement} */ (document.getElementById("examples"));
+    this.choice = new ShapeChoice(studio.model, "new", () => this.cut());
+    this.cut();
     document.getElementById("new")?.addEventListener("click", () => dialog("new").showModal());
     const tiles = items.map((item) => this.tile(item.name, picture(item.picture ?? ""), () => this.start(item)));
     const empty = colours.swatch(studio.background, 128, false);
     tiles.unshift(this.tile(`all ${studio.nameOf(studio.background)}`, empty, () => this.startEmpty()));
-    document.getElementById("examples")?.append(...tiles);
+    this.tiles.append(...tiles);
+  }
+
+  /** Show the examples as they will be cut. */
+  cut() {
+    const { width, height } = this.choice.size;
+    this.tiles.style.setProperty("--shape", String(width / height));
   }
 
   startEmpty() {
-    const { drawing, background } = this.studio;
-    this.begin("New drawing", new Uint8Array(drawing.ids.length).fill(background), "Untitled");
+    const { width, height } = this.choice.size;
+    this.begin("New drawing", new Uint8Array(width * height).fill(this.studio.background), "Untitled");
   }
 
   /** @param {GalleryItem} item */
@@ -49,7 +59,7 @@ export class Examples {
    */
   begin(label, ids, name) {
     this.studio.exchange(label, () => {
-      this.studio.drawing.replace(ids);
+      this.studio.drawing.replace(ids, this.choice.size);
       this.photo.put(null);
       this.files.styles.begin();
       this.files.become({ name, saved: null });
@@ -61,7 +71,7 @@ export class Examples {
    * @returns {Promise<Uint8Array>}
    */
   async load(item) {
-    const { width, height } = this.studio.drawing;
+    const { width, height } = this.choice.size;
     const file = await (await call(item.picture ?? "")).blob();
     const form = { map: file, width: String(width), height: String(height) };
     return fromBase64((await (await sendForm("/api/maps/read", form)).json()).ids);

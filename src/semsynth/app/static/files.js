@@ -1,6 +1,7 @@
 import { download, fromBase64, pickFile, toBase64 } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
 import { button, dialog, field } from "./dom.js";
+import { Framing } from "./framing.js";
 import { sendForm, sendJson } from "./server.js";
 import { Signal } from "./signal.js";
 import { OPENED } from "./styles.js";
@@ -33,6 +34,7 @@ export class Files {
     this.still = still;
     /** Which drawing is on the table; whoever puts another there says which. @type {Document} */
     this.document = { name: "Untitled", saved: null };
+    this.framing = new Framing(studio);
     /** @type {Signal<void>} */
     this.renamed = new Signal();
     this.listen();
@@ -40,7 +42,10 @@ export class Files {
   }
 
   listen() {
-    button("export", () => dialog("export").showModal());
+    button("export", () => {
+      this.offerSizes();
+      dialog("export").showModal();
+    });
     button("open-project", () => this.pick(".zip,application/zip", (file) => this.openProjectFile(file)));
     button("open-map", () => this.pick(PICTURES, (file) => this.openMap(file)));
     button("open-photo", () => this.pick(PICTURES, (file) => this.openPhoto(file)));
@@ -62,10 +67,18 @@ export class Files {
     const { model } = this.studio;
     for (const id of ["open-photo", "drop-photo"]) hide(id, !model.segments);
     hide("drop-style", !model.encodes);
-    const scale = /** @type {HTMLSelectElement} */ (document.getElementById("export-scale"));
-    for (let n = 1; n <= model.limits.max_scale; n++) {
-      scale.append(new Option(`${n}x  (${model.width * n} x ${model.height * n})`, String(n)));
-    }
+  }
+
+  /** The sizes in which the picture can be exported. */
+  offerSizes() {
+    const { drawing: { width, height }, model } = this.studio;
+    const scale = /** @type {HTMLSelectElement} */ (document.getElementById("export-scale")), { value } = scale;
+    const times = Array.from({ length: model.limits.max_scale }, (_, i) => i + 1);
+    scale.replaceChildren(...times.map((n) => new Option(`${n}x  (${width * n} x ${height * n})`, String(n))));
+    const frame = this.photo.photo?.source.frame;
+    if (frame) scale.prepend(new Option(`As the photo  (${frame[2]} x ${frame[3]})`, "0"));
+    scale.value = value;
+    if (!scale.value) scale.value = frame ? "0" : "1"; // what was chosen before is not offered
   }
 
   /** @param {() => Promise<unknown>} action */
@@ -123,18 +136,22 @@ export class Files {
 
   /** @param {File} file @returns {Promise<void>} */
   async openMap(file) {
-    const { width, height } = this.studio.drawing;
-    const form = { map: file, width: String(width), height: String(height) };
     let reading;
     try {
-      reading = await (await sendForm("/api/maps/read", form)).json();
+      const part = await this.framing.mapOf(file);
+      reading = await readMap(file, part);
+      if (part.asks) {
+        const chosen = await this.framing.ask(file, part.own);
+        if (!chosen) return;
+        reading = await readMap(file, chosen);
+      }
     } catch (error) {
       const { code, message } = /** @type {import("./server.js").ApiError} */ (error);
       if (code !== "looks-like-a-picture") throw error;
       return this.ask(file, message);
     }
     this.studio.exchange("Open map", () => {
-      this.studio.drawing.replace(fromBase64(reading.ids));
+      this.studio.drawing.replace(fromBase64(reading.ids), reading);
       this.photo.put(null);
       if (reading.settings && !reading.settings.photo) this.styles.style = reading.settings.style;
       else this.styles.begin();
@@ -155,11 +172,15 @@ export class Files {
 
   /** Begin to edit a photograph. @param {File} file */
   async openPhoto(file) {
+    this.studio.told.emit("Opening the photo ...");
+    const part = await this.framing.photoOf(file);
+    if (!part) return;
     this.studio.told.emit("Looking at the photo ...");
-    const analysis = await this.photo.send(file, null);
+    const photo = new Blob([await file.arrayBuffer()]); // the file may be changed while it is edited
+    const analysis = await this.photo.send(photo, part.size, part.frame, null);
     this.studio.exchange("Open photo", () => {
-      this.studio.drawing.replace(fromBase64(analysis.labels));
-      this.photo.begin(analysis);
+      this.studio.drawing.replace(fromBase64(analysis.labels), part.size);
+      this.photo.begin(photo, analysis);
       const { vector, thumbnail } = analysis;
       if (vector.length) this.styles.addOwn({ name: OPENED, vector, thumbnail });
       this.become(named(file));
@@ -200,8 +221,9 @@ export class Files {
       active: drawing.active,
       settings,
       own_styles: this.styles.own,
-      photo: photo?.source.png ?? "",
+      photo: photo?.source.file ?? "",
       photo_labels: photo?.source.labels ?? "",
+      photo_frame: photo?.source.frame ?? null,
     };
   }
 
@@ -219,13 +241,10 @@ export class Files {
     if (project.label_set !== model.label_set) {
       throw new Error(`The project uses the classes of ${project.label_set}; this model has those of ${model.label_set}.`);
     }
-    if (project.width !== drawing.width || project.height !== drawing.height) {
-      throw new Error(`The project has ${project.width}x${project.height} pixels, this model ${drawing.width}x${drawing.height}.`);
-    }
     const photo = project.photo ? await this.photo.handIn(project) : null;
     const layers = project.layers.map(({ ids, ...layer }) => ({ ...layer, ids: fromBase64(ids) }));
     this.studio.exchange("Open project", () => {
-      drawing.restore({ layers, active: project.active });
+      drawing.restore({ ...project, layers });
       this.photo.put(photo);
       this.styles.own = project.own_styles;
       this.styles.style = project.settings.style;
@@ -241,7 +260,7 @@ export class Files {
   }
 
   async exportProject() {
-    const answer = await sendJson("/api/projects/write", this.pictured());
+    const answer = await sendJson("/api/projects/write", await packed(this.pictured()));
     download(await answer.blob(), `${this.name}.zip`);
   }
 
@@ -282,6 +301,27 @@ export class Files {
  */
 function named(file) {
   return { name: file.name.replace(/\.\w+$/, "").slice(0, 64).trim() || "Untitled", saved: null };
+}
+
+/**
+ * @param {File} file
+ * @param {import("./framing.js").Part} part
+ */
+async function readMap(file, { size, frame }) {
+  /** @type {Record<string, string | Blob>} */
+  const form = { map: file, width: String(size.width), height: String(size.height) };
+  if (frame) form.frame = frame.join();
+  return (await sendForm("/api/maps/read", form)).json();
+}
+
+/**
+ * A project as the server takes it.
+ * @param {Project} project
+ * @returns {Promise<Project>}
+ */
+export async function packed(project) {
+  const { photo } = project;
+  return photo instanceof Blob ? { ...project, photo: toBase64(new Uint8Array(await photo.arrayBuffer())) } : project;
 }
 
 /**

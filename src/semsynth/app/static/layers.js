@@ -212,16 +212,17 @@ export class Layers {
 
   /** A layer's small picture. @param {Layer} layer */
   small({ ids }) {
-    const { width, height } = this.studio.drawing;
+    const { width, height } = this.studio.drawing, longer = Math.max(width, height);
     const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = SIDE;
+    const w = (canvas.width = Math.max(1, Math.round((SIDE * width) / longer)));
+    const h = (canvas.height = Math.max(1, Math.round((SIDE * height) / longer)));
     const g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const image = g.createImageData(SIDE, SIDE), pixels = new Uint32Array(image.data.buffer);
-    const at = (/** @type {number} */ i, /** @type {number} */ length) => Math.floor(((i + 0.5) * length) / SIDE);
-    for (let y = 0; y < SIDE; y++) {
-      for (let x = 0; x < SIDE; x++) {
-        const id = ids[at(y, height) * width + at(x, width)];
-        pixels[y * SIDE + x] = id === EMPTY ? 0 : this.colours.table[2 * id];
+    const image = g.createImageData(w, h), pixels = new Uint32Array(image.data.buffer);
+    const at = (/** @type {number} */ i) => Math.floor(((i + 0.5) * longer) / SIDE);
+    for (let y = 0; y < h; y++) {
+      for (let x = 0; x < w; x++) {
+        const id = ids[Math.min(at(y), height - 1) * width + Math.min(at(x), width - 1)];
+        pixels[y * w + x] = id === EMPTY ? 0 : this.colours.table[2 * id];
       }
     }
     g.putImageData(image, 0, 0);

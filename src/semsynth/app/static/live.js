@@ -31,7 +31,7 @@ export class Live {
     /** The request that shows the newest state, and the last one shown. */
     this.newest = 0;
     this.shown = 0;
-    /** What the newest request asked for. @type {{ids: Uint8Array, settings: string} | null} */
+    /** What the newest request asked for. @type {{ids: Uint8Array, width: number, settings: string} | null} */
     this.asked = null;
     /** The drawings of the requests that no picture has come for. @type {Map<number, Uint8Array>} */
     this.sent = new Map();
@@ -67,15 +67,15 @@ export class Live {
 
   /**
    * The picture that is shown, as a data address.
-   * @param {number} [share] of its size
+   * @param {number} [most] pixels that its long side has
    * @returns {string | null}
    */
-  still(share = 1) {
-    const picture = this.view.picture;
+  still(most = Infinity) {
+    const picture = this.view.picture, { width, height } = this.studio.drawing;
     if (!picture) return null;
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(this.studio.drawing.width * share);
-    canvas.height = Math.round(this.studio.drawing.height * share);
+    const canvas = document.createElement("canvas"), share = Math.min(1, most / Math.max(width, height));
+    canvas.width = Math.round(width * share);
+    canvas.height = Math.round(height * share);
     canvas.getContext("2d")?.drawImage(picture, 0, 0, canvas.width, canvas.height);
     return canvas.toDataURL("image/jpeg", 0.9);
   }
@@ -117,8 +117,8 @@ export class Live {
     if (this.held || !this.dirty || !this.connection.ready || this.connection.waiting.size >= AHEAD) return;
     const { drawing } = this.studio;
     const settings = this.settings();
-    const asked = { ids: drawing.ids.slice(), settings: JSON.stringify(settings) };
-    if (this.asked?.settings === asked.settings && this.asked.ids.every((id, i) => id === asked.ids[i])) {
+    const asked = { ids: drawing.ids.slice(), width: drawing.width, settings: JSON.stringify(settings) };
+    if (same(this.asked, asked)) {
       this.dirty = false; // lifting the pen changes nothing: its picture is on the way, or shown already
       if (this.current) this.showed.emit(true);
       return;
@@ -140,15 +140,23 @@ export class Live {
 
   /** @param {Picture} picture */
   show(picture) {
-    if (picture.format === FORMAT.rgb) {
+    if (!this.fits(picture)) {
+      this.sent.delete(picture.number); // of the drawing before, which had another shape
+    } else if (picture.format === FORMAT.rgb) {
       this.put(picture);
     } else {
       createImageBitmap(new Blob([picture.bytes])).then((bitmap) => {
+        if (!this.fits(picture)) return;
         this.view.picture = bitmap;
         this.done(picture);
       });
     }
     this.schedule();
+  }
+
+  /** @param {Picture} picture */
+  fits({ width, height }) {
+    return width === this.studio.drawing.width && height === this.studio.drawing.height;
   }
 
   /** @param {Picture} picture raw */
@@ -176,4 +184,13 @@ export class Live {
     this.view.refresh();
     this.showed.emit(this.current);
   }
+}
+
+/**
+ * @param {{ids: Uint8Array, width: number, settings: string} | null} before
+ * @param {{ids: Uint8Array, width: number, settings: string}} now
+ */
+function same(before, now) {
+  if (before?.settings !== now.settings || before.width !== now.width) return false;
+  return before.ids.length === now.ids.length && before.ids.every((id, i) => id === now.ids[i]);
 }

@@ -71,7 +71,7 @@ async function main() {
   const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
   new Trials(studio, styles, settings);
-  const files = new Files(studio, styles, photo, settings, () => live.still(0.4));
+  const files = new Files(studio, styles, photo, settings, () => live.still(128));
   studio.history.scene = scene(styles, photo, files);
   new Projects(files);
   const layers = new Layers(studio, colours);

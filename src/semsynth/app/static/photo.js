@@ -9,7 +9,9 @@ import { Signal } from "./signal.js";
  * @typedef {import("./types.js").EditedPhoto} EditedPhoto
  * @typedef {import("./types.js").Project} Project
  * @typedef {import("./types.js").Settings} Settings
- * @typedef {{key: string, png: string, labels: string, vector: number[], thumbnail: string}} Found
+ * @typedef {import("./types.js").Frame} Frame
+ * @typedef {import("./types.js").Size} Size
+ * @typedef {{key: string, frame: Frame, labels: string, vector: number[], thumbnail: string}} Found
  */
 
 /** Width of the soft rim around a change, in pixels, until another is chosen. */
@@ -80,9 +82,12 @@ export class PhotoEdit {
     this.changed.emit();
   }
 
-  /** @param {Found} found */
-  begin({ png, labels, key }) {
-    this.put({ source: { png, labels }, key, feather: FEATHER, everywhere: false });
+  /**
+   * @param {Blob} file
+   * @param {Found} found
+   */
+  begin(file, { frame, labels, key }) {
+    this.put({ source: { file, labels, frame }, key, feather: FEATHER, everywhere: false });
   }
 
   /**
@@ -90,14 +95,16 @@ export class PhotoEdit {
    * @param {Project} project
    * @returns {Promise<EditedPhoto>}
    */
-  async handIn({ photo: png, photo_labels: labels, settings }) {
+  async handIn({ photo, photo_labels: labels, photo_frame: frame = null, settings, width, height }) {
     const { feather = FEATHER, everywhere = false, repaint = [] } = settings;
+    const file = photo instanceof Blob ? photo : new Blob([fromBase64(photo)]);
+    const edited = { source: { file, labels, frame }, key: "", feather, everywhere, repaint };
     try {
-      const { key } = await this.send(new Blob([fromBase64(png)]), labels);
-      return { source: { png, labels }, key, feather, everywhere, repaint };
+      const found = await this.send(file, { width, height }, frame, labels);
+      return { ...edited, source: { file, labels, frame: found.frame }, key: found.key };
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);
-      return { source: { png, labels }, key: "", feather, everywhere, repaint };
+      return edited;
     }
   }
 
@@ -105,19 +112,21 @@ export class PhotoEdit {
   async again() {
     if (!this.photo) return;
     const { source } = this.photo;
-    const { key } = await this.send(new Blob([fromBase64(source.png)]), source.labels);
+    const { key } = await this.send(source.file, this.studio.drawing, source.frame, source.labels);
     if (this.photo?.source === source) this.put({ ...this.photo, key });
   }
 
   /**
    * @param {Blob} file
+   * @param {Size} size of its drawing
+   * @param {Frame | null} frame null for all of it, or its middle
    * @param {string | null} labels in base 64, where they are known
    * @returns {Promise<Found>}
    */
-  async send(file, labels) {
-    const { width, height } = this.studio.drawing;
+  async send(file, { width, height }, frame, labels) {
     /** @type {Record<string, string | Blob>} */
     const fields = { photo: file, width: String(width), height: String(height) };
+    if (frame) fields.frame = frame.join();
     if (labels !== null) fields.labels = new Blob([fromBase64(labels)]);
     return (await sendForm("/api/photos", fields)).json();
   }

@@ -1,4 +1,5 @@
 import { button, dialog, field, refill } from "./dom.js";
+import { packed } from "./files.js";
 import { call, sendJson } from "./server.js";
 
 /**
@@ -78,7 +79,7 @@ export class Projects {
     const own = drawn.saved !== null && drawn.name === name;
     try {
       const replace = sure || (own && (await savedAt(name)) === drawn.saved);
-      await sendJson(`${address(name)}?replace=${replace}`, project, "PUT");
+      await sendJson(`${address(name)}?replace=${replace}`, await packed(project), "PUT");
       files.keptAs(drawn, name, await savedAt(name));
       files.studio.told.emit(`Saved as ${name}`);
     } catch (error) {

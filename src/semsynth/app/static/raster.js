@@ -33,6 +33,50 @@ export function capsule(a, b, ra, rb, span) {
 }
 
 /**
+ * The same with a rough edge, which depends on the place alone: strokes over each other go together.
+ * @param {Point} a
+ * @param {Point} b
+ * @param {number} ra radius at a
+ * @param {number} rb radius at b
+ * @param {Span} span
+ */
+export function ragged(a, b, ra, rb, span) {
+  const cell = Math.max(2, Math.round(Math.max(ra, rb) / 4));
+  capsule(a, b, ra, rb, (x0, x1, y) => {
+    for (let x = x0, start = -1; x <= x1; x++) {
+      const keep = ROUGHNESS * (0.65 * grain(x, y, cell) + 0.35 * grain(x, y, 2));
+      const inside = x < x1 && depth(a, b, ra, rb, x, y) > keep;
+      if (inside && start < 0) start = x;
+      if (inside || start < 0) continue;
+      span(start, x, y);
+      start = -1;
+    }
+  });
+}
+
+/** How much of the radius a rough edge takes at most. */
+const ROUGHNESS = 0.6;
+
+/** How deep a pixel lies in a line with round ends: 0 at its edge, 1 in its middle. @type {(a: Point, b: Point, ra: number, rb: number, x: number, y: number) => number} */
+function depth(a, b, ra, rb, x, y) {
+  const dx = b.x - a.x, dy = b.y - a.y, px = x + 0.5 - a.x, py = y + 0.5 - a.y, length2 = dx * dx + dy * dy;
+  const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;
+  return 1 - Math.hypot(px - t * dx, py - t * dy) / (ra + t * (rb - ra));
+}
+
+/**
+ * A number from 0 to 1 that is the same for all pixels of a cell.
+ * @param {number} x
+ * @param {number} y
+ * @param {number} cell
+ */
+function grain(x, y, cell) {
+  let hash = Math.imul(Math.floor(x / cell), 0x9e3779b1) ^ Math.imul(Math.floor(y / cell), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
+}
+
+/**
  * @param {Point} a
  * @param {Point} b the opposite corner
  * @param {Span} span

@@ -27,8 +27,6 @@ export class Studio {
     this.drawing = new Drawing(model.width, model.height, this.background);
     this.history = new History(this.drawing);
     this.classId = firstOf(classes, this.background);
-    /** The thickest brush, in pixels of the drawing. */
-    this.maxSize = Math.ceil(model.width / 2);
     this.sizeKey = `size.${model.width}`;
     this.size = /** @type {number} */ (preference(this.sizeKey, Math.ceil((model.width * 3) / 32)));
     this.locked = new Uint8Array(256);
@@ -45,6 +43,11 @@ export class Studio {
     this.chosen = new Signal();
     /** Something worth telling. @type {Signal<string>} */
     this.told = new Signal();
+  }
+
+  /** The thickest brush, in pixels of the drawing. */
+  get maxSize() {
+    return Math.ceil(Math.max(this.drawing.width, this.drawing.height) / 2);
   }
 
   /** @param {number} id */

@@ -1,4 +1,4 @@
-import { field } from "./dom.js";
+import { check, field, radio } from "./dom.js";
 import { icon } from "./icons.js";
 import { walkRadios } from "./tiles.js";
 import { TOOLS } from "./tools/index.js";
@@ -26,7 +26,6 @@ export class Toolbar {
     this.views = /** @type {HTMLElement} */ (document.getElementById("views"));
     this.size = /** @type {HTMLInputElement} */ (document.getElementById("size"));
     this.build();
-    this.size.max = String(studio.maxSize);
     this.size.addEventListener("input", () => studio.resize(Number(this.size.value)));
     document.getElementById("blend")?.addEventListener("input", (e) => {
       view.blend = Number(/** @type {HTMLInputElement} */ (e.target).value) / 100;
@@ -42,7 +41,7 @@ export class Toolbar {
     };
     view.slid.on(show);
     show();
-    studio.chosen.on(() => this.showSize());
+    for (const signal of [studio.chosen, studio.stepped]) signal.on(() => this.showSize());
     this.choose(input.tool);
     this.setMode(view.mode);
     this.showSize();
@@ -99,28 +98,9 @@ export class Toolbar {
   }
 
   showSize() {
+    this.size.max = String(this.studio.maxSize);
     this.size.value = String(this.studio.size);
     const value = document.getElementById("size-value");
     if (value) value.textContent = String(this.studio.size);
-  }
-}
-
-/** @param {() => void} action */
-function radio(action) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("role", "radio");
-  button.addEventListener("click", action);
-  return button;
-}
-
-/**
- * @param {HTMLElement} group
- * @param {string} id
- */
-function check(group, id) {
-  for (const button of /** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("[role=radio]"))) {
-    button.setAttribute("aria-checked", String(button.id === id));
-    button.tabIndex = button.id === id ? 0 : -1;
   }
 }

@@ -33,6 +33,7 @@ export class Trials {
     this.base = "";
     /** The drawing that is shown. @type {Uint8Array | null} */
     this.ids = null;
+    this.width = 0;
     button("vary", () => this.vary());
     button("preview", () => (this.styles.previews.size ? this.clear() : this.preview()));
     for (const signal of [studio.stepped, styles.changed]) signal.on(() => this.check());
@@ -40,8 +41,8 @@ export class Trials {
 
   /** Take away what is not of this drawing or style any more. */
   check() {
-    const { ids } = this.studio.drawing;
-    if (this.ids && !this.ids.every((id, i) => id === ids[i])) this.clear();
+    const { ids, width } = this.studio.drawing;
+    if (this.ids && (this.width !== width || !this.ids.every((id, i) => id === ids[i]))) this.clear();
     if (this.base !== this.now) this.tiles.replaceChildren();
   }
 
@@ -102,6 +103,7 @@ export class Trials {
   async paint(choices, each) {
     const { drawing, told } = this.studio, ids = drawing.ids.slice();
     this.ids = ids;
+    this.width = drawing.width;
     const jobs = choices.map((style) => ({
       ids,
       width: drawing.width,

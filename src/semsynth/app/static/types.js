@@ -4,11 +4,14 @@
  * @typedef {{id: number, name: string, color: [number, number, number], group: string}} LabelClass
  * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
  * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
- *   encodes: boolean, segments: boolean, varies: boolean, limits: {max_scale: number, max_layers: number}}} Model
+ *   encodes: boolean, segments: boolean, varies: boolean, stride: number, limits: {max_scale: number,
+ *   max_layers: number, max_side: number, max_photo_pixels: number}}} Model stride: sides are best multiples of it
  * @typedef {{name: string, picture: string | null}} GalleryItem
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect half open: x0 <= x < x1
+ * @typedef {{width: number, height: number}} Size in pixels
+ * @typedef {[number, number, number, number]} Frame a part of a picture: left, top, width, height, in its pixels
  *
  * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainStyle
  * @typedef {PlainStyle | {mix: [PlainStyle, PlainStyle], amount: number}} StyleChoice
@@ -16,10 +19,11 @@
  *   repaint?: number[]}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
  *
- * @typedef {{source: {png: string, labels: string}, key: string, feather: number, everywhere: boolean,
- *   repaint?: number[]}} EditedPhoto
- *   a PNG and its class ids, in base 64, which all states of the edit share; the server's key for both, or nothing
- *   while it does not have them; in runs, where it is painted anew with the same classes
+ * @typedef {{source: {file: Blob, labels: string, frame: Frame | null}, key: string, feather: number,
+ *   everywhere: boolean, repaint?: number[]}} EditedPhoto
+ *   a picture file, the class ids of its frame in base 64, and this frame (null: all of it), which all states of the
+ *   edit share; the server's key for them, or nothing while it does not have them; in runs, where it is painted anew
+ *   with the same classes
  * @typedef {{photo: EditedPhoto | null, style: StyleChoice, own: OwnStyle[], document: Document}} Scene
  *   what belongs to a drawing but lies beside its layers
  * @typedef {{name: string, saved: number | null}} Document what a drawing is called, and when the project of that
@@ -28,7 +32,8 @@
  *
  * @typedef {{name: string, visible: boolean, locked?: boolean, ids: string}} PackedLayer
  * @typedef {{format: 1, label_set: string, width: number, height: number, layers: PackedLayer[], active: number,
- *   settings: Settings, own_styles: OwnStyle[], photo: string, photo_labels: string, picture?: string}} Project
+ *   settings: Settings, own_styles: OwnStyle[], photo: string | Blob, photo_labels: string,
+ *   photo_frame?: Frame | null, picture?: string}} Project photo: a picture file, by the server in base 64
  */
 
 export {};

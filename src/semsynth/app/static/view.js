@@ -35,14 +35,15 @@ export class View {
     this.g = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     this.studio = studio;
     this.colours = colours;
-    this.map = surface(studio.drawing.width, studio.drawing.height);
-    this.mark = surface(studio.drawing.width, studio.drawing.height);
+    const { width, height } = studio.drawing;
+    this.map = surface(width, height);
+    this.mark = surface(width, height);
     /** @type {CanvasImageSource | null} */
     this.picture = null;
     /** The drawing that the picture shows. @type {Uint8Array | null} */
     this.pictured = null;
     /** What was painted since, until the next picture shows it. */
-    this.ahead = surface(studio.drawing.width, studio.drawing.height);
+    this.ahead = surface(width, height);
     /** Shown in the place of the map, to compare with. @type {CanvasImageSource | null} */
     this.reference = null;
     this.mode = /** @type {string} */ (preference("view", "side"));
@@ -53,7 +54,7 @@ export class View {
     this.zoom = 1;
     this.fitted = true;
     /** What lies in the middle of every pane, in pixels of the drawing. @type {Point} */
-    this.middle = { x: studio.drawing.width / 2, y: studio.drawing.height / 2 };
+    this.middle = { x: width / 2, y: height / 2 };
     /** @type {Point | null} */
     this.cursor = null;
     this.keyboard = false;
@@ -73,10 +74,20 @@ export class View {
 
   /** @param {boolean} [map] whether the drawing itself has changed */
   refresh(map = false) {
+    if (map) this.reshape();
     this.stale.map ||= map;
     if (this.stale.all && !map) return;
     if (!this.stale.all) requestAnimationFrame(() => this.draw());
     this.stale.all = true;
+  }
+
+  /** Follow a drawing of another size; its picture is still to come. */
+  reshape() {
+    const { width, height } = this.studio.drawing, { canvas } = this.map;
+    if (canvas.width === width && canvas.height === height) return;
+    [this.map, this.mark, this.ahead] = [0, 0, 0].map(() => surface(width, height));
+    this.picture = this.pictured = null;
+    this.fit();
   }
 
   resize() {
@@ -275,14 +286,16 @@ export class View {
   }
 
   /**
+   * An image as large as the drawing; one of another shape keeps it.
    * @param {CanvasImageSource} image
    * @param {Pane} pane
    */
   put(image, pane) {
-    const { width, height } = this.studio.drawing;
+    const { drawing } = this.studio, { width, height } = /** @type {ImageBitmap} */ (image);
+    const scale = this.zoom * pane.k * Math.min(drawing.width / width, drawing.height / height);
     const corner = this.toCanvas({ x: 0, y: 0 }, pane);
     this.g.imageSmoothingEnabled = ![this.map.canvas, this.mark.canvas, this.ahead.canvas].some((map) => map === image);
     this.g.imageSmoothingQuality = "high";
-    this.g.drawImage(image, corner.x, corner.y, width * this.zoom * pane.k, height * this.zoom * pane.k);
+    this.g.drawImage(image, corner.x, corner.y, width * scale, height * scale);
   }
 }
