@@ -134,7 +134,7 @@ def test_what_was_saved_is_saved_again_at_once_and_names_are_explained(page: Any
     )
     assert page.is_hidden("#dialog-save")
     page.keyboard.press("Control+o")
-    page.wait_for_function("() => document.querySelector('#projects img')?.naturalWidth === 102")
+    page.wait_for_function("() => document.querySelector('#projects img')?.naturalWidth === 128")
     shoot(page, "projects")
     page.keyboard.press("Escape")
     page.click("#save-as")

@@ -53,6 +53,12 @@ export class Colours {
     }
   }
 
+  /** The colour of a class, as style sheets have it. @param {number} id */
+  css(id) {
+    const [r, g, b] = new Uint8Array(this.table.buffer, 8 * id, 3);
+    return `rgb(${r}, ${g}, ${b})`;
+  }
+
   /**
    * A small picture of a class: its colour with its pattern.
    * @param {number} id

@@ -87,7 +87,9 @@ export class Input {
     canvas.addEventListener("pointerup", (e) => this.up(e));
     canvas.addEventListener("pointercancel", (e) => this.lost(e));
     canvas.addEventListener("pointerleave", () => {
-      if (!this.active) this.point(null);
+      if (this.active) return;
+      this.tool.leave?.();
+      this.point(null);
     });
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
@@ -248,7 +250,7 @@ export class Input {
    */
   pen(e, pane) {
     const pressure = e.pointerType === "pen" && e.pressure > 0 ? 0.25 + 0.75 * e.pressure : 1;
-    return { ...this.view.toDrawing(at(e), pane), pressure, shift: e.shiftKey };
+    return { ...this.view.toDrawing(at(e), pane), pressure, shift: e.shiftKey, scale: this.view.zoom * pane.k };
   }
 }
 

@@ -1,3 +1,4 @@
+import { shift } from "./affine.js";
 import { hand } from "./tools/index.js";
 
 /**
@@ -19,7 +20,7 @@ export class KeyBrush {
 
   /** @returns {Pen} */
   get pen() {
-    return { x: this.x, y: this.y, pressure: 1, shift: false };
+    return { x: this.x, y: this.y, pressure: 1, shift: false, scale: this.input.view.zoom };
   }
 
   /** @param {Point} p kept on the drawing */
@@ -37,6 +38,12 @@ export class KeyBrush {
     /** @type {Record<string, [number, number]>} */
     const ways = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     const way = ways[e.key];
+    if (way && tool.selects && studio.selection.mask && !this.down) {
+      const [x, y] = way.map((n) => Math.sign(n) * (e.shiftKey ? 1 : 4));
+      studio.selection.transform("Move", () => shift(x, y));
+      e.preventDefault();
+      return;
+    }
     if (way) {
       this.moveTo({ x: this.x + way[0], y: this.y + way[1] });
       if (this.down) tool.move?.(studio, this.pen);

@@ -2,7 +2,7 @@
 
 import { dialog, press } from "./dom.js";
 import { remember } from "./preferences.js";
-import { TOOLS } from "./tools/index.js";
+import { stamp, TOOLS } from "./tools/index.js";
 
 /**
  * @typedef {import("./shortcuts.js").Section} Section
@@ -17,6 +17,7 @@ import { TOOLS } from "./tools/index.js";
  * @property {import("./layers.js").Layers} layers
  * @property {import("./pictures.js").Pictures} pictures
  * @property {import("./tabs.js").Tabs} tabs
+ * @property {import("./selectionbar.js").SelectionBar} selectionBar
  */
 
 /** @param {Pick<Parts, "colours" | "view">} parts */
@@ -53,9 +54,23 @@ export function keymap(parts) {
   const tools = TOOLS.map((tool) => ({
     keys: tool.key,
     does: tool.label,
-    action: () => parts.toolbar.choose(tool),
+    action: () => {
+      if (tool === stamp && parts.input.tool === stamp) dialog("stamps").showModal();
+      else parts.toolbar.choose(tool);
+    },
   }));
-  return [{ title: "Tools", shortcuts: tools }, drawing(parts), classes(parts), picture(parts), files()];
+  return [{ title: "Tools", shortcuts: tools }, drawing(parts), selection(parts), classes(parts), picture(parts), files()];
+}
+
+/**
+ * End what is being done, or else the selection.
+ * @param {Parts["studio"]} studio
+ * @param {Parts["input"]} input
+ */
+function escape(studio, input) {
+  const busy = input.stop();
+  input.cancel();
+  if (!busy) studio.selection.set(null);
 }
 
 /**
@@ -68,11 +83,34 @@ function drawing({ studio, layers, input }) {
     shortcuts: [
       { keys: "[", does: "Smaller brush", action: () => studio.resize(Math.min(studio.size - 1, studio.size * 0.85)) },
       { keys: "]", does: "Larger brush", action: () => studio.resize(Math.max(studio.size + 1, studio.size * 1.15)) },
+      { keys: "Shift+m", does: "Mirror strokes", action: () => studio.toggleMirror() },
       { keys: "Mod+z", does: "Undo", action: () => input.undo() },
       { keys: "Mod+Shift+z", does: "Redo", action: () => input.redo() },
       { keys: "Mod+y", does: "Redo", action: () => input.redo() },
       { keys: "Shift+Delete", does: "Clear the layer", action: () => layers.clear() },
-      { keys: "Escape", does: "Cancel", action: () => input.cancel() },
+      { keys: "Escape", does: "Cancel; select nothing", action: () => escape(studio, input) },
+    ],
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Section}
+ */
+function selection({ studio, selectionBar: bar }) {
+  return {
+    title: "Selection",
+    shortcuts: [
+      { keys: "Mod+a", does: "Select everything", action: () => studio.selection.all() },
+      { keys: "Mod+d", does: "Select nothing", action: () => studio.selection.set(null) },
+      { keys: "Mod+j", does: "Duplicate", action: () => studio.selection.duplicate() },
+      { keys: "Delete", does: "Delete", action: () => studio.selection.remove() },
+      { keys: "Shift+h", does: "Mirror", action: () => bar.mirror() },
+      { keys: "Shift+v", does: "Turn upside down", action: () => bar.flip() },
+      { keys: ",", does: "Turn left", action: () => bar.turn(-15) },
+      { keys: ".", does: "Turn right", action: () => bar.turn(15) },
+      { keys: "Mod+ArrowUp", does: "Larger", action: () => bar.scale(1) },
+      { keys: "Mod+ArrowDown", does: "Smaller", action: () => bar.scale(-1) },
     ],
   };
 }
@@ -153,7 +191,7 @@ export const ON_CANVAS = {
     ["Shift+click", "Draw a line from the last stroke"],
     ["double click", "Close the polygon"],
     ["two fingers", "Zoom and move"],
-    ["arrows", "Move the keyboard's brush"],
+    ["arrows", "Move the keyboard's brush, or what is selected"],
     ["Enter", "Close the polygon; start or stop painting"],
   ].map(([keys, does]) => ({ keys, does, action: () => {} })),
 };

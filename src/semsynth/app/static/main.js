@@ -16,9 +16,11 @@ import { PhotoEdit } from "./photo.js";
 import { Pictures } from "./pictures.js";
 import { preference } from "./preferences.js";
 import { Projects } from "./projects.js";
+import { SelectionBar } from "./selectionbar.js";
 import { call } from "./server.js";
 import { fillSheet, listen } from "./shortcuts.js";
 import { Status } from "./status.js";
+import { StampGallery } from "./stampgallery.js";
 import { Studio } from "./studio.js";
 import { Styles } from "./styles.js";
 import { Tabs } from "./tabs.js";
@@ -64,6 +66,8 @@ async function main() {
   const view = new View(/** @type {HTMLCanvasElement} */ (document.getElementById("canvas")), studio, colours);
   const input = new Input(view, studio, brush);
   const toolbar = new Toolbar(studio, view, input);
+  const selectionBar = new SelectionBar(studio), stamps = new StampGallery(studio, colours);
+  toolbar.followers.push((tool) => selectionBar.follow(tool), (tool) => stamps.follow(tool));
   const palette = new Palette(studio, colours, view);
   /** @returns {Settings} */
   const settings = () => ({ style: styles.style, ...photo.settings });
@@ -102,7 +106,7 @@ async function main() {
     checkServer(model);
     if (up && photo.photo?.key === "") files.try(() => photo.again());
   });
-  wire({ studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs });
+  wire({ studio, view, colours, input, toolbar, palette, styles, layers, pictures, tabs, selectionBar });
   live.connection.open();
   await reopen(autosave, files, pictures, examples);
   veil(null);

@@ -78,11 +78,11 @@ export function drawTitle(view, pane) {
  * @param {Pane} pane
  */
 export function drawCursor(view, pane) {
-  view.tool?.preview?.(view.g, (p) => view.toCanvas(p, pane));
+  view.tool?.preview?.(view.g, (p) => view.toCanvas(p, pane), view.studio);
   if (!view.cursor || !view.tool || view.tool.pans) return;
   const p = view.toCanvas(view.cursor, pane);
   const g = view.g;
-  const radius = view.tool.sized ? Math.max(1.5, (view.studio.size / 2) * view.zoom * pane.k) : 0;
+  const radius = view.tool.sized && !view.tool.stamps ? Math.max(1.5, (view.studio.size / 2) * view.zoom * pane.k) : 0;
   for (const [width, colour] of /** @type {[number, string][]} */ ([[3, "rgba(0,0,0,.55)"], [1.25, "#fff"]])) {
     g.lineWidth = width;
     g.strokeStyle = colour;
@@ -96,4 +96,53 @@ export function drawCursor(view, pane) {
     }
     g.stroke();
   }
+}
+
+/**
+ * What is selected, with what one can take hold of where the tool selects; and the line that strokes are mirrored at.
+ * @param {View} view
+ * @param {Pane} pane
+ */
+export function drawSelection(view, pane) {
+  const { g, studio: { selection, drawing, mirrored } } = view, scale = view.zoom * pane.k;
+  const origin = view.toCanvas({ x: 0, y: 0 }, pane), toScreen = [scale, 0, 0, scale, origin.x, origin.y];
+  if (mirrored) {
+    const x = origin.x + (drawing.width / 2) * scale;
+    const line = new Path2D();
+    line.moveTo(x, origin.y);
+    line.lineTo(x, origin.y + drawing.height * scale);
+    ants(g, line);
+  }
+  if (!selection.mask) return;
+  const outline = new Path2D();
+  outline.addPath(selection.edges(), new DOMMatrix(toScreen).multiply(new DOMMatrix(selection.map)));
+  ants(g, outline);
+  if (!view.tool?.selects) return;
+  g.strokeStyle = "#000";
+  g.fillStyle = "#fff";
+  g.lineWidth = 1;
+  for (const { at, kind } of selection.handles(scale)) {
+    const { x, y } = view.toCanvas(at, pane);
+    g.beginPath();
+    if (kind === "turn") g.arc(x, y, 5, 0, 7);
+    else g.rect(x - 4, y - 4, 8, 8);
+    g.fill();
+    g.stroke();
+  }
+}
+
+/**
+ * A line of black and white dashes, seen on anything.
+ * @param {CanvasRenderingContext2D} g
+ * @param {Path2D} path
+ */
+function ants(g, path) {
+  g.lineWidth = 1;
+  for (const [colour, offset] of /** @type {[string, number][]} */ ([["#000", 0], ["#fff", 4]])) {
+    g.strokeStyle = colour;
+    g.setLineDash([4, 4]);
+    g.lineDashOffset = offset;
+    g.stroke(path);
+  }
+  g.setLineDash([]);
 }

@@ -5,6 +5,9 @@
  * @typedef {(x0: number, x1: number, y: number) => void} Span called for x0 <= x < x1 of row y, maybe outside the drawing
  */
 
+/** How much of its radius a rough edge takes at most. */
+const ROUGHNESS = 0.6;
+
 /**
  * A line with round ends; a disc where both ends are one point.
  * @param {Point} a
@@ -54,10 +57,15 @@ export function ragged(a, b, ra, rb, span) {
   });
 }
 
-/** How much of the radius a rough edge takes at most. */
-const ROUGHNESS = 0.6;
-
-/** How deep a pixel lies in a line with round ends: 0 at its edge, 1 in its middle. @type {(a: Point, b: Point, ra: number, rb: number, x: number, y: number) => number} */
+/**
+ * How deep a pixel lies in a line with round ends: 0 at its edge, 1 in its middle.
+ * @param {Point} a
+ * @param {Point} b
+ * @param {number} ra
+ * @param {number} rb
+ * @param {number} x
+ * @param {number} y
+ */
 function depth(a, b, ra, rb, x, y) {
   const dx = b.x - a.x, dy = b.y - a.y, px = x + 0.5 - a.x, py = y + 0.5 - a.y, length2 = dx * dx + dy * dy;
   const t = length2 ? Math.max(0, Math.min(1, (px * dx + py * dy) / length2)) : 0;

@@ -62,7 +62,7 @@ export function listen(sections, first) {
     const mod = withMod(e);
     if (document.querySelector("dialog:modal") || (typing && !mod) || e.defaultPrevented) return;
     if (e.altKey && !e.getModifierState("AltGraph")) return; // the browser's, or the system's
-    if (typing && ["z", "y"].includes(e.key.toLowerCase())) return;
+    if (typing && ["a", "z", "y"].includes(e.key.toLowerCase())) return;
     if (!mod && e.key.length === 1 && !single.checked) return;
     const action = table.get(keysOf(e));
     if (mod || !first(e.key)) {

@@ -20,6 +20,10 @@ export class Stroke {
     /** What one saw when the stroke began; locks and fills go by it. */
     this.seen = drawing.ids.slice();
     this.locked = locked;
+    /** Where it may paint, 1 each; null for everywhere. @type {Uint8Array | null} */
+    this.within = null;
+    /** Whether what it paints on one side comes on the other side, too. */
+    this.mirrored = false;
     /** @type {Rect | null} */
     this.dirty = null;
   }
@@ -32,13 +36,25 @@ export class Stroke {
    * @param {number} id
    */
   paint(x0, x1, y, id) {
-    const { width, height } = this.drawing;
+    const { width } = this.drawing;
+    this.row(x0, x1, y, id);
+    if (this.mirrored) this.row(width - x1, width - x0, y, id);
+  }
+
+  /**
+   * @param {number} x0
+   * @param {number} x1
+   * @param {number} y
+   * @param {number} id
+   */
+  row(x0, x1, y, id) {
+    const { within, drawing: { width, height } } = this;
     if (y < 0 || y >= height) return;
     x0 = Math.max(0, x0);
     x1 = Math.min(width, x1);
     if (x0 >= x1) return;
     for (let i = y * width + x0, end = y * width + x1; i < end; i++) {
-      if (!this.locked[this.seen[i]]) this.ids[i] = id;
+      if (!this.locked[this.seen[i]] && (!within || within[i])) this.ids[i] = id;
     }
     const d = this.dirty;
     this.dirty = d

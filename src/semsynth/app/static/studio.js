@@ -1,6 +1,7 @@
 import { Drawing } from "./drawing.js";
 import { History } from "./history.js";
 import { preference, remember } from "./preferences.js";
+import { Selection } from "./selection.js";
 import { Signal } from "./signal.js";
 import { Stroke } from "./stroke.js";
 
@@ -43,6 +44,12 @@ export class Studio {
     this.chosen = new Signal();
     /** Something worth telling. @type {Signal<string>} */
     this.told = new Signal();
+
+    this.selection = new Selection(this);
+    /** The stamp to paint with. @type {import("./tools/stamp.js").Shape | null} */
+    this.stamp = null;
+    /** Whether strokes are painted on both sides. */
+    this.mirrored = false;
   }
 
   /** The thickest brush, in pixels of the drawing. */
@@ -76,14 +83,25 @@ export class Studio {
     this.chosen.emit();
   }
 
-  /** @returns {Stroke} */
-  begin() {
+  toggleMirror() {
+    this.mirrored = !this.mirrored;
+    this.told.emit(this.mirrored ? "Strokes are mirrored." : "Strokes are no longer mirrored.");
+    this.chosen.emit();
+  }
+
+  /**
+   * @param {boolean} [free] whether neither the selection nor the mirror matter
+   * @returns {Stroke}
+   */
+  begin(free = false) {
     this.cancel();
     const { layer } = this.drawing;
     if (layer.locked) this.told.emit(`${layer.name} is locked; nothing can be painted on it.`);
     else if (!layer.visible) this.told.emit("This layer is hidden; show it to see what you paint.");
-    this.stroke = new Stroke(this.drawing, layer.locked ? ALL : this.locked);
-    return this.stroke;
+    const stroke = (this.stroke = new Stroke(this.drawing, layer.locked ? ALL : this.locked));
+    stroke.within = free ? null : this.selection.current();
+    stroke.mirrored = !free && this.mirrored;
+    return stroke;
   }
 
   /** Show what the stroke has painted so far. */
@@ -100,6 +118,7 @@ export class Studio {
     stroke.show();
     const step = stroke.finish(label);
     if (step) this.history.push(step);
+    else if (stroke.dirty && stroke.within) this.told.emit("Only what is selected is painted. Escape ends the selection.");
     else if (stroke.dirty && this.photo?.photo) {
       this.told.emit(`There is ${this.nameOf(this.classId)} already. The tool Repaint (T) makes a new one of it.`);
     }

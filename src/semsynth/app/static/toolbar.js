@@ -1,4 +1,4 @@
-import { check, field, radio } from "./dom.js";
+import { button, check, field, press, radio } from "./dom.js";
 import { icon } from "./icons.js";
 import { walkRadios } from "./tiles.js";
 import { TOOLS } from "./tools/index.js";
@@ -24,6 +24,8 @@ export class Toolbar {
     this.input = input;
     this.rail = /** @type {HTMLElement} */ (document.getElementById("tools"));
     this.views = /** @type {HTMLElement} */ (document.getElementById("views"));
+    /** Those that have something to show for the chosen tool. @type {((tool: Tool) => void)[]} */
+    this.followers = [];
     this.size = /** @type {HTMLInputElement} */ (document.getElementById("size"));
     this.build();
     this.size.addEventListener("input", () => studio.resize(Number(this.size.value)));
@@ -42,6 +44,8 @@ export class Toolbar {
     view.slid.on(show);
     show();
     for (const signal of [studio.chosen, studio.stepped]) signal.on(() => this.showSize());
+    button("mirror", () => studio.toggleMirror());
+    studio.chosen.on(() => press("mirror", studio.mirrored));
     this.choose(input.tool);
     this.setMode(view.mode);
     this.showSize();
@@ -49,24 +53,24 @@ export class Toolbar {
 
   build() {
     for (const tool of TOOLS) {
-      const button = radio(() => {
+      const choice = radio(() => {
         this.choose(tool);
         if (matchMedia("(hover: none)").matches) this.studio.told.emit(`${tool.label}: ${tool.hint}`);
       });
-      button.id = `tool-${tool.id}`;
-      button.className = "icon";
-      button.setAttribute("aria-label", tool.label);
-      button.title = `${tool.label} (${tool.key.toUpperCase()})`;
+      choice.id = `tool-${tool.id}`;
+      choice.className = "icon";
+      choice.setAttribute("aria-label", tool.label);
+      choice.title = `${tool.label} (${tool.key.replace(/.$/, (letter) => letter.toUpperCase())})`;
       const name = document.createElement("span");
       name.textContent = tool.label;
-      button.append(icon(tool.id), name);
-      this.rail.append(button);
+      choice.append(icon(tool.id), name);
+      this.rail.append(choice);
     }
     for (const mode of MODES) {
-      const button = radio(() => this.setMode(mode.id));
-      button.id = `view-${mode.id}`;
-      button.textContent = mode.label;
-      this.views.append(button);
+      const choice = radio(() => this.setMode(mode.id));
+      choice.id = `view-${mode.id}`;
+      choice.textContent = mode.label;
+      this.views.append(choice);
     }
     for (const group of [this.rail, this.views]) group.addEventListener("keydown", (e) => walkRadios(e, group));
   }
@@ -74,6 +78,7 @@ export class Toolbar {
   /** @param {Tool} tool */
   choose(tool) {
     this.input.choose(tool);
+    for (const follow of this.followers) follow(tool);
     check(this.rail, `tool-${tool.id}`);
     const hint = /** @type {HTMLElement} */ (document.getElementById("tool-hint"));
     hint.textContent = `${tool.label}: ${tool.hint}`;

@@ -1,4 +1,4 @@
-import { drawCursor, drawEdge, drawGrip, drawTitle } from "./marks.js";
+import { drawCursor, drawEdge, drawGrip, drawSelection, drawTitle } from "./marks.js";
 import { gapOf, panesOf, roomFor } from "./panes.js";
 import { preference, remember } from "./preferences.js";
 import { Signal } from "./signal.js";
@@ -68,7 +68,7 @@ export class View {
     this.slid = new Signal();
 
     studio.changed.on(() => this.refresh(true));
-    studio.chosen.on(() => this.refresh());
+    for (const signal of [studio.chosen, studio.selection.changed]) signal.on(() => this.refresh());
     new ResizeObserver(() => this.resize()).observe(canvas);
   }
 
@@ -228,6 +228,7 @@ export class View {
       g.rect(pane.x, pane.y, pane.w, pane.h);
       g.clip();
       this.drawPane(pane);
+      drawSelection(this, pane);
       drawCursor(this, pane);
       drawTitle(this, pane);
       g.restore();

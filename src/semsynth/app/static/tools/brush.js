@@ -11,9 +11,10 @@ import { outline } from "./tool.js";
  * A round brush. A pen that feels pressure paints thinner when pressed lightly.
  * @param {{id: string, label: string, key: string, hint: string}} what
  * @param {(studio: Studio) => number} idOf the class it paints
+ * @param {typeof capsule} [draw] a piece of the stroke
  * @returns {Tool}
  */
-export function roundBrush(what, idOf) {
+export function roundBrush(what, idOf, draw = capsule) {
   /** @type {Pen | null} */
   let last = null;
   /** Where the stroke before ended: a line begins there. @type {Pen | null} */
@@ -28,7 +29,7 @@ export function roundBrush(what, idOf) {
     const radius = (/** @type {Pen} */ p) => Math.max(0.5, (studio.size / 2) * p.pressure);
     const span = (/** @type {number} */ x0, /** @type {number} */ x1, /** @type {number} */ y) =>
       studio.stroke?.paint(x0, x1, y, id);
-    capsule(from, pen, radius(from), radius(pen), span);
+    draw(from, pen, radius(from), radius(pen), span);
     span(Math.floor(pen.x), Math.floor(pen.x) + 1, Math.floor(pen.y)); // the thinnest brush may miss every middle
     last = end = pen;
     studio.show();

@@ -12,10 +12,17 @@ import { line } from "./line.js";
 import { polygon } from "./polygon.js";
 import { rectangle } from "./rectangle.js";
 import { repaint } from "./repaint.js";
+import { rough } from "./rough.js";
+import { scatter } from "./scatter.js";
+import { selectClass } from "./selectclass.js";
+import { selectLasso } from "./selectlasso.js";
+import { selectRectangle } from "./selectrectangle.js";
+import { stamp } from "./stamp.js";
 import { swap } from "./swap.js";
 
 export const TOOLS = [
-  brush, eraser, fill, everywhere, line, rectangle, ellipse, polygon, lasso, repaint, eyedropper, swap, hand,
+  brush, rough, eraser, fill, line, rectangle, ellipse, polygon, lasso, stamp, scatter,
+  selectRectangle, selectLasso, selectClass, everywhere, swap, repaint, eyedropper, hand,
 ];
 
-export { brush, eyedropper, hand };
+export { brush, eyedropper, hand, stamp };

@@ -1,7 +1,8 @@
 /**
  * @typedef {import("../types.js").Point} Point
  * @typedef {import("../studio.js").Studio} Studio
- * @typedef {Point & {pressure: number, shift: boolean}} Pen where the pen is, in pixels of the drawing
+ * @typedef {Point & {pressure: number, shift: boolean, scale: number}} Pen where the pen is, in pixels of the drawing;
+ *   scale: pixels of the screen per pixel of the drawing
  * @typedef {(point: Point) => Point} ToScreen
  *
  * @typedef {object} Tool
@@ -11,15 +12,19 @@
  * @property {string} hint
  * @property {boolean} [sized] whether the brush size matters
  * @property {boolean} [pans] moves the view instead of painting
+ * @property {boolean} [selects] selects, and moves what is selected
+ * @property {boolean} [stamps] paints the chosen stamp
  * @property {(studio: Studio, pen: Pen) => void} down
  * @property {(studio: Studio, pen: Pen) => void} [move] while it is down
  * @property {(studio: Studio, pen: Pen) => void} [up]
  * @property {(studio: Studio, pen: Pen) => void} [hover] while it is not down
+ * @property {() => void} [leave] the pointer is not over the canvas any more
  * @property {(studio: Studio) => void} [cancel]
  * @property {(studio: Studio, key: string) => boolean} [press] a key; true when it was for this tool
  * @property {(studio: Studio) => boolean} [close] Enter or a double click; true when there was something to close
  * @property {(studio: Studio) => boolean} [back] take back what is no step yet; true when there was something
- * @property {(g: CanvasRenderingContext2D, toScreen: ToScreen) => void} [preview] draw what is not painted yet
+ * @property {(g: CanvasRenderingContext2D, toScreen: ToScreen, studio: Studio) => void} [preview] draw what is not
+ *   painted yet
  */
 
 /**
