@@ -99,6 +99,7 @@ def test_an_upright_drawing_of_twice_the_size_is_painted_and_exported(page: Any)
 
 def test_shapes_are_chosen_by_keys(page: Any) -> None:
     page.keyboard.press("n")
+    assert page.input_value("#new-size") == "0"
     page.focus("#new-shapes [aria-checked=true]")
     for _ in range(4):
         page.keyboard.press("ArrowRight")

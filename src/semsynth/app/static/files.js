@@ -2,9 +2,12 @@ import { download, fromBase64, pickFile, toBase64 } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
 import { button, dialog, field } from "./dom.js";
 import { Framing } from "./framing.js";
+import { seamless } from "./seamless.js";
 import { sendForm, sendJson } from "./server.js";
+import { contactSheet } from "./sheet.js";
 import { Signal } from "./signal.js";
 import { OPENED } from "./styles.js";
+import { timeLapse } from "./timelapse.js";
 
 /**
  * @typedef {import("./types.js").Document} Document
@@ -25,9 +28,11 @@ export class Files {
    * @param {PhotoEdit} photo
    * @param {() => Settings} settings
    * @param {() => string | null} still a small picture of the drawing, as a data address
+   * @param {import("./colours.js").Colours} colours
    */
-  constructor(studio, styles, photo, settings, still) {
+  constructor(studio, styles, photo, settings, still, colours) {
     this.studio = studio;
+    this.colours = colours;
     this.styles = styles;
     this.photo = photo;
     this.settings = settings;
@@ -54,6 +59,8 @@ export class Files {
     button("export-map", () => this.try(() => this.exportMap()));
     button("export-both", () => this.try(() => this.exportPicture().then(() => this.exportMap())));
     button("export-project", () => this.try(() => this.exportProject()));
+    button("export-sheet", () => this.try(() => this.exportSheet()));
+    button("export-lapse", () => this.try(() => this.exportLapse()));
     document.addEventListener("dragover", (e) => e.preventDefault());
     document.addEventListener("drop", (e) => {
       e.preventDefault();
@@ -191,18 +198,35 @@ export class Files {
   async exportPicture() {
     const { drawing } = this.studio;
     const kind = /** @type {"png" | "jpeg" | "webp"} */ (field("export-format").value);
+    const scale = Number(field("export-scale").value), repeats = field("export-repeats").value;
+    const name = `${this.name}.${kind === "jpeg" ? "jpg" : kind}`;
+    if (repeats) {
+      const how = { scale, kind: `image/${kind}`, both: repeats === "both" };
+      return download(await seamless(this.studio, this.settings(), how), name);
+    }
     const job = {
       ids: drawing.ids.slice(),
       width: drawing.width,
       height: drawing.height,
       settings: this.settings(),
       format: FORMAT[kind],
-      scale: Number(field("export-scale").value),
+      scale,
     };
-    await ask([job], (picture) => {
-      const blob = new Blob([picture.bytes], { type: `image/${kind}` });
-      download(blob, `${this.name}.${kind === "jpeg" ? "jpg" : kind}`);
-    });
+    await ask([job], ({ bytes }) => download(new Blob([bytes], { type: `image/${kind}` }), name));
+  }
+
+  /** The drawing in all styles on one sheet. */
+  async exportSheet() {
+    const sheet = await contactSheet(this.studio, this.name, this.styles.choices(), this.settings());
+    download(sheet, `${this.name} styles.png`);
+    this.studio.told.emit("The contact sheet is written.");
+  }
+
+  /** How the drawing came to be. */
+  async exportLapse() {
+    const video = await timeLapse(this.studio, this.colours);
+    download(video, `${this.name}.${video.type.split("/")[1]}`);
+    this.studio.told.emit("The time lapse is written.");
   }
 
   // Projects

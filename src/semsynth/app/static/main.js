@@ -29,6 +29,7 @@ import { brush } from "./tools/index.js";
 import { Trials } from "./trials.js";
 import { View } from "./view.js";
 import { welcome } from "./welcome.js";
+import { WhatIf } from "./whatif.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
@@ -75,7 +76,8 @@ async function main() {
   const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
   new Trials(studio, styles, settings);
-  const files = new Files(studio, styles, photo, settings, () => live.still(128));
+  new WhatIf(studio, palette.favourites, settings);
+  const files = new Files(studio, styles, photo, settings, () => live.still(128), colours);
   studio.history.scene = scene(styles, photo, files);
   new Projects(files);
   const layers = new Layers(studio, colours);

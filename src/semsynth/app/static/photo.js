@@ -67,9 +67,7 @@ export class PhotoEdit {
 
   /** What the server must know about it. @returns {Partial<Settings>} */
   get settings() {
-    if (!this.photo) return {};
-    const { key, feather, everywhere, repaint = [] } = this.photo;
-    return { ...(key ? { photo: key } : {}), feather, everywhere, repaint };
+    return settingsOf(this.photo);
   }
 
   /** Edit another photograph, or none. @param {EditedPhoto | null} photo */
@@ -130,4 +128,15 @@ export class PhotoEdit {
     if (labels !== null) fields.labels = new Blob([fromBase64(labels)]);
     return (await sendForm("/api/photos", fields)).json();
   }
+}
+
+/**
+ * What the server must know about a photograph.
+ * @param {EditedPhoto | null} photo
+ * @returns {Partial<Settings>}
+ */
+export function settingsOf(photo) {
+  if (!photo) return {};
+  const { key, feather, everywhere, repaint = [] } = photo;
+  return { ...(key ? { photo: key } : {}), feather, everywhere, repaint };
 }

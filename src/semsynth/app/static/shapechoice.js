@@ -81,6 +81,6 @@ export class ShapeChoice {
     if (focused) /** @type {HTMLElement | null} */ (this.group.querySelector("[aria-checked=true]"))?.focus();
     const { value } = this.sizes, sizes = this.options();
     this.sizes.replaceChildren(...sizes.map(({ width, height }, i) => new Option(`${width} x ${height}`, String(i))));
-    this.sizes.value = sizes[Number(value)] ? value : "0";
+    this.sizes.value = value && sizes[Number(value)] ? value : "0";
   }
 }

@@ -48,6 +48,8 @@ export class Studio {
     this.selection = new Selection(this);
     /** The stamp to paint with. @type {import("./tools/stamp.js").Shape | null} */
     this.stamp = null;
+    /** Asks what an area could be, given one of its pixels. @type {((x: number, y: number) => void) | null} */
+    this.whatIf = null;
     /** Whether strokes are painted on both sides. */
     this.mirrored = false;
   }

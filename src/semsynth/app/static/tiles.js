@@ -35,11 +35,11 @@ export function tile(choice, chosen, action) {
 }
 
 /**
- * A variation whose picture is still to come.
- * @param {number} number
+ * Something to choose whose picture is still to come.
+ * @param {number | string} name
  * @param {string} label
  */
-export function candidate(number, label) {
+export function candidate(name, label) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "tile";
@@ -47,7 +47,7 @@ export function candidate(number, label) {
   button.setAttribute("aria-label", label);
   const image = document.createElement("img");
   image.alt = "";
-  button.append(image, caption(String(number)));
+  button.append(image, caption(String(name)));
   return button;
 }
 

@@ -19,10 +19,11 @@ import { selectLasso } from "./selectlasso.js";
 import { selectRectangle } from "./selectrectangle.js";
 import { stamp } from "./stamp.js";
 import { swap } from "./swap.js";
+import { whatIf } from "./whatif.js";
 
 export const TOOLS = [
   brush, rough, eraser, fill, line, rectangle, ellipse, polygon, lasso, stamp, scatter,
-  selectRectangle, selectLasso, selectClass, everywhere, swap, repaint, eyedropper, hand,
+  selectRectangle, selectLasso, selectClass, everywhere, swap, whatIf, repaint, eyedropper, hand,
 ];
 
 export { brush, eyedropper, hand, stamp };
