@@ -140,7 +140,29 @@ def test_stamps_are_placed_scattered_and_mirrored(page: Any) -> None:
     shoot(page, "scatter-mirrored")
     page.keyboard.press("Control+z")
     assert np.array_equal(ids(page), placed)
+    page.keyboard.press("g")  # goes by the classes, and is not mirrored
+    grass = choose(page, "grass")
+    page.mouse.click(*at(page, 60, 165))
+    filled = ids(page) == grass
+    assert filled[165, 60]
+    assert not filled[:, 128:].any()
     page.click("#mirror")
+
+
+def test_a_selection_stays_on_a_locked_layer_and_ends_with_another_drawing(page: Any, boat: int) -> None:
+    page.keyboard.press("Shift+A")
+    page.mouse.click(*at(page, 50, 35))
+    page.click("#tab-layers")
+    page.click("[aria-label='Lock Background']")
+    before = ids(page)
+    drag(page, (50, 35), (90, 60))
+    said(page, "Background is locked")
+    page.keyboard.press("Shift+H")
+    assert np.array_equal(ids(page), before)
+    assert page.evaluate("() => semsynth.studio.selection.map.join()") == "1,0,0,1,0,0"
+    page.keyboard.press("n")
+    page.click("#examples .tile >> nth=0")
+    page.wait_for_function("() => semsynth.studio.selection.mask === null")
 
 
 def test_a_rough_brush_paints_within_the_round_one(page: Any) -> None:

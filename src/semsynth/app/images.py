@@ -88,7 +88,7 @@ def check_frame(frame: Frame, picture: tuple[int, int], size: tuple[int, int]) -
         size: (width, height) of the map.
 
     Raises:
-        SemsynthError: It is so.
+        SemsynthError: The frame lies outside the picture, or has another shape.
     """
     x, y, width, height = frame
     if min(x, y) < 0 or min(width, height) < 1 or x + width > picture[0] or y + height > picture[1]:

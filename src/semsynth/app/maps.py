@@ -93,9 +93,10 @@ def read_map(
     filled = space.fill_void(reading.ids)
     if filled is not reading.ids:
         notes.append("Pixels without a label took the class of the nearest one that has a label.")
-    y, x = (covering[0] - height) // 2, (covering[1] - width) // 2
+    most_y, most_x = covering[0] - height, covering[1] - width
+    y, x = most_y // 2, most_x // 2
     if frame is not None:
-        y, x = min(2 * y, round(factor * frame[1])), min(2 * x, round(factor * frame[0]))
+        y, x = min(most_y, round(factor * frame[1])), min(most_x, round(factor * frame[0]))
     ids = resize_map(filled, covering)[y : y + height, x : x + width]
     return ReadMap(ids.astype(np.uint8), tuple(notes), reading.repaired, _settings(record))
 

@@ -35,6 +35,17 @@ export function download(blob, name) {
 }
 
 /**
+ * A canvas as a picture file.
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} [kind] its MIME type
+ * @returns {Promise<Blob>}
+ */
+export function fileOf(canvas, kind = "image/png") {
+  return new Promise((resolve, reject) =>
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser cannot write this picture."))), kind, 0.92));
+}
+
+/**
  * Ask the user for a file.
  * @param {string} accept MIME types or endings
  * @returns {Promise<File | null>}

@@ -2,7 +2,7 @@ import { fromBase64 } from "./bytes.js";
 import { dialog } from "./dom.js";
 import { call, sendForm } from "./server.js";
 import { ShapeChoice } from "./shapechoice.js";
-import { caption } from "./tiles.js";
+import { pick } from "./tiles.js";
 
 /**
  * @typedef {import("./types.js").GalleryItem} GalleryItem
@@ -83,15 +83,10 @@ export class Examples {
    * @param {() => unknown} action
    */
   tile(name, shown, action) {
-    const tile = document.createElement("button");
-    tile.className = "tile";
-    tile.type = "button";
-    tile.append(shown, caption(name));
-    tile.addEventListener("click", () => {
+    return pick(shown, name, () => {
       dialog("new").close();
       this.files.try(async () => action());
     });
-    return tile;
   }
 }
 

@@ -1,13 +1,9 @@
-import { download, fromBase64, pickFile, toBase64 } from "./bytes.js";
-import { ask, FORMAT } from "./connection.js";
-import { button, dialog, field } from "./dom.js";
+import { fromBase64, pickFile, toBase64 } from "./bytes.js";
+import { button, dialog } from "./dom.js";
 import { Framing } from "./framing.js";
-import { seamless } from "./seamless.js";
-import { sendForm, sendJson } from "./server.js";
-import { contactSheet } from "./sheet.js";
+import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
 import { OPENED } from "./styles.js";
-import { timeLapse } from "./timelapse.js";
 
 /**
  * @typedef {import("./types.js").Document} Document
@@ -20,7 +16,7 @@ import { timeLapse } from "./timelapse.js";
 
 const PICTURES = "image/png,image/jpeg,image/webp";
 
-/** Everything that goes to files and comes from them. */
+/** What is opened, and what the drawing on the table is called. */
 export class Files {
   /**
    * @param {Studio} studio
@@ -28,11 +24,9 @@ export class Files {
    * @param {PhotoEdit} photo
    * @param {() => Settings} settings
    * @param {() => string | null} still a small picture of the drawing, as a data address
-   * @param {import("./colours.js").Colours} colours
    */
-  constructor(studio, styles, photo, settings, still, colours) {
+  constructor(studio, styles, photo, settings, still) {
     this.studio = studio;
-    this.colours = colours;
     this.styles = styles;
     this.photo = photo;
     this.settings = settings;
@@ -47,20 +41,9 @@ export class Files {
   }
 
   listen() {
-    button("export", () => {
-      this.offerSizes();
-      dialog("export").showModal();
-    });
     button("open-project", () => this.pick(".zip,application/zip", (file) => this.openProjectFile(file)));
     button("open-map", () => this.pick(PICTURES, (file) => this.openMap(file)));
     button("open-photo", () => this.pick(PICTURES, (file) => this.openPhoto(file)));
-    button("save-file", () => this.try(() => this.exportProject()));
-    button("export-picture", () => this.try(() => this.exportPicture()));
-    button("export-map", () => this.try(() => this.exportMap()));
-    button("export-both", () => this.try(() => this.exportPicture().then(() => this.exportMap())));
-    button("export-project", () => this.try(() => this.exportProject()));
-    button("export-sheet", () => this.try(() => this.exportSheet()));
-    button("export-lapse", () => this.try(() => this.exportLapse()));
     document.addEventListener("dragover", (e) => e.preventDefault());
     document.addEventListener("drop", (e) => {
       e.preventDefault();
@@ -74,18 +57,6 @@ export class Files {
     const { model } = this.studio;
     for (const id of ["open-photo", "drop-photo"]) hide(id, !model.segments);
     hide("drop-style", !model.encodes);
-  }
-
-  /** The sizes in which the picture can be exported. */
-  offerSizes() {
-    const { drawing: { width, height }, model } = this.studio;
-    const scale = /** @type {HTMLSelectElement} */ (document.getElementById("export-scale")), { value } = scale;
-    const times = Array.from({ length: model.limits.max_scale }, (_, i) => i + 1);
-    scale.replaceChildren(...times.map((n) => new Option(`${n}x  (${width * n} x ${height * n})`, String(n))));
-    const frame = this.photo.photo?.source.frame;
-    if (frame) scale.prepend(new Option(`As the photo  (${frame[2]} x ${frame[3]})`, "0"));
-    scale.value = value;
-    if (!scale.value) scale.value = frame ? "0" : "1"; // what was chosen before is not offered
   }
 
   /** @param {() => Promise<unknown>} action */
@@ -147,8 +118,8 @@ export class Files {
     try {
       const part = await this.framing.mapOf(file);
       reading = await readMap(file, part);
-      if (part.asks) {
-        const chosen = await this.framing.ask(file, part.own);
+      if (part.picture) {
+        const chosen = await this.framing.ask(file, part.picture, part.own);
         if (!chosen) return;
         reading = await readMap(file, chosen);
       }
@@ -165,14 +136,6 @@ export class Files {
       this.become(named(file));
     });
     this.studio.told.emit(["Map opened.", ...reading.notes].join(" "));
-  }
-
-  async exportMap() {
-    const { drawing } = this.studio;
-    const { photo: _, ...settings } = this.settings();
-    const body = { width: drawing.width, height: drawing.height, ids: toBase64(drawing.ids), settings };
-    const answer = await sendJson("/api/maps/write", body);
-    download(await answer.blob(), `${this.name} map.png`);
   }
 
   // Pictures
@@ -193,40 +156,6 @@ export class Files {
       this.become(named(file));
     });
     this.studio.told.emit("Paint where the photo should change.");
-  }
-
-  async exportPicture() {
-    const { drawing } = this.studio;
-    const kind = /** @type {"png" | "jpeg" | "webp"} */ (field("export-format").value);
-    const scale = Number(field("export-scale").value), repeats = field("export-repeats").value;
-    const name = `${this.name}.${kind === "jpeg" ? "jpg" : kind}`;
-    if (repeats) {
-      const how = { scale, kind: `image/${kind}`, both: repeats === "both" };
-      return download(await seamless(this.studio, this.settings(), how), name);
-    }
-    const job = {
-      ids: drawing.ids.slice(),
-      width: drawing.width,
-      height: drawing.height,
-      settings: this.settings(),
-      format: FORMAT[kind],
-      scale,
-    };
-    await ask([job], ({ bytes }) => download(new Blob([bytes], { type: `image/${kind}` }), name));
-  }
-
-  /** The drawing in all styles on one sheet. */
-  async exportSheet() {
-    const sheet = await contactSheet(this.studio, this.name, this.styles.choices(), this.settings());
-    download(sheet, `${this.name} styles.png`);
-    this.studio.told.emit("The contact sheet is written.");
-  }
-
-  /** How the drawing came to be. */
-  async exportLapse() {
-    const video = await timeLapse(this.studio, this.colours);
-    download(video, `${this.name}.${video.type.split("/")[1]}`);
-    this.studio.told.emit("The time lapse is written.");
   }
 
   // Projects
@@ -281,11 +210,6 @@ export class Files {
     const project = await (await sendForm("/api/projects/read", { project: file })).json();
     await this.openProject(project, named(file));
     this.studio.told.emit("Project opened");
-  }
-
-  async exportProject() {
-    const answer = await sendJson("/api/projects/write", await packed(this.pictured()));
-    download(await answer.blob(), `${this.name}.zip`);
   }
 
   get name() {

@@ -29,39 +29,41 @@ export class Framing {
   /**
    * How a photograph is opened. A small one in the model's shape is taken as it is, of any other one is asked.
    * @param {File} file
-   * @returns {Promise<Part | null>} null where the user thought better of it
+   * @returns {Promise<Part | null>} null where the user cancelled
    */
   async photoOf(file) {
     const { model } = this.studio, { width, height } = model, picture = await this.measure(file);
     const small = picture && picture.width <= width && picture.width * height === picture.height * width;
-    return !picture || small ? { size: { width, height }, frame: null } : this.ask(file, []);
+    return !picture || small ? { size: { width, height }, frame: null } : this.ask(file, picture, []);
   }
 
   /**
    * How a label map is opened: at its own size where the model can paint at it.
    * @param {File} file
-   * @returns {Promise<Part & {asks: boolean, own: Size[]}>} asks: whether its shape is one to be asked about
+   * @returns {Promise<Part & {picture: Size | null, own: Size[]}>} picture: its size, where its shape is to be asked
+   *   about
    */
   async mapOf(file) {
     const { drawing, model } = this.studio, picture = await this.measure(file);
-    if (!picture) return { size: model, frame: null, asks: false, own: [] }; // the server says what is wrong with it
+    if (!picture) return { size: model, frame: null, picture, own: [] }; // the server says what is wrong with it
     const { width, height } = picture, shorts = finenesses(model), short = Math.min(width, height);
     const known = width === drawing.width && height === drawing.height;
     const fits = short >= shorts[0] && short <= /** @type {number} */ (shorts.at(-1));
     const own = fits && Math.max(width, height) <= model.limits.max_side ? [picture] : [];
     const asks = !known && width * model.height !== height * model.width;
-    return { size: own[0] ?? (asks ? sizeOfWhole(picture, shorts[0], model) : model), frame: null, asks, own };
+    const size = own[0] ?? (asks ? sizeOfWhole(picture, shorts[0], model) : model);
+    return { size, frame: null, picture: asks ? picture : null, own };
   }
 
   /**
    * Ask which part of a picture is meant.
    * @param {File} file
+   * @param {Size} picture its size
    * @param {Size[]} own sizes that the whole of it can have beside the usual ones
    * @returns {Promise<Part | null>}
    */
-  async ask(file, own) {
-    const picture = await this.measure(file), shown = dialog("frame");
-    if (!picture) return null;
+  async ask(file, picture, own) {
+    const shown = dialog("frame");
     this.image.src = URL.createObjectURL(file);
     this.middle = { x: 0.5, y: 0.5 };
     this.share.value = "100";

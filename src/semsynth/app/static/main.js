@@ -5,6 +5,7 @@ import { Colours } from "./colours.js";
 import { REASON } from "./connection.js";
 import { button, dialog } from "./dom.js";
 import { Examples } from "./examples.js";
+import { Exports } from "./exports.js";
 import { Files } from "./files.js";
 import { fillIcons } from "./icons.js";
 import { Input } from "./input.js";
@@ -77,7 +78,8 @@ async function main() {
   const live = new Live(studio, view, settings);
   new Trials(studio, styles, settings);
   new WhatIf(studio, palette.favourites, settings);
-  const files = new Files(studio, styles, photo, settings, () => live.still(128), colours);
+  const files = new Files(studio, styles, photo, settings, () => live.still(128));
+  new Exports(files, colours);
   studio.history.scene = scene(styles, photo, files);
   new Projects(files);
   const layers = new Layers(studio, colours);

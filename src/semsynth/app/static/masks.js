@@ -12,6 +12,19 @@ import { apply, boundsOf, inverse } from "./affine.js";
 const HAIR = 1e-6;
 
 /**
+ * What puts rows of pixels into a set, as far as they lie on the drawing.
+ * @param {Uint8Array} mask
+ * @param {Size} size
+ * @returns {import("./raster.js").Span}
+ */
+export function adder(mask, { width, height }) {
+  return (x0, x1, y) => {
+    if (y < 0 || y >= height || x0 >= width || x1 <= 0) return;
+    mask.fill(1, y * width + Math.max(0, x0), y * width + Math.min(width, x1));
+  };
+}
+
+/**
  * The smallest rectangle around a set; null around none.
  * @param {Uint8Array} mask
  * @param {number} width

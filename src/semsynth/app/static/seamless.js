@@ -1,5 +1,6 @@
 // Pictures that can be laid beside each other without a seam.
 
+import { fileOf } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
 
 /**
@@ -99,6 +100,5 @@ export async function seamless({ drawing, model, photo }, settings, { scale, kin
     }
     g.putImageData(image, 0, 0);
   });
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser cannot write this picture."))), kind, 0.92));
+  return fileOf(canvas, kind);
 }

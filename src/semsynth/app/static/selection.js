@@ -34,6 +34,7 @@ export class Selection {
     this.mask = null;
     /** @type {Rect} */
     this.rect = studio.drawing.whole;
+    this.width = studio.drawing.width;
     /** Where they are now. */
     this.map = IDENTITY;
     /** @type {Lifted | null} */
@@ -59,6 +60,7 @@ export class Selection {
     const rect = mask && rectOf(mask, this.studio.drawing.width);
     this.lifted = this.gesture = null;
     this.mask = rect && mask;
+    this.width = this.studio.drawing.width;
     this.rect = rect ?? this.studio.drawing.whole;
     this.map = IDENTITY;
     this.outline = null;
@@ -127,6 +129,7 @@ export class Selection {
     /** @type {Handle | undefined} */
     const handle = this.handles(pen.scale).find(near) ?? (inside ? { kind: "move", at: pen, index: 0 } : undefined);
     if (!handle) return false;
+    if (!this.editable()) return true;
     this.lift(false);
     this.gesture = { handle, start: pen, from: this.map };
     this.studio.begin(true);
@@ -160,7 +163,7 @@ export class Selection {
    * @param {boolean} [copies] whether what was selected stays, too
    */
   transform(label, change, copies = false) {
-    if (!this.mask) return this.studio.told.emit("Select something first.");
+    if (!this.editable()) return;
     this.lift(copies);
     const from = this.map, corners = cornersOf(from, this.rect);
     this.studio.begin(true);
@@ -169,13 +172,21 @@ export class Selection {
     this.finish(label);
   }
 
+  /** Whether there is something to be changed, on a layer that may be; the reason against it is told. */
+  editable() {
+    const { told, drawing: { layer } } = this.studio;
+    const why = !this.mask ? "Select something first." : layer.locked ? `${layer.name} is locked.` : "";
+    if (why) told.emit(why);
+    return !why;
+  }
+
   duplicate() {
     this.transform("Duplicate", () => shift(8, 8), true);
   }
 
   /** Take away what is selected: what is around it takes its place, or the layer below. */
   remove() {
-    if (!this.mask) return this.studio.told.emit("Select something first.");
+    if (!this.editable() || !this.mask) return;
     this.lift(false);
     const { studio, lifted, mask, rect, map } = this, { width } = studio.drawing, stroke = studio.begin(true);
     eachMapped(mask, studio.drawing, rect, map, (x, y) => stroke.paint(x, x + 1, y, lifted?.under[y * width + x] ?? 0));
@@ -223,7 +234,7 @@ export class Selection {
   follow() {
     const { drawing, history } = this.studio;
     if (this.recording || !this.mask) return;
-    if (this.mask.length !== drawing.ids.length) return this.set(null);
+    if (this.mask.length !== drawing.ids.length || this.width !== drawing.width) return this.set(null);
     if (!this.lifted) return;
     const map = this.lifted.layer === drawing.active && this.lifted.maps.get(history.done.at(-1) ?? null);
     if (map) this.map = map;

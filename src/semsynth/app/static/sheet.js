@@ -1,5 +1,6 @@
 // The drawing in many styles, side by side on one sheet.
 
+import { fileOf } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
 
 /**
@@ -60,6 +61,5 @@ export async function contactSheet({ drawing, told }, title, choices, settings) 
     drawn.push(createImageBitmap(new Blob([bytes])).then((image) => g.drawImage(image, x, y, layout.w, layout.h)));
   });
   await Promise.all(drawn);
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser cannot write this sheet.")))));
+  return fileOf(canvas);
 }

@@ -1,7 +1,7 @@
 import { dialog } from "./dom.js";
 import { preference, remember } from "./preferences.js";
 import { stampsOf } from "./stamps.js";
-import { caption } from "./tiles.js";
+import { pick } from "./tiles.js";
 import { outlinesOf } from "./vector.js";
 
 /**
@@ -50,15 +50,10 @@ export class StampGallery {
 
   /** @param {Shape} stamp */
   tile(stamp) {
-    const tile = document.createElement("button");
-    tile.className = "tile";
-    tile.type = "button";
-    tile.append(this.picture(stamp, SIDE), caption(stamp.name));
-    tile.addEventListener("click", () => {
+    return pick(this.picture(stamp, SIDE), stamp.name, () => {
       this.choose(stamp);
       dialog("stamps").close();
     });
-    return tile;
   }
 
   /**

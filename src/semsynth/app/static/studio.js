@@ -150,6 +150,7 @@ export class Studio {
    * @param {() => void} action
    */
   exchange(label, action) {
+    this.selection.set(null);
     this.step(label, action, true);
   }
 

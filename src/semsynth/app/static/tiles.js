@@ -51,8 +51,23 @@ export function candidate(name, label) {
   return button;
 }
 
+/**
+ * Something to choose that shows an element of its own.
+ * @param {HTMLElement} shown
+ * @param {string} name
+ * @param {() => void} action
+ */
+export function pick(shown, name, action) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "tile";
+  button.append(shown, caption(name));
+  button.addEventListener("click", action);
+  return button;
+}
+
 /** @param {string} text */
-export function caption(text) {
+function caption(text) {
   const name = document.createElement("span");
   name.className = "tile-name";
   name.textContent = text;

@@ -105,8 +105,8 @@ export class View {
 
   /** Move the gap to a place on the canvas. @param {Point} p */
   moveGap(p) {
-    const beside = gapOf(this).x > 0;
-    this.divide((beside ? p.x : p.y) / (beside ? this.canvas.clientWidth : this.canvas.clientHeight));
+    const { clientWidth, clientHeight } = this.canvas;
+    this.divide(gapOf(this).x > 0 ? p.x / clientWidth : p.y / clientHeight);
   }
 
   /** @param {number} share of the room that is the map's */
@@ -248,17 +248,15 @@ export class View {
 
   /** @param {Pane} pane */
   drawPane(pane) {
-    const left = this.reference ?? this.map.canvas;
-    const right = this.picture;
+    const { g, picture: right } = this, left = this.reference ?? this.map.canvas;
     if (pane.shows !== "picture") this.put(left, pane);
     else if (right) this.putPicture(right, pane);
     if (pane.shows === "overlay" && right) {
-      this.g.globalAlpha = 1 - this.blend;
+      g.globalAlpha = 1 - this.blend;
       this.put(right, pane);
-      this.g.globalAlpha = 1;
+      g.globalAlpha = 1;
     }
     if (pane.shows === "wipe" && right) {
-      const g = this.g;
       g.save();
       g.beginPath();
       g.rect(this.edge, pane.y, pane.w, pane.h);

@@ -1,5 +1,6 @@
 import { ask, FORMAT } from "./connection.js";
 import { button, dialog } from "./dom.js";
+import { adder } from "./masks.js";
 import { flood } from "./raster.js";
 import { candidate } from "./tiles.js";
 
@@ -62,7 +63,7 @@ export class WhatIf {
   open(x, y) {
     const { drawing: { ids, width, height }, classes, voidId } = this.studio, id = ids[y * width + x];
     this.mask = new Uint8Array(ids.length);
-    flood(ids, width, height, x, y, (x0, x1, row) => this.mask.fill(1, row * width + x0, row * width + x1));
+    flood(ids, width, height, x, y, adder(this.mask, this.studio.drawing));
     this.classes = tries(classes, id, voidId, this.favourites, this.studio.drawing.areas());
     this.title.textContent = `What if this ${this.studio.nameOf(id)} was ...`;
     this.first = -GRID;

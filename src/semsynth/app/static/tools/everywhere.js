@@ -10,6 +10,7 @@ export const everywhere = {
     const at = pixelAt(studio, pen);
     if (!at) return;
     const stroke = studio.begin();
+    stroke.mirrored = false; // it goes by the classes
     const wanted = stroke.seen[at.index];
     const { width, height } = studio.drawing;
     for (let y = 0; y < height; y++) {

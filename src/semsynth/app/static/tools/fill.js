@@ -11,6 +11,7 @@ export const fill = {
     const at = pixelAt(studio, pen);
     if (!at) return;
     const stroke = studio.begin();
+    stroke.mirrored = false; // it goes by the classes
     const { width, height } = studio.drawing;
     flood(stroke.seen, width, height, at.x, at.y, (x0, x1, y) => stroke.paint(x0, x1, y, studio.classId));
     studio.finish("Fill");

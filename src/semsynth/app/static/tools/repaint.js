@@ -1,5 +1,6 @@
-import { capsule } from "../raster.js";
 import { fromRuns, toRuns } from "../bytes.js";
+import { adder } from "../masks.js";
+import { capsule } from "../raster.js";
 
 /**
  * @typedef {import("./tool.js").Pen} Pen
@@ -14,12 +15,9 @@ let stroke = null;
 /** @param {Studio} studio @param {Pen} pen */
 function paint(studio, pen) {
   if (!stroke) return;
-  const { before, mask, last } = stroke, { width, height } = studio.drawing;
+  const { before, mask, last } = stroke;
   const radius = (/** @type {Pen} */ p) => Math.max(0.5, (studio.size / 2) * p.pressure);
-  capsule(last, pen, radius(last), radius(pen), (x0, x1, y) => {
-    if (y < 0 || y >= height || x0 >= width || x1 <= 0) return;
-    mask.fill(1, y * width + Math.max(0, x0), y * width + Math.min(width, x1));
-  });
+  capsule(last, pen, radius(last), radius(pen), adder(mask, studio.drawing));
   stroke.last = pen;
   studio.photo?.put({ ...before, repaint: toRuns(mask) });
 }

@@ -6,7 +6,7 @@ import { placed, press } from "./stamp.js";
  * @typedef {{x: number, y: number, size: number, mirrored: boolean}} One
  */
 
-/** How far from each other stamps are and how much they stray, in widths of the brush. */
+/** How far from each other stamps are and how far they stray, in widths of the brush. */
 const APART = 0.9, STRAY = 0.35;
 
 /** The stamps of this stroke. @type {One[]} */
@@ -15,7 +15,7 @@ let all = [];
 let last = null;
 
 /** @param {Studio} studio @param {Pen} pen */
-function strew(studio, pen) {
+function scatterAlong(studio, pen) {
   const { stroke, stamp, size } = studio;
   if (!stroke || !stamp) return;
   if (last && Math.hypot(pen.x - last.x, pen.y - last.y) < APART * size) return;
@@ -37,16 +37,16 @@ export const scatter = {
   id: "scatter",
   label: "Scatter",
   key: "z",
-  hint: "Strew stamps along the stroke, large and small.",
+  hint: "Scatter stamps of different sizes along the stroke.",
   sized: true,
   stamps: true,
   down(studio, pen) {
     all = [];
     last = null;
     studio.begin();
-    strew(studio, pen);
+    scatterAlong(studio, pen);
   },
-  move: strew,
+  move: scatterAlong,
   up(studio) {
     all = [];
     studio.finish(`Scatter ${studio.stamp?.name ?? ""}`);

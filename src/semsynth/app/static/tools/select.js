@@ -1,3 +1,4 @@
+import { adder } from "../masks.js";
 import { outline } from "./tool.js";
 
 /**
@@ -30,12 +31,10 @@ export function selecting(what, draw, shown = () => []) {
       else studio.selection.drag(pen);
     },
     up(studio) {
-      const { selection, drawing: { ids, width, height } } = studio, [first] = path;
+      const { selection, drawing } = studio, [first] = path;
       if (!first) return selection.drop();
-      const mask = new Uint8Array(ids.length);
-      draw(studio, path, (x0, x1, y) => {
-        if (y >= 0 && y < height && x1 > 0 && x0 < width) mask.fill(1, y * width + Math.max(0, x0), y * width + Math.min(width, x1));
-      });
+      const mask = new Uint8Array(drawing.ids.length);
+      draw(studio, path, adder(mask, drawing));
       path = [];
       selection.set(mask, first.shift);
       const count = mask.reduce((sum, one) => sum + one, 0);

@@ -8,7 +8,7 @@ export const selectClass = selecting(
     id: "select-class",
     label: "Select class",
     key: "Shift+a",
-    hint: "Click an area of one class to select it; pull what is selected to move it. Shift adds.",
+    hint: "Click an area of one class to select it; drag what is selected to move it. Shift adds.",
   },
   (studio, [pen], span) => {
     const at = pixelAt(studio, pen), { drawing } = studio;

@@ -7,7 +7,7 @@ export const selectRectangle = selecting(
     id: "select-rectangle",
     label: "Select",
     key: "Shift+r",
-    hint: "Pull a rectangle to select; pull what is selected to move it. Shift adds.",
+    hint: "Drag a rectangle to select; drag what is selected to move it. Shift adds.",
   },
   (_studio, path, span) => {
     const [from] = path, to = path[path.length - 1];

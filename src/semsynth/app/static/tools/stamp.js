@@ -50,7 +50,7 @@ export const stamp = {
   id: "stamp",
   label: "Stamp",
   key: "u",
-  hint: "Click where it stands. Shift mirrors; U again shows all stamps.",
+  hint: "Click to place it. Shift mirrors; U again shows all stamps.",
   sized: true,
   stamps: true,
   down(studio, pen) {
