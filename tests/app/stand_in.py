@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from semsynth.app.painter import Description, GalleryItem
-from semsynth.app.settings import MixStyle, NamedStyle, SeedStyle, StyleChoice
+from semsynth.app.settings import ClassStyles, MixStyle, NamedStyle, OneStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.hub.record import Record
 from semsynth.labels import LabelSpace
@@ -45,20 +45,29 @@ class StandIn:
             (GalleryItem("coast", out.getvalue()),),
             True,
             True,
+            class_styles=True,
             stride=32,
         )
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
-        record = Record(model="stand-in", label_set=self.space.name, vector=self.vector(style).tolist())
+        vector = None if isinstance(style, ClassStyles) else self.vector(style).tolist()
+        record = Record(model="stand-in", label_set=self.space.name, vector=vector)
         return self.picture(labels, style), record
 
     def picture(self, labels: np.ndarray, style: StyleChoice) -> np.ndarray:
-        tint = self.vector(style)[:3] * 20
+        tint = self.tints(style)[labels]
         rows = np.linspace(-30, 30, labels.shape[0])[:, None, None]
         colours = self.space.palette()[labels].astype(np.float64)
         return np.clip(colours + tint + rows, 0, 255).astype(np.uint8)
 
-    def vector(self, style: StyleChoice) -> np.ndarray:
+    def tints(self, style: StyleChoice) -> np.ndarray:
+        """What every class is shaded by, (K, 3)."""
+        classes = style.classes if isinstance(style, ClassStyles) else {}
+        rest = style.rest if isinstance(style, ClassStyles) else style
+        vectors = [self.vector(classes.get(name, rest)) for name in self.space.names]
+        return np.array(vectors)[:, :3] * 20
+
+    def vector(self, style: OneStyle) -> np.ndarray:
         if isinstance(style, MixStyle):
             first, second = (self.vector(part) for part in style.mix)
             return first * (1 - style.amount) + second * style.amount

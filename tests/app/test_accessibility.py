@@ -26,7 +26,19 @@ def test_axe_finds_no_violation(page: Any) -> None:
             if tab == "pictures":
                 page.click("#keep")
             problems += [(theme, tab, v) for v in violations(page)]
-        for name in ("new", "open", "save", "export", "help", "drop", "frame", "stamps", "whatif", "photo"):
+        for name in (
+            "new",
+            "open",
+            "save",
+            "export",
+            "help",
+            "drop",
+            "frame",
+            "stamps",
+            "whatif",
+            "class-style",
+            "photo",
+        ):
             page.evaluate("name => document.getElementById(`dialog-${name}`).showModal()", name)
             problems += [(theme, name, v) for v in violations(page)]
             shoot(page, f"dialog-{name}-{theme}")

@@ -16,6 +16,28 @@ pytestmark = pytest.mark.browser
 SPACE = LabelSpace.named("siftflow")
 
 
+def played(page: Any, video: bytes, x: int, y: int) -> tuple[tuple[int, int], np.ndarray]:
+    """Play a video to its last frame; gives its width and height, and a pixel of this frame."""
+    other = page.context.new_page()
+    width, height, *colour = other.evaluate(
+        """async ([text, x, y]) => {
+            const video = document.createElement("video");
+            video.muted = true;
+            video.src = "data:video/webm;base64," + text;
+            await video.play();
+            await new Promise((resolve) => (video.onended = resolve));
+            const canvas = document.createElement("canvas");
+            [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+            canvas.getContext("2d").drawImage(video, 0, 0);
+            const { data } = canvas.getContext("2d").getImageData(x, y, 1, 1);
+            return [video.videoWidth, video.videoHeight, ...data.slice(0, 3)];
+        }""",
+        [base64.b64encode(video).decode(), x, y],
+    )
+    other.close()
+    return (width, height), np.array(colour)
+
+
 def test_a_contact_sheet_shows_the_drawing_in_all_styles(page: Any, tmp_path: Path) -> None:
     sheet = Image.open(_download(page, "#export-sheet", tmp_path / "styles.png")).convert("RGB")
     ARTIFACTS.mkdir(exist_ok=True)
@@ -40,24 +62,9 @@ def test_a_time_lapse_is_a_video_of_the_strokes(page: Any, tmp_path: Path) -> No
     assert video[:4] == b"\x1a\x45\xdf\xa3"
     assert len(video) > 5000
     page.keyboard.press("Escape")
-    shown = page.context.new_page().evaluate(  # a browser plays it, to its last frame
-        """async (text) => {
-            const video = document.createElement("video");
-            video.muted = true;
-            video.src = "data:video/webm;base64," + text;
-            await video.play();
-            await new Promise((resolve) => (video.onended = resolve));
-            const canvas = document.createElement("canvas");
-            [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-            canvas.getContext("2d").drawImage(video, 0, 0);
-            const { data } = canvas.getContext("2d").getImageData(100, 60, 1, 1);
-            return [video.videoWidth, video.videoHeight, ...data.slice(0, 3)];
-        }""",
-        base64.b64encode(video).decode(),
-    )
-    assert shown[:2] == [520, 256]
-    tree = SPACE.palette()[SPACE.names.index("tree")]
-    assert np.abs(np.array(shown[2:]) - tree).max() < 24
+    size, colour = played(page, video, 100, 60)
+    assert size == (520, 256)
+    assert np.abs(colour - SPACE.palette()[SPACE.names.index("tree")]).max() < 24
 
 
 def test_a_picture_repeats_without_a_seam(page: Any, tmp_path: Path) -> None:

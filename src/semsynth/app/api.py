@@ -64,6 +64,7 @@ async def model(state: State) -> dict[str, Any]:
         "encodes": model.encodes,
         "segments": model.segments,
         "varies": model.varies,
+        "class_styles": model.class_styles,
         "stride": model.stride,
         "limits": asdict(state.limits),
     }

@@ -37,6 +37,7 @@ class Description:
         encodes: Whether it takes the style of a photograph.
         segments: Whether there is a segmenter for its classes, so that photographs can be edited.
         varies: Whether variations of one style differ.
+        class_styles: Whether classes can have styles of their own.
         stride: Sides that are multiples of it need no padding.
     """
 
@@ -49,6 +50,7 @@ class Description:
     encodes: bool = False
     segments: bool = False
     varies: bool = False
+    class_styles: bool = False
     stride: int = 1
 
 

@@ -89,6 +89,7 @@ class SynthesizerPainter:
             encodes=synthesizer.encoder is not None,
             segments=self._segment is not None,
             varies=bool(synthesizer.generator.noise_period),
+            class_styles=synthesizer.generator.class_styles and synthesizer.style_dim is not None,
             stride=synthesizer.generator.stride,
         )
 

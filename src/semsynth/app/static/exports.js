@@ -69,8 +69,9 @@ export class Exports {
 
   /** The drawing in all styles on one sheet. */
   async exportSheet() {
-    const sheet = await contactSheet(this.studio, this.files.name, this.files.styles.choices(), this.files.settings());
-    download(sheet, `${this.files.name} styles.png`);
+    const { name, styles, settings } = this.files;
+    const choices = styles.choices().map(({ label, style }) => ({ label, style: styles.whole(style) }));
+    download(await contactSheet(this.studio, name, choices, settings()), `${name} styles.png`);
     this.studio.told.emit("The contact sheet is written.");
   }
 

@@ -3,6 +3,7 @@
 import { dialog, press } from "./dom.js";
 import { remember } from "./preferences.js";
 import { stamp, TOOLS } from "./tools/index.js";
+import { repaintSelection } from "./tools/repaint.js";
 
 /**
  * @typedef {import("./shortcuts.js").Section} Section
@@ -105,6 +106,7 @@ function selection({ studio, selectionBar: bar }) {
       { keys: "Mod+d", does: "Select nothing", action: () => studio.selection.set(null) },
       { keys: "Mod+j", does: "Duplicate", action: () => studio.selection.duplicate() },
       { keys: "Delete", does: "Delete", action: () => studio.selection.remove() },
+      { keys: "Shift+t", does: "Repaint what is selected", action: () => repaintSelection(studio) },
       { keys: "Shift+h", does: "Mirror", action: () => bar.mirror() },
       { keys: "Shift+v", does: "Turn upside down", action: () => bar.flip() },
       { keys: ",", does: "Turn left", action: () => bar.turn(-15) },
@@ -125,6 +127,7 @@ function classes(parts) {
     tabs.open(0);
     palette.search.focus();
   };
+  const style = () => document.getElementById("class-style")?.click();
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({
     keys: String(n),
     does: n === 1 ? "First class of the list, and so on" : "",
@@ -138,6 +141,7 @@ function classes(parts) {
       { keys: "y", does: "Favourite", action: () => palette.toggleFavourite() },
       { keys: "m", does: "Lock the class", action: () => studio.toggleLock(studio.classId) },
       { keys: "j", does: "Show where it is", action: () => palette.locate() },
+      ...(studio.model.class_styles ? [{ keys: "Shift+d", does: "Style of the class", action: style }] : []),
       { keys: "q", does: "Patterns", action: () => togglePatterns(parts) },
     ],
   };

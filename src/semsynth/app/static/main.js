@@ -1,6 +1,7 @@
 // Puts the page together.
 
 import { Autosave } from "./autosave.js";
+import { ClassStyles } from "./classstyles.js";
 import { Colours } from "./colours.js";
 import { REASON } from "./connection.js";
 import { button, dialog } from "./dom.js";
@@ -77,6 +78,7 @@ async function main() {
   const photo = new PhotoEdit(studio);
   const live = new Live(studio, view, settings);
   new Trials(studio, styles, settings);
+  new ClassStyles(studio, styles, palette, settings);
   new WhatIf(studio, palette.favourites, settings);
   const files = new Files(studio, styles, photo, settings, () => live.still(128));
   new Exports(files, colours);

@@ -15,12 +15,15 @@ const HAIR = 1e-6;
  * What puts rows of pixels into a set, as far as they lie on the drawing.
  * @param {Uint8Array} mask
  * @param {Size} size
+ * @param {Uint8Array | null} [within] and in this set
  * @returns {import("./raster.js").Span}
  */
-export function adder(mask, { width, height }) {
+export function adder(mask, { width, height }, within = null) {
   return (x0, x1, y) => {
     if (y < 0 || y >= height || x0 >= width || x1 <= 0) return;
-    mask.fill(1, y * width + Math.max(0, x0), y * width + Math.min(width, x1));
+    const from = y * width + Math.max(0, x0), to = y * width + Math.min(width, x1);
+    if (!within) mask.fill(1, from, to);
+    else for (let i = from; i < to; i++) mask[i] |= within[i];
   };
 }
 

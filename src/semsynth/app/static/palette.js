@@ -32,6 +32,8 @@ export class Palette {
     this.favourites = new Set(preference(this.favouriteKey, []));
     /** @type {Map<number, HTMLElement>} */
     this.rows = new Map();
+    /** Makes the chip of a class's style, where classes have styles. @type {((c: LabelClass) => HTMLElement) | null} */
+    this.chip = null;
     /** The classes that are searched for, the likeliest first. @type {LabelClass[]} */
     this.found = [];
     this.build();
@@ -137,7 +139,7 @@ export class Palette {
     said.className = "sr";
     said.textContent = "locked";
     mark.append(icon("lock"), said);
-    row.append(this.colours.swatch(c.id, 32), name, mark, area);
+    row.append(this.colours.swatch(c.id, 32), name, mark, ...(this.chip ? [this.chip(c)] : []), area);
     row.addEventListener("click", () => this.studio.choose(c.id));
     row.addEventListener("pointerenter", (e) => {
       if (e.pointerType === "mouse") this.view.find(area.textContent ? c.id : -1);

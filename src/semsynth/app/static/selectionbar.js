@@ -1,5 +1,6 @@
 import { about } from "./affine.js";
 import { button } from "./dom.js";
+import { repaintSelection } from "./tools/repaint.js";
 
 /**
  * @typedef {import("./studio.js").Studio} Studio
@@ -15,8 +16,10 @@ export class SelectionBar {
   constructor(studio) {
     this.studio = studio;
     this.bar = /** @type {HTMLElement} */ (document.getElementById("selection"));
+    this.again = /** @type {HTMLElement} */ (document.getElementById("selection-repaint"));
     /** @type {Tool | null} */
     this.tool = null;
+    button("selection-repaint", () => repaintSelection(studio));
     button("selection-copy", () => studio.selection.duplicate());
     button("selection-mirror", () => this.mirror());
     button("selection-flip", () => this.flip());
@@ -33,6 +36,7 @@ export class SelectionBar {
   }
 
   show() {
+    this.again.hidden = !this.studio.photo?.photo;
     this.bar.hidden = !this.tool?.selects || !this.studio.selection.mask;
   }
 

@@ -6,7 +6,7 @@ import { ask, FORMAT } from "./connection.js";
 /**
  * @typedef {import("./types.js").Size} Size
  * @typedef {import("./types.js").Settings} Settings
- * @typedef {import("./types.js").PlainStyle} PlainStyle
+ * @typedef {import("./types.js").StyleChoice} StyleChoice
  * @typedef {import("./studio.js").Studio} Studio
  */
 
@@ -35,7 +35,7 @@ export function layoutOf(count, { width, height }) {
 /**
  * @param {Studio} studio
  * @param {string} title
- * @param {{label: string, style: PlainStyle}[]} choices
+ * @param {{label: string, style: StyleChoice}[]} choices
  * @param {Settings} settings
  * @returns {Promise<Blob>} a PNG
  */

@@ -8,6 +8,7 @@ import { randomSeed } from "./trials.js";
 /**
  * @typedef {import("./types.js").GalleryItem} GalleryItem
  * @typedef {import("./types.js").StyleChoice} StyleChoice
+ * @typedef {import("./types.js").OneStyle} OneStyle
  * @typedef {import("./types.js").PlainStyle} PlainStyle
  * @typedef {import("./types.js").OwnStyle} OwnStyle
  * @typedef {import("./studio.js").Studio} Studio
@@ -37,6 +38,8 @@ export class Styles {
     this.amount = 0.5;
     /** Of a style that is no seed: the number of its variation. */
     this.variation = 0;
+    /** The styles of the classes that have one of their own, by their names. @type {Map<string, OneStyle>} */
+    this.classes = new Map();
     this.seed = 0;
     this.seedLocked = false;
     /** @type {Signal<void>} */
@@ -52,10 +55,20 @@ export class Styles {
 
   /** @returns {StyleChoice} */
   get style() {
-    return this.varied(this.variation);
+    return this.whole(this.varied(this.variation));
   }
 
-  /** The style as it is in a variation. @param {number} variation @returns {StyleChoice} */
+  /**
+   * A style of the picture together with those of the classes.
+   * @param {OneStyle} rest
+   * @param {Map<string, OneStyle>} [classes]
+   * @returns {StyleChoice}
+   */
+  whole(rest, classes = this.classes) {
+    return classes.size ? { classes: Object.fromEntries(classes), rest } : rest;
+  }
+
+  /** The style of the rest as it is in a variation. @param {number} variation @returns {OneStyle} */
   varied(variation) {
     const first = variation && !("seed" in this.first) ? { ...this.first, variation } : this.first;
     return this.second ? { mix: [first, this.second], amount: this.amount } : first;
@@ -63,11 +76,13 @@ export class Styles {
 
   /** @param {StyleChoice} style */
   set style(style) {
-    if ("mix" in style) {
-      [this.first, this.second] = style.mix;
-      this.amount = style.amount;
+    const { classes, rest } = "classes" in style ? style : { classes: {}, rest: style };
+    this.classes = new Map(Object.entries(classes));
+    if ("mix" in rest) {
+      [this.first, this.second] = rest.mix;
+      this.amount = rest.amount;
     } else {
-      this.first = style;
+      this.first = rest;
       this.second = null;
     }
     this.variation = 0;
@@ -77,8 +92,7 @@ export class Styles {
       this.variation = variation ?? 0;
       this.first = plain;
     }
-    this.adopt(this.first);
-    if (this.second) this.adopt(this.second);
+    for (const one of [this.first, this.second, ...this.classes.values()]) if (one) this.adopt(one);
     this.build();
     this.changed.emit();
   }
@@ -93,7 +107,7 @@ export class Styles {
     this.style = style;
   }
 
-  /** A style code that came with a file gets a place in the gallery. @param {PlainStyle} style */
+  /** A style code that came with a file gets a place in the gallery. @param {OneStyle} style */
   adopt(style) {
     if (!("vector" in style) || this.own.some((o) => sameStyle(style, o))) return;
     this.own.push({ name: `own ${this.own.length + 1}`, vector: style.vector, thumbnail: "" });
@@ -165,9 +179,12 @@ export class Styles {
   /** Another drawing begins: the style of a photograph that was opened goes with the photograph. */
   begin() {
     const opened = this.own.filter((own) => own.name === OPENED);
-    const used = this.second ? [this.first, this.second] : [this.first];
-    if (!used.some((style) => opened.some((own) => sameStyle(style, own)))) return;
-    this.style = this.items.length ? { name: this.items[0].name } : { seed: this.seed };
+    const gone = (/** @type {OneStyle | null} */ style) =>
+      style && !("mix" in style) && opened.some((own) => sameStyle(style, own));
+    const classes = new Map([...this.classes].filter(([, style]) => !gone(style)));
+    if (gone(this.first) || gone(this.second)) {
+      this.style = this.whole(this.items.length ? { name: this.items[0].name } : { seed: this.seed }, classes);
+    } else this.classes = classes;
   }
 
   async copySeed() {
@@ -182,21 +199,31 @@ export class Styles {
 
   /** @param {Blob & {name?: string}} file */
   async addPhoto(file) {
-    this.studio.told.emit("Taking the style of the photo ...");
     try {
-      const answer = await (await sendForm("/api/styles", { photo: file })).json();
-      const name = (file.name ?? "own").replace(/\.\w+$/, "").slice(0, 40);
-      this.studio.adjust(`Style ${name}`, () => this.addOwn({ name, ...answer }));
+      const own = await this.styleOf(file);
+      this.studio.adjust(`Style ${own.name}`, () => this.addOwn(own));
       this.studio.told.emit("The picture has the photo's style now.");
     } catch (error) {
       this.studio.told.emit(/** @type {Error} */ (error).message);
     }
   }
 
+  /** @param {Blob & {name?: string}} file a photograph @returns {Promise<OwnStyle>} */
+  async styleOf(file) {
+    this.studio.told.emit("Taking the style of the photo ...");
+    const answer = await (await sendForm("/api/styles", { photo: file })).json();
+    return { name: (file.name ?? "own").replace(/\.\w+$/, "").slice(0, 40), ...answer };
+  }
+
   /** @param {OwnStyle} style */
-  addOwn(style) {
+  keep(style) {
     this.own.push(style);
     if (this.own.length > MOST_OWN) this.own.shift();
+  }
+
+  /** @param {OwnStyle} style */
+  addOwn(style) {
+    this.keep(style);
     this.take({ vector: style.vector });
   }
 
@@ -215,8 +242,10 @@ export class Styles {
     /** @type {HTMLButtonElement} */ (document.getElementById("dice")).disabled = this.seedLocked;
     press("lock-seed", this.seedLocked);
     const choices = this.choices();
-    const shown = (/** @type {PlainStyle} */ style) => this.previews.get(JSON.stringify(style));
-    const tiles = choices.map((choice) => tile({ ...choice, picture: shown(choice.style) ?? choice.picture }, sameStyle(choice.style, this.first), () => this.use(choice.style, choice.label)));
+    const tiles = choices.map(({ label, picture, style }) => {
+      const shown = this.previews.get(JSON.stringify(style)) ?? picture;
+      return tile({ label, picture: shown, style }, sameStyle(style, this.first), () => this.use(style, label));
+    });
     refill(this.gallery, tiles);
     const options = choices.map((choice, i) => new Option(choice.label, String(i)));
     this.mixWith.replaceChildren(new Option("nothing", ""), ...options);
@@ -241,7 +270,7 @@ export class Styles {
  * @param {PlainStyle} a
  * @param {PlainStyle | OwnStyle} b
  */
-function sameStyle(a, b) {
+export function sameStyle(a, b) {
   if ("seed" in a) return "seed" in b && a.seed === b.seed;
   if ("vector" in a) return "vector" in b && a.vector.length === b.vector.length && a.vector.every((v, i) => v === b.vector[i]);
   return "name" in b && !("vector" in b) && a.name === b.name;

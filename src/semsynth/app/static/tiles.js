@@ -2,11 +2,11 @@
 
 import { icon } from "./icons.js";
 
-/** @typedef {import("./types.js").PlainStyle} PlainStyle */
+/** @typedef {import("./types.js").OneStyle} OneStyle */
 
 /**
  * A style of the gallery.
- * @param {{label: string, picture: string | null, style: PlainStyle}} choice
+ * @param {{label: string, picture: string | null, style: OneStyle | null}} choice style: null for that of the rest
  * @param {boolean} chosen
  * @param {() => void} action
  */
@@ -26,12 +26,17 @@ export function tile(choice, chosen, action) {
   } else {
     const blank = document.createElement("span");
     blank.className = "blank";
-    blank.append(icon("seed" in choice.style ? "dice" : "photo"));
+    blank.append(icon(iconOf(choice.style)));
     button.append(blank);
   }
   button.append(caption(choice.label));
   button.addEventListener("click", action);
   return button;
+}
+
+/** What stands for a style that has no picture. @param {OneStyle | null} style */
+export function iconOf(style) {
+  return !style || "mix" in style ? "grid" : "seed" in style ? "dice" : "photo";
 }
 
 /**

@@ -4,7 +4,7 @@ import { candidate } from "./tiles.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
- * @typedef {import("./types.js").StyleChoice} StyleChoice
+ * @typedef {import("./types.js").OneStyle} OneStyle
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./styles.js").Styles} Styles
  */
@@ -34,6 +34,8 @@ export class Trials {
     /** The drawing that is shown. @type {Uint8Array | null} */
     this.ids = null;
     this.width = 0;
+    /** The styles of the classes in the pictures. */
+    this.classes = "";
     button("vary", () => this.vary());
     button("preview", () => (this.styles.previews.size ? this.clear() : this.preview()));
     for (const signal of [studio.stepped, styles.changed]) signal.on(() => this.check());
@@ -42,7 +44,8 @@ export class Trials {
   /** Take away what is not of this drawing or style any more. */
   check() {
     const { ids, width } = this.studio.drawing;
-    if (this.ids && (this.width !== width || !this.ids.every((id, i) => id === ids[i]))) this.clear();
+    const same = this.width === width && this.classes === this.ofClasses;
+    if (this.ids && !(same && this.ids.every((id, i) => id === ids[i]))) this.clear();
     if (this.base !== this.now) this.tiles.replaceChildren();
   }
 
@@ -58,7 +61,11 @@ export class Trials {
 
   /** What variations would be of: the style without the number of its variation, or the seeds. */
   get now() {
-    return this.ofStyle ? JSON.stringify(this.styles.varied(0)) : "seeds";
+    return (this.ofStyle ? JSON.stringify(this.styles.varied(0)) : "seeds") + this.ofClasses;
+  }
+
+  get ofClasses() {
+    return JSON.stringify([...this.styles.classes]);
   }
 
   get ofStyle() {
@@ -81,7 +88,7 @@ export class Trials {
       tiles[i].disabled = false;
       tiles[i].addEventListener("click", () => {
         if (!ofStyle && styles.seedLocked) studio.told.emit("The seed is locked.");
-        else studio.adjust(`${ofStyle ? "Variation" : "Seed"} ${numbers[i]}`, () => (styles.style = choices[i]));
+        else studio.adjust(`${ofStyle ? "Variation" : "Seed"} ${numbers[i]}`, () => (styles.style = styles.whole(choices[i])));
       });
     });
   }
@@ -97,18 +104,19 @@ export class Trials {
   }
 
   /**
-   * @param {StyleChoice[]} choices
+   * @param {OneStyle[]} choices
    * @param {(address: string, index: number) => void} each given the address of a picture, as long as it is current
    */
   async paint(choices, each) {
     const { drawing, told } = this.studio, ids = drawing.ids.slice();
     this.ids = ids;
     this.width = drawing.width;
+    this.classes = this.ofClasses;
     const jobs = choices.map((style) => ({
       ids,
       width: drawing.width,
       height: drawing.height,
-      settings: { ...this.settings(), style },
+      settings: { ...this.settings(), style: this.styles.whole(style) },
       format: FORMAT.jpeg,
     }));
     try {

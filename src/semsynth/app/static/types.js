@@ -4,7 +4,7 @@
  * @typedef {{id: number, name: string, color: [number, number, number], group: string}} LabelClass
  * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
  * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
- *   encodes: boolean, segments: boolean, varies: boolean, stride: number, limits: {max_scale: number,
+ *   encodes: boolean, segments: boolean, varies: boolean, class_styles: boolean, stride: number, limits: {max_scale: number,
  *   max_layers: number, max_side: number, max_photo_pixels: number}}} Model stride: sides are best multiples of it
  * @typedef {{name: string, picture: string | null}} GalleryItem
  *
@@ -14,7 +14,9 @@
  * @typedef {[number, number, number, number]} Frame a part of a picture: left, top, width, height, in its pixels
  *
  * @typedef {{seed: number} | {name: string, variation?: number} | {vector: number[], variation?: number}} PlainStyle
- * @typedef {PlainStyle | {mix: [PlainStyle, PlainStyle], amount: number}} StyleChoice
+ * @typedef {PlainStyle | {mix: [PlainStyle, PlainStyle], amount: number}} OneStyle
+ * @typedef {OneStyle | {classes: Record<string, OneStyle>, rest: OneStyle}} StyleChoice classes: styles of their own,
+ *   by the names of the classes
  * @typedef {{style: StyleChoice, photo?: string | null, feather?: number, everywhere?: boolean,
  *   repaint?: number[]}} Settings
  * @typedef {{name: string, vector: number[], thumbnail: string}} OwnStyle
