@@ -13,6 +13,9 @@ SOURCES := pyproject.toml hatch_build.py $(wildcard src/semsynth/_native/*.cpp s
 # Without bytecode for all 15,000 files: Python compiles those that it imports.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile $(PIP_ARGS)
 
+# Images of containers often set it. Then every process would compile the modules of PyTorch again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo examples sheet test quick lint format docs clean
 
 help:
