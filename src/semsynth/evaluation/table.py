@@ -52,8 +52,8 @@ def table(reports: Sequence[Report]) -> str:
                     "evaluate one of them with another --name."
                 )
         group.append(report)
-    makers = (_measured, _told_apart, _told_by_class, _styles, _remarks)
-    parts = [part for part in (make(groups) for make in makers) if part]
+    sections = (_measured, _told_apart, _told_by_class, _styles, _remarks)
+    parts = [part for part in (make(groups) for make in sections) if part]
     columns = dict.fromkeys(group[0].protocol["published"] for group in groups.values())
     return "\n".join([*parts, *(_published(column) for column in columns if column)])
 
