@@ -1,8 +1,10 @@
 """Contact sheet, time lapse, pictures that repeat, and what-if."""
 
 import base64
+import zipfile
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from PIL import Image
 
 from semsynth.labels import LabelSpace
 from tests.app.conftest import ARTIFACTS, shoot
-from tests.app.test_page import _download, at, choose, drag, ids
+from tests.app.test_page import _download, at, choose, drag, ids, picture
+from tests.app.test_page_care import said
 
 pytestmark = pytest.mark.browser
 SPACE = LabelSpace.named("siftflow")
@@ -101,3 +104,59 @@ def test_what_if_shows_an_area_as_other_classes(page: Any) -> None:
     assert (after[before == sea] == SPACE.names.index(name)).all()
     page.keyboard.press("Control+z")
     assert np.array_equal(ids(page), before)
+
+
+def test_an_open_raster_file_has_a_layer_for_each_class(page: Any, tmp_path: Path) -> None:
+    page.click("#export")
+    page.select_option("#export-scale", "2")
+    with page.expect_download() as download:
+        page.click("#export-ora")
+    assert download.value.suggested_filename == "coast.ora"
+    with zipfile.ZipFile(download.value.path()) as archive:
+        first = archive.infolist()[0]
+        assert (first.filename, first.compress_type) == ("mimetype", zipfile.ZIP_STORED)
+        assert archive.testzip() is None
+        assert archive.read("mimetype") == b"image/openraster"
+        pictures = {name: Image.open(archive.open(name)) for name in archive.namelist() if "png" in name}
+        image = ElementTree.fromstring(archive.read("stack.xml"))
+    assert (image.get("w"), image.get("h")) == ("512", "512")
+    *layers, last = image.iter("layer")
+    assert [layer.get("name") for layer in layers] == ["mountain", "sand", "sea", "sky"]
+    assert (last.get("name"), last.get("visibility")) == ("Picture", "visible")
+    assert pictures["mergedimage.png"].size == (512, 512)
+    assert max(pictures["Thumbnails/thumbnail.png"].size) == 256
+    drawn = ids(page).repeat(2, 0).repeat(2, 1)
+    for layer in layers:
+        name = layer.get("name") or ""
+        mask = np.zeros((512, 512), bool)
+        pixels = np.asarray(pictures[layer.get("src") or ""])
+        x, y = int(layer.get("x") or 0), int(layer.get("y") or 0)
+        mask[y : y + len(pixels), x : x + pixels.shape[1]] = pixels[..., 3] == 255
+        assert np.array_equal(mask, drawn == SPACE.names.index(name)), name
+        assert (pixels[pixels[..., 3] == 255][:, :3] == SPACE.palette()[SPACE.names.index(name)]).all()
+
+
+def test_an_exported_picture_gives_its_drawing_back(page: Any, tmp_path: Path) -> None:
+    choose(page, "tree")
+    drag(page, (40, 60), (200, 60))
+    page.keyboard.press("d")
+    drawn, shown = ids(page), picture(page)
+    page.click("#export")
+    page.select_option("#export-scale", "2")
+    file = _download(page, "#export-picture", tmp_path / "drawn.png")
+    page.keyboard.press("n")
+    page.click("#examples .tile >> nth=0")
+    page.evaluate("() => semsynth.styles.take({ seed: 1 })")
+    assert not np.array_equal(picture(page), shown)
+    page.evaluate(
+        """text => {
+            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0)), items = new DataTransfer();
+            items.items.add(new File([bytes], "drawn.png", { type: "image/png" }));
+            const place = document.querySelector("#canvas");
+            place.dispatchEvent(new DragEvent("drop", { dataTransfer: items, bubbles: true }));
+        }""",
+        base64.b64encode(file.read_bytes()).decode(),
+    )
+    said(page, "Map opened")
+    assert np.array_equal(ids(page), drawn)
+    assert np.array_equal(picture(page), shown)

@@ -12,9 +12,10 @@ import numpy as np
 from semsynth.app.errors import ApiError
 from semsynth.app.images import Frame, encode
 from semsynth.app.limits import Limits
+from semsynth.app.maps import write_map
 from semsynth.app.painter import Description, Painter
 from semsynth.app.photo_cache import Photo, PhotoCache
-from semsynth.app.protocol import PaintJob
+from semsynth.app.protocol import Format, PaintJob
 from semsynth.editing import blend, change_mask, resize
 from semsynth.errors import SemsynthError
 
@@ -92,7 +93,12 @@ class Engine:
         elif not scale:
             raise SemsynthError("Scale 0 is that of the photograph that is edited, and none is.")
         record = replace(record, scale=job.scale, settings=job.settings.model_dump())
-        data = encode(pixels, job.format, scale=scale, quality=job.quality, record=record)
+        label_map = b""
+        if job.format is Format.PNG and job.settings.photo is None:
+            label_map = write_map(job.labels, self.description.label_space, job.settings)
+        data = encode(
+            pixels, job.format, scale=scale, quality=job.quality, record=record, label_map=label_map
+        )
         height, width = (scale * n for n in pixels.shape[:2])
         return PaintResult(data, width, height, time.perf_counter() - start)
 

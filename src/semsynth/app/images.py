@@ -1,5 +1,6 @@
 """Reading pictures that strangers send, and writing pictures that say how they were made."""
 
+import base64
 import contextlib
 import ctypes
 import io
@@ -18,6 +19,8 @@ from semsynth.hub.record import Record
 from semsynth.images import open_header, open_image, orientation, upright
 
 ALLOWED = ("PNG", "JPEG", "WEBP")
+LABEL_MAP_KEY = "semsynth:labels"
+"""Keyword of the text chunk of a picture's PNG file that holds its label map: a PNG file in base 64."""
 Frame = tuple[int, int, int, int]
 """A part of a picture: left, top, width and height in pixels."""
 
@@ -103,7 +106,13 @@ def check_frame(frame: Frame, picture: tuple[int, int], size: tuple[int, int]) -
 
 
 def encode(
-    pixels: np.ndarray, form: Format, *, scale: int = 1, quality: int = 0, record: Record | None = None
+    pixels: np.ndarray,
+    form: Format,
+    *,
+    scale: int = 1,
+    quality: int = 0,
+    record: Record | None = None,
+    label_map: bytes = b"",
 ) -> bytes:
     """Encode a picture, enlarged smoothly if so wished.
 
@@ -113,6 +122,7 @@ def encode(
         scale: Whole factor of enlargement (Lanczos).
         quality: 1..100 for JPEG and WebP; 0 takes 92.
         record: How the picture was made, written into a PNG.
+        label_map: A label map file, written into a PNG with a record.
     """
     if scale == 1 and form is Format.RGB:
         return np.ascontiguousarray(pixels).tobytes()
@@ -122,8 +132,11 @@ def encode(
     if form is Format.RGB:
         return picture.tobytes()
     out = io.BytesIO()
+    info = record and record.png_info()
+    if info and label_map:
+        info.add_itxt(LABEL_MAP_KEY, base64.b64encode(label_map).decode("ascii"))
     options: dict[Format, dict[str, Any]] = {
-        Format.PNG: {"compress_level": 4, "pnginfo": record and record.png_info()},
+        Format.PNG: {"compress_level": 4, "pnginfo": info},
         Format.JPEG: {"quality": quality or 92},
         Format.WEBP: {"quality": quality or 92, "method": 1},
     }

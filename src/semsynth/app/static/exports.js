@@ -2,6 +2,7 @@ import { download, toBase64 } from "./bytes.js";
 import { ask, FORMAT } from "./connection.js";
 import { button, dialog, field } from "./dom.js";
 import { packed } from "./files.js";
+import { openRaster } from "./openraster.js";
 import { seamless } from "./seamless.js";
 import { sendJson } from "./server.js";
 import { contactSheet } from "./sheet.js";
@@ -29,6 +30,7 @@ export class Exports {
       "export-both": () => this.exportPicture().then(() => this.exportMap()),
       "export-project": () => this.exportProject(),
       "export-sheet": () => this.exportSheet(),
+      "export-ora": () => this.exportRaster(),
       "export-lapse": () => this.exportLapse(),
     };
     for (const [id, write] of Object.entries(writes)) button(id, () => files.try(write));
@@ -48,7 +50,6 @@ export class Exports {
   }
 
   async exportPicture() {
-    const { drawing } = this.studio;
     const kind = /** @type {"png" | "jpeg" | "webp"} */ (field("export-format").value);
     const scale = Number(field("export-scale").value), repeats = field("export-repeats").value;
     const name = `${this.files.name}.${kind === "jpeg" ? "jpg" : kind}`;
@@ -56,15 +57,30 @@ export class Exports {
       const how = { scale, kind: `image/${kind}`, both: repeats === "both" };
       return download(await seamless(this.studio, this.files.settings(), how), name);
     }
-    const job = {
-      ids: drawing.ids.slice(),
-      width: drawing.width,
-      height: drawing.height,
-      settings: this.files.settings(),
-      format: FORMAT[kind],
-      scale,
-    };
-    await ask([job], ({ bytes }) => download(new Blob([bytes], { type: `image/${kind}` }), name));
+    const { bytes } = await this.picture(kind, scale);
+    download(new Blob([bytes], { type: `image/${kind}` }), name);
+  }
+
+  /**
+   * The picture of the drawing as a file.
+   * @param {"png" | "jpeg" | "webp"} kind
+   * @param {number} scale
+   * @returns {Promise<import("./connection.js").Picture>}
+   */
+  async picture(kind, scale) {
+    const { ids, width, height } = this.studio.drawing, settings = this.files.settings();
+    /** @type {import("./connection.js").Picture[]} */
+    const pictures = [];
+    const job = { ids: ids.slice(), width, height, settings, format: FORMAT[kind], scale };
+    await ask([job], (picture) => void pictures.push(picture));
+    return pictures[0];
+  }
+
+  /** The picture with a layer for each class. */
+  async exportRaster() {
+    const { drawing: { ids, width, height }, classes } = this.studio, map = { ids: ids.slice(), width, height };
+    const picture = await this.picture("png", Number(field("export-scale").value));
+    download(await openRaster(map, classes, picture), `${this.files.name}.ora`);
   }
 
   /** The drawing in all styles on one sheet. */

@@ -1,6 +1,7 @@
 import { fromBase64, pickFile, toBase64 } from "./bytes.js";
 import { button, dialog } from "./dom.js";
 import { Framing } from "./framing.js";
+import { textOf } from "./pngtext.js";
 import { sendForm } from "./server.js";
 import { Signal } from "./signal.js";
 import { OPENED } from "./styles.js";
@@ -88,6 +89,7 @@ export class Files {
       throw new Error(`${file.name} is neither a picture (PNG, JPEG, WebP) nor a project (.zip).`);
     }
     if (target.closest("#panel-style")) return this.styles.addPhoto(file);
+    if (await mapWithin(file)) return this.openMap(file);
     await this.ask(file, "");
   }
 
@@ -112,8 +114,9 @@ export class Files {
 
   // Maps
 
-  /** @param {File} file @returns {Promise<void>} */
-  async openMap(file) {
+  /** @param {File} picked @returns {Promise<void>} */
+  async openMap(picked) {
+    const file = (await mapWithin(picked)) ?? picked;
     let reading;
     try {
       const part = await this.framing.mapOf(file);
@@ -249,6 +252,17 @@ export class Files {
  */
 function named(file) {
   return { name: file.name.replace(/\.\w+$/, "").slice(0, 64).trim() || "Untitled", saved: null };
+}
+
+/**
+ * The label map that an exported picture holds; null for any other file.
+ * @param {File} file
+ * @returns {Promise<File | null>}
+ */
+async function mapWithin(file) {
+  const text = textOf(new Uint8Array(await file.arrayBuffer()), "semsynth:labels");
+  if (!text || /[^A-Za-z0-9+/=]/.test(text)) return null;
+  return new File([fromBase64(text)], file.name, { type: "image/png" });
 }
 
 /**

@@ -182,9 +182,10 @@ export class Styles {
     const gone = (/** @type {OneStyle | null} */ style) =>
       style && !("mix" in style) && opened.some((own) => sameStyle(style, own));
     const classes = new Map([...this.classes].filter(([, style]) => !gone(style)));
-    if (gone(this.first) || gone(this.second)) {
-      this.style = this.whole(this.items.length ? { name: this.items[0].name } : { seed: this.seed }, classes);
-    } else this.classes = classes;
+    const lost = gone(this.first) || gone(this.second);
+    if (!lost && classes.size === this.classes.size) return;
+    const other = this.items.length ? { name: this.items[0].name } : { seed: this.seed };
+    this.style = this.whole(lost ? other : this.varied(this.variation), classes);
   }
 
   async copySeed() {
