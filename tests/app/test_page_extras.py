@@ -12,7 +12,7 @@ from PIL import Image
 
 from semsynth.labels import LabelSpace
 from tests.app.conftest import ARTIFACTS, shoot
-from tests.app.test_page import _download, at, choose, drag, ids, picture
+from tests.app.test_page import _download, at, choose, drag, drop, ids, picture
 from tests.app.test_page_care import said
 
 pytestmark = pytest.mark.browser
@@ -148,15 +148,7 @@ def test_an_exported_picture_gives_its_drawing_back(page: Any, tmp_path: Path) -
     page.click("#examples .tile >> nth=0")
     page.evaluate("() => semsynth.styles.take({ seed: 1 })")
     assert not np.array_equal(picture(page), shown)
-    page.evaluate(
-        """text => {
-            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0)), items = new DataTransfer();
-            items.items.add(new File([bytes], "drawn.png", { type: "image/png" }));
-            const place = document.querySelector("#canvas");
-            place.dispatchEvent(new DragEvent("drop", { dataTransfer: items, bubbles: true }));
-        }""",
-        base64.b64encode(file.read_bytes()).decode(),
-    )
+    drop(page, "#stage", file.read_bytes())
     said(page, "Map opened")
     assert np.array_equal(ids(page), drawn)
     assert np.array_equal(picture(page), shown)

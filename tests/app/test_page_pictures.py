@@ -12,6 +12,7 @@ from semsynth.app.errors import IS_PICTURE, ApiError
 from semsynth.app.limits import Limits
 from semsynth.app.maps import read_map
 from semsynth.errors import SemsynthError
+from semsynth.hub.record import read_record
 from semsynth.labels import LabelSpace
 from tests.app.conftest import shoot
 from tests.app.stand_in import landscape
@@ -103,9 +104,10 @@ def test_a_map_far_too_narrow_is_refused() -> None:
 
 
 @pytest.mark.browser
-def test_an_exported_picture_opened_as_a_map_is_asked_about(page: Any, tmp_path: Path) -> None:
+def test_a_picture_without_its_map_opened_as_a_map_is_asked_about(page: Any, tmp_path: Path) -> None:
     before = ids(page)
     path = _download(page, "#export-picture", tmp_path / "mine.png")
+    Image.open(path).save(path, pnginfo=read_record(path).png_info())  # as the command line writes it
     _open(page, "#open-map", path)
     page.wait_for_selector("#dialog-drop[open]")
     assert "that semsynth made" in page.inner_text("#drop-note")
