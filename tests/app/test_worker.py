@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -57,6 +59,20 @@ def test_a_dead_worker_is_started_again() -> None:
         assert after.data == before.data
 
     with_worker(Fragile, use)
+
+
+def _threads_wait_passively() -> StandIn:
+    """A model that is loaded before PyTorch, in threads that leave the processor to the browser."""
+    assert "torch" not in sys.modules  # or its threads have been asked already
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    return StandIn()
+
+
+def test_threads_that_wait_leave_the_processor_to_the_browser() -> None:
+    async def use(worker: Worker) -> None:
+        await worker.describe()
+
+    with_worker(_threads_wait_passively, use)
 
 
 def test_who_leaves_in_the_middle_does_not_disturb_the_pipe() -> None:

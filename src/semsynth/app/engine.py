@@ -1,5 +1,6 @@
 """The worker process: it alone holds the model, and does one thing at a time."""
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -133,6 +134,9 @@ def work(connection: Connection, load: Callable[[], Painter], max_photos: int) -
         max_photos: How many photographs are kept.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server is told, and closes the pipe
+    # Before PyTorch is imported. The browser wants the processor too: threads that wait actively for one that
+    # it has displaced double the time of a picture.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         engine = Engine(load(), max_photos)
     except SemsynthError as error:

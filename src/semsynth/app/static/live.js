@@ -71,7 +71,7 @@ export class Live {
    * @returns {string | null}
    */
   still(most = Infinity) {
-    const picture = this.view.picture, { width, height } = this.studio.drawing;
+    const picture = this.view.picture.image, { width, height } = this.studio.drawing;
     if (!picture) return null;
     const canvas = document.createElement("canvas"), share = Math.min(1, most / Math.max(width, height));
     canvas.width = Math.round(width * share);
@@ -147,7 +147,7 @@ export class Live {
     } else {
       createImageBitmap(new Blob([picture.bytes])).then((bitmap) => {
         if (!this.fits(picture)) return;
-        this.view.picture = bitmap;
+        this.view.picture.renew(bitmap);
         this.done(picture);
       });
     }
@@ -170,7 +170,7 @@ export class Live {
       pixels[i] = 0xff000000 | (bytes[j + 2] << 16) | (bytes[j + 1] << 8) | bytes[j];
     }
     this.surface.show();
-    this.view.picture = this.surface.canvas;
+    this.view.picture.renew(this.surface.canvas);
     this.done(picture);
   }
 

@@ -1,3 +1,4 @@
+import { Enlarged } from "./enlarged.js";
 import { drawCursor, drawEdge, drawGrip, drawSelection, drawTitle } from "./marks.js";
 import { gapOf, panesOf, roomFor } from "./panes.js";
 import { preference, remember } from "./preferences.js";
@@ -38,8 +39,7 @@ export class View {
     const { width, height } = studio.drawing;
     this.map = surface(width, height);
     this.mark = surface(width, height);
-    /** @type {CanvasImageSource | null} */
-    this.picture = null;
+    this.picture = new Enlarged();
     /** The drawing that the picture shows. @type {Uint8Array | null} */
     this.pictured = null;
     /** What was painted since, until the next picture shows it. */
@@ -86,7 +86,8 @@ export class View {
     const { width, height } = this.studio.drawing, { canvas } = this.map;
     if (canvas.width === width && canvas.height === height) return;
     [this.map, this.mark, this.ahead] = [0, 0, 0].map(() => surface(width, height));
-    this.picture = this.pictured = null;
+    this.picture.renew(null);
+    this.pictured = null;
     this.fit();
   }
 
@@ -241,14 +242,12 @@ export class View {
     const { drawing } = this.studio;
     this.colours.draw(drawing.ids, drawing.width, this.map.pixels);
     this.map.show();
-    if (this.found < 0) return;
-    for (let i = 0; i < drawing.ids.length; i++) this.mark.pixels[i] = drawing.ids[i] === this.found ? 0 : 0xc0000000;
-    this.mark.show();
+    if (this.found >= 0) this.mark.fill((i) => (drawing.ids[i] === this.found ? 0 : 0xc0000000));
   }
 
   /** @param {Pane} pane */
   drawPane(pane) {
-    const { g, picture: right } = this, left = this.reference ?? this.map.canvas;
+    const { g } = this, right = this.picture.image, left = this.reference ?? this.map.canvas;
     if (pane.shows !== "picture") this.put(left, pane);
     else if (right) this.putPicture(right, pane);
     if (pane.shows === "overlay" && right) {
@@ -276,9 +275,8 @@ export class View {
   putPicture(picture, pane) {
     this.put(picture, pane);
     if (!this.pictured) return;
-    const { ids } = this.studio.drawing, { pixels } = this.ahead;
-    for (let i = 0; i < ids.length; i++) pixels[i] = ids[i] === this.pictured[i] ? 0 : this.map.pixels[i];
-    this.ahead.show();
+    const { ids } = this.studio.drawing, { pictured, map } = this;
+    if (!this.ahead.fill((i) => (ids[i] === pictured[i] ? 0 : map.pixels[i]))) return;
     this.g.globalAlpha = AHEAD;
     this.put(this.ahead.canvas, pane);
     this.g.globalAlpha = 1;
@@ -293,8 +291,10 @@ export class View {
     const { drawing } = this.studio, { width, height } = /** @type {ImageBitmap} */ (image);
     const scale = this.zoom * pane.k * Math.min(drawing.width / width, drawing.height / height);
     const corner = this.toCanvas({ x: 0, y: 0 }, pane);
-    this.g.imageSmoothingEnabled = ![this.map.canvas, this.mark.canvas, this.ahead.canvas].some((map) => map === image);
+    const place = /** @type {const} */ ([corner.x, corner.y, width * scale, height * scale]);
+    if (image === this.picture.image) return this.picture.draw(this.g, ...place);
+    this.g.imageSmoothingEnabled = image === this.reference;
     this.g.imageSmoothingQuality = "high";
-    this.g.drawImage(image, corner.x, corner.y, width * scale, height * scale);
+    this.g.drawImage(image, ...place);
   }
 }
