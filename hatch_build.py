@@ -5,12 +5,14 @@ Without one the build succeeds all the same: the package then computes with PyTo
     python hatch_build.py                  compile in place, for a developer who changed a kernel
     python hatch_build.py FILE             compile to FILE, for SEMSYNTH_LIBRARY=FILE
     python hatch_build.py --emulated FILE  with a matrix unit that is emulated, for tests on any processor
-    CXX="zig c++ -target wasm32-wasi" python hatch_build.py FILE
+    python hatch_build.py --wasm           compile the WebAssembly module of the package, by Zig
+    CXX="zig c++ -target aarch64-linux-gnu" python hatch_build.py FILE
 
 CXX names another compiler. What it compiles for, it says itself: a cross compiler builds for its target.
 """
 
 import argparse
+import importlib.util
 import os
 import runpy
 import shlex
@@ -28,6 +30,7 @@ except ImportError:  # run as a script
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
 SOURCES = Path(__file__).parent / "src" / "semsynth" / "_native"
+MODULE = SOURCES.parent / "web" / "semsynth.wasm"
 LIBRARY: Path = runpy.run_path(str(SOURCES.parent / "ops" / "library.py"))["LIBRARY"]  # without torch
 FLAGS = ["-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-psabi"]
@@ -59,18 +62,43 @@ def compiler() -> list[str] | None:
     return [found] if found else None
 
 
-def compile_library(target: Path = LIBRARY, *, emulated: bool = False) -> None:
+def zig(target: str) -> list[str] | None:
+    """The command of Zig's C++ compiler; None where there is none."""
+    if shutil.which("zig"):
+        return ["zig", "c++", "-target", target]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "c++", "-target", target]
+    return None
+
+
+def compile_module(target: Path = MODULE) -> None:
+    """Compile the kernels to a WebAssembly module.
+
+    Raises:
+        subprocess.CalledProcessError: the compiler refused.
+        FileNotFoundError: there is no Zig.
+    """
+    command = zig("wasm32-wasi")
+    if command is None:
+        raise FileNotFoundError("Zig is not installed: pip install ziglang")
+    compile_library(target, command=command)
+
+
+def compile_library(
+    target: Path = LIBRARY, *, emulated: bool = False, command: list[str] | None = None
+) -> None:
     """Compile and link the kernels, then move the library into its place.
 
     Args:
         target: the library to write.
         emulated: the kernels of the matrix unit run on every processor, and slowly; for tests.
+        command: the compiler; None is that of `compiler`.
 
     Raises:
         subprocess.CalledProcessError: the compiler refused.
         FileNotFoundError: no compiler.
     """
-    command = compiler()
+    command = command or compiler()
     if command is None:
         raise FileNotFoundError("no C++ compiler: none of g++, clang++, c++ is on the path, or CXX is empty")
     machine, _, system = _target(command).partition("-")
@@ -138,6 +166,11 @@ class NativeBuildHook(BuildHookInterface):
         """Compile, and mark the wheel as one for this platform; or leave a pure wheel."""
         if self.target_name != "wheel":
             return
+        if version == "standard" and zig(
+            "wasm32-wasi"
+        ):  # it takes a minute: not in a checkout that is installed
+            compile_module()
+            build_data["artifacts"].append(str(MODULE.relative_to(Path(__file__).parent)))
         try:
             compile_library()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -152,8 +185,12 @@ class NativeBuildHook(BuildHookInterface):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Compile the native kernels.")
     parser.add_argument(
-        "file", type=Path, nargs="?", default=LIBRARY, help="what to write; default: the package's library"
+        "file", type=Path, nargs="?", help="what to write; default: the package's library or module"
     )
+    parser.add_argument("--wasm", action="store_true", help="compile a WebAssembly module")
     parser.add_argument("--emulated", action="store_true", help="emulate the matrix unit, for tests")
     given = parser.parse_args()
-    compile_library(given.file, emulated=given.emulated)
+    if given.wasm:
+        compile_module(given.file or MODULE)
+    else:
+        compile_library(given.file or LIBRARY, emulated=given.emulated)

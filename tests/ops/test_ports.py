@@ -9,7 +9,6 @@ import runpy
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,10 @@ BUILD: dict[str, Any] = runpy.run_path(str(ROOT / "hatch_build.py"))
 
 def zig(target: str) -> str:
     """The command of Zig's C++ compiler."""
-    if shutil.which("zig"):
-        return f"zig c++ -target {target}"
-    if find_spec("ziglang") is None:
+    command = BUILD["zig"](target)
+    if command is None:
         pytest.skip("needs Zig: pip install ziglang")
-    return f"{sys.executable} -m ziglang c++ -target {target}"
+    return " ".join(command)
 
 
 def program(name: str) -> str:

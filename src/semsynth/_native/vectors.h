@@ -14,6 +14,8 @@ constexpr int LANES = 16, ROWS = 12, VECTORS = 2;
 constexpr int LANES = 8, ROWS = 6, VECTORS = 2;
 #elif defined(__aarch64__)
 constexpr int LANES = 4, ROWS = 5, VECTORS = 4;
+#elif defined(__wasm__)
+constexpr int LANES = 4, ROWS = 4, VECTORS = 4;  // loads cost more than the few sums that do not fit on x86-64
 #else
 constexpr int LANES = 4, ROWS = 2, VECTORS = 4;
 #endif
