@@ -16,7 +16,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no
 # Images of containers often set it. Then every process would compile the modules of PyTorch again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo examples sheet test quick lint format docs clean
+.PHONY: help demo examples sheet test quick lint format docs site clean
 
 help:
 	@echo "make demo     paint the example label maps; the sheet is demo/output/sheet.png"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint     style, types and import rules"
 	@echo "make format   mend the style"
 	@echo "make docs     build the documentation; its first page is build/site/index.html"
+	@echo "make site     write the painting page for any web server into build/paint"
 	@echo "make examples draw the example label maps again"
 	@echo "make sheet    paint the picture at the head of the README again"
 	@echo "make clean    remove .venv and what the tools leave behind"
@@ -64,6 +65,9 @@ format: .venv/.installed-dev
 docs: .venv/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+site: .venv/.installed-site
+	$(BIN)/semsynth app --static build/paint --overwrite
+
 clean:
 	rm -rf .venv demo/output build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
@@ -76,6 +80,10 @@ clean:
 .venv/.installed: $(SOURCES) | .venv/bin/python
 	@echo "Installing into .venv (PyTorch is large: a minute or two) ..."
 	@$(INSTALL) -e '.[app,eval,plot]'
+	@touch $@
+
+.venv/.installed-site: .venv/.installed
+	@$(INSTALL) -e '.[site]'
 	@touch $@
 
 .venv/.installed-dev: $(SOURCES) | .venv/bin/python

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Several workers share the processor, and so do the programs they start: one thread each, or their threads
 # would wait for each other. Set before PyTorch reads it.
@@ -58,3 +59,22 @@ def without_curves() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("semsynth.training.loop.plot_curves", lambda log, path: path.write_bytes(b"curves"))
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, one for all tests of the session."""
+    from tests.app.conftest import FLAGS, chromium
+
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the browser tests need the package playwright"
+    )
+    path = chromium()
+    if path is None:
+        pytest.skip(
+            "no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser"
+        )
+    with playwright.sync_playwright() as runner:
+        found = runner.chromium.launch(executable_path=path, args=FLAGS)
+        yield found
+        found.close()

@@ -105,22 +105,6 @@ def chromium() -> str | None:
     return next((path for path in found if path), None)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="the browser tests need the package playwright"
-    )
-    path = chromium()
-    if path is None:
-        pytest.skip(
-            "no Chromium on this machine (set CHROMIUM to its path): the page was not tried in a browser"
-        )
-    with playwright.sync_playwright() as runner:
-        found = runner.chromium.launch(executable_path=path, args=FLAGS)
-        yield found
-        found.close()
-
-
 def harmless(text: str) -> bool:
     """Whether Chromium complains only of what a test did on purpose: a connection cut, a request refused."""
     return any(words in text for words in ("net::", "status of 400", "status of 409", "status of 503"))

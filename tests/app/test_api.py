@@ -41,7 +41,7 @@ def png(pixels: np.ndarray, palette: bool = True) -> bytes:
 
 def test_describes_the_model(client: Any) -> None:
     found = client.get("/api/model").json()
-    assert (found["name"], found["width"], found["encodes"]) == ("stand-in", 256, True)
+    assert (found["name"], found["width"], "photo-styles" in found["capabilities"]) == ("stand-in", 256, True)
     assert len(client.get("/api/labels").json()["classes"]) == SPACE.num_classes
     styles = client.get("/api/styles").json()
     assert [s["name"] for s in styles] == ["clear day", "dusk"]

@@ -1,7 +1,6 @@
 """The REST interface: the model, its styles and examples, pictures; its description is served at /api."""
 
 import base64
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -54,20 +53,7 @@ PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 @router.get("/model")
 async def model(state: State) -> dict[str, Any]:
     """Tell what the model is; answers once it is loaded."""
-    model = await state.worker.describe()
-    return {
-        "name": model.name,
-        "label_set": model.label_space.name,
-        "height": model.image_size[0],
-        "width": model.image_size[1],
-        "style_dim": model.style_dim,
-        "encodes": model.encodes,
-        "segments": model.segments,
-        "varies": model.varies,
-        "class_styles": model.class_styles,
-        "stride": model.stride,
-        "limits": asdict(state.limits),
-    }
+    return (await state.worker.describe()).summary(state.limits)
 
 
 @router.get("/labels")

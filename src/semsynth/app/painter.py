@@ -1,10 +1,11 @@
 """What the application needs of a model, and nothing more. No torch here: the server reads this file too."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from semsynth.app.limits import Limits
 from semsynth.app.settings import StyleChoice
 from semsynth.hub.record import Record
 from semsynth.labels import LabelSpace
@@ -52,6 +53,32 @@ class Description:
     varies: bool = False
     class_styles: bool = False
     stride: int = 1
+
+    def summary(self, limits: Limits, *, server: bool = True) -> dict[str, Any]:
+        """What the page is told first.
+
+        Args:
+            limits: What is accepted.
+            server: Whether there is a server, which edits photographs and has an interface for programs.
+        """
+        able = {
+            "photos": server,
+            "photo-styles": self.encodes,
+            "photo-editing": server and self.segments,
+            "class-styles": self.class_styles,
+            "variations": self.varies,
+            "interface": server,
+        }
+        return {
+            "name": self.name,
+            "label_set": self.label_space.name,
+            "height": self.image_size[0],
+            "width": self.image_size[1],
+            "style_dim": self.style_dim,
+            "capabilities": [name for name, has in able.items() if has],
+            "stride": self.stride,
+            "limits": asdict(limits),
+        }
 
 
 class Painter(Protocol):

@@ -15,6 +15,7 @@ from semsynth.app.painter import Description, GalleryItem
 from semsynth.app.settings import ClassStyles, MixStyle, NamedStyle, OneStyle, SeedStyle, StyleChoice
 from semsynth.errors import SemsynthError
 from semsynth.evaluation.bundled import bundled_segmenter, find_segmenter
+from semsynth.hub import Model
 from semsynth.hub.record import REST, Record
 from semsynth.images import png_bytes
 from semsynth.pipeline import Precision, Synthesizer
@@ -70,28 +71,7 @@ class SynthesizerPainter:
 
     def describe(self) -> Description:
         """Tell what the model is, with the thumbnails of its styles and the examples of its folder."""
-        synthesizer = self.synthesizer
-        if synthesizer.label_space.num_classes > 255:
-            raise SemsynthError(
-                f"The model has {synthesizer.label_space.num_classes} classes; the application takes up to "
-                "255."
-            )
-        styles = synthesizer.model.styles.items()
-        return Description(
-            name=self.name,
-            label_space=synthesizer.label_space,
-            image_size=synthesizer.image_size,
-            style_dim=synthesizer.style_dim,
-            styles=tuple(
-                GalleryItem(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail)) for n, s in styles
-            ),
-            examples=_examples(synthesizer.model.folder),
-            encodes=synthesizer.encoder is not None,
-            segments=self._segment is not None,
-            varies=bool(synthesizer.generator.noise_period),
-            class_styles=synthesizer.generator.class_styles and synthesizer.style_dim is not None,
-            stride=synthesizer.generator.stride,
-        )
+        return describe(self.synthesizer.model, self.name, segments=self._segment is not None)
 
     def paint(self, labels: np.ndarray, style: StyleChoice) -> tuple[np.ndarray, Record]:
         """Turn a label map (H, W) uint8 into a picture (H, W, 3) uint8, and say how it was made."""
@@ -136,6 +116,38 @@ class SynthesizerPainter:
         if self._segment is None:
             raise SemsynthError("There is no segmenter for this model's classes; give one with --segmenter.")
         return self._segment(photo).astype(np.uint8)
+
+
+def describe(model: Model, name: str, *, segments: bool = False) -> Description:
+    """Tell what a model is.
+
+    Args:
+        model: What its folder holds.
+        name: What to call it.
+        segments: Whether there is a segmenter for its label set.
+
+    Raises:
+        SemsynthError: It has too many classes.
+    """
+    space, generator = model.label_space, model.generator
+    if space.num_classes > 255:
+        raise SemsynthError(f"The model has {space.num_classes} classes; the application takes up to 255.")
+    return Description(
+        name=name,
+        label_space=space,
+        image_size=model.image_size,
+        style_dim=generator.style_dim,
+        styles=tuple(
+            GalleryItem(n, b"" if s.thumbnail is None else png_bytes(s.thumbnail))
+            for n, s in model.styles.items()
+        ),
+        examples=_examples(model.folder),
+        encodes=model.style_encoder is not None,
+        segments=segments,
+        varies=bool(generator.noise_period),
+        class_styles=generator.class_styles and generator.style_dim is not None,
+        stride=generator.stride,
+    )
 
 
 def _loaded_at_first(load: Callable[[], Segment | None]) -> Segment:

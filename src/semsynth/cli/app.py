@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semsynth.cli.options import AddParser, add_segmenter
+from semsynth.cli.options import AddParser, add_overwrite, add_segmenter, refuse_existing
 from semsynth.errors import SemsynthError
 from semsynth.files.locking import exclusive
 from semsynth.files.places import data_folder
@@ -37,11 +37,20 @@ def add_parser(add: AddParser) -> None:
     parser.add_argument(
         "--new-key", action="store_true", help="make a new access key; open pages must be reopened"
     )
+    parser.add_argument(
+        "--static",
+        type=Path,
+        metavar="DIR",
+        help="write the page with the model to a folder for any web server, and serve nothing",
+    )
+    add_overwrite(parser)
     parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted, or write the page that needs no server."""
+    if args.static:
+        return _write_site(args)
     try:
         from semsynth.app.connections import Server, listen, server_config
         from semsynth.app.images import return_memory
@@ -88,6 +97,23 @@ def run(args: argparse.Namespace) -> int:
             )
         pages = None if args.no_browser else folder
         asyncio.run(_serve(Server(config), listener, worker, address, pages))
+    return 0
+
+
+def _write_site(args: argparse.Namespace) -> int:
+    """Write the page with the model, and say how to look at it."""
+    try:
+        from semsynth.web.site import build_site
+    except ImportError as error:
+        raise SemsynthError(
+            f"The page needs {error.name} to be written; install it with: pip install 'semsynth[site]'."
+        ) from None
+    refuse_existing([args.static], args)
+    folder = build_site(args.static, args.model)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(
+        f"{folder}: {size / 1e6:.1f} MB for any web server. To try it here: python -m http.server -d {folder}"
+    )
     return 0
 
 

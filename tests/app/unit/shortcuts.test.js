@@ -22,7 +22,7 @@ const event = (key, held = {}) => ({
 
 test("no key is used twice", () => {
   for (const style_dim of [8, null]) {
-    const table = tableOf(keymap({ studio: { model: { style_dim } } }));
+    const table = tableOf(keymap({ studio: { model: { style_dim, capabilities: ["photos"] } } }));
     assert.ok(table.size > 40);
     assert.equal(table.has("d"), style_dim !== null);
   }

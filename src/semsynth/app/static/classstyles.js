@@ -43,11 +43,11 @@ export class ClassStyles {
     this.asked = 0;
     /** The styles that the chips show. */
     this.shown = "";
-    if (!studio.model.class_styles) {
+    if (!studio.model.capabilities.includes("class-styles")) {
       this.button.remove();
       return;
     }
-    if (!studio.model.encodes) document.getElementById("class-photo")?.remove();
+    if (!studio.model.capabilities.includes("photo-styles")) document.getElementById("class-photo")?.remove();
     palette.chip = (c) => this.chip(c);
     palette.build();
     this.listen();

@@ -1,4 +1,5 @@
 import { Signal } from "./signal.js";
+import { openSocket, SILENT } from "./transport.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
@@ -17,7 +18,7 @@ const VERSION = 1, HEADER = 16, TRY_LATER = 1013;
 /** The painting socket: see the guide of the painting application for its messages. */
 export class Connection {
   constructor() {
-    /** @type {WebSocket | null} */
+    /** @type {import("./types.js").Socket | null} */
     this.socket = null;
     this.number = 0;
     this.delay = 250;
@@ -43,8 +44,7 @@ export class Connection {
   }
 
   open() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/api/paint`);
+    const socket = openSocket();
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.delay = 250;
@@ -149,7 +149,7 @@ export function ask(jobs, each) {
       else reject(new Error(sentence));
     };
     const next = () => (index < jobs.length ? void connection.send(jobs[index]) : end(null));
-    connection.linked.on((up) => (up ? next() : connection.closed || end("The server does not answer.")));
+    connection.linked.on((up) => (up ? next() : connection.closed || end(SILENT)));
     connection.painted.on((picture) => {
       if (each(picture, index++) === false) end(null);
       else next();

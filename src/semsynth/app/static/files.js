@@ -55,9 +55,10 @@ export class Files {
 
   /** Hide what the model cannot do. */
   offer() {
-    const { model } = this.studio;
-    for (const id of ["open-photo", "drop-photo"]) hide(id, !model.segments);
-    hide("drop-style", !model.encodes);
+    const { model } = this.studio, able = model.capabilities;
+    for (const id of ["open-photo", "drop-photo"]) hide(id, !able.includes("photo-editing"));
+    hide("drop-style", !able.includes("photo-styles"));
+    hide("interface", !able.includes("interface"));
   }
 
   /** @param {() => Promise<unknown>} action */

@@ -2,7 +2,7 @@
 
 import { dialog, press } from "./dom.js";
 import { remember } from "./preferences.js";
-import { stamp, TOOLS } from "./tools/index.js";
+import { stamp, toolsFor } from "./tools/index.js";
 import { repaintSelection } from "./tools/repaint.js";
 
 /**
@@ -52,7 +52,7 @@ export function togglePanel() {
  * @returns {Section[]}
  */
 export function keymap(parts) {
-  const tools = TOOLS.map((tool) => ({
+  const tools = toolsFor(parts.studio.model).map((tool) => ({
     keys: tool.key,
     does: tool.label,
     action: () => {
@@ -106,7 +106,9 @@ function selection({ studio, selectionBar: bar }) {
       { keys: "Mod+d", does: "Select nothing", action: () => studio.selection.set(null) },
       { keys: "Mod+j", does: "Duplicate", action: () => studio.selection.duplicate() },
       { keys: "Delete", does: "Delete", action: () => studio.selection.remove() },
-      { keys: "Shift+t", does: "Repaint what is selected", action: () => repaintSelection(studio) },
+      ...(studio.model.capabilities.includes("photos")
+        ? [{ keys: "Shift+t", does: "Repaint what is selected", action: () => repaintSelection(studio) }]
+        : []),
       { keys: "Shift+h", does: "Mirror", action: () => bar.mirror() },
       { keys: "Shift+v", does: "Turn upside down", action: () => bar.flip() },
       { keys: ",", does: "Turn left", action: () => bar.turn(-15) },
@@ -141,7 +143,7 @@ function classes(parts) {
       { keys: "y", does: "Favourite", action: () => palette.toggleFavourite() },
       { keys: "m", does: "Lock the class", action: () => studio.toggleLock(studio.classId) },
       { keys: "j", does: "Show where it is", action: () => palette.locate() },
-      ...(studio.model.class_styles ? [{ keys: "Shift+d", does: "Style of the class", action: style }] : []),
+      ...(studio.model.capabilities.includes("class-styles") ? [{ keys: "Shift+d", does: "Style of the class", action: style }] : []),
       { keys: "q", does: "Patterns", action: () => togglePatterns(parts) },
     ],
   };

@@ -1,6 +1,7 @@
 import { Connection, FORMAT } from "./connection.js";
 import { Signal } from "./signal.js";
 import { surface } from "./surface.js";
+import { nearby } from "./transport.js";
 
 /**
  * @typedef {import("./types.js").Settings} Settings
@@ -123,13 +124,12 @@ export class Live {
       if (this.current) this.showed.emit(true);
       return;
     }
-    const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
     const number = this.connection.send({
       ids: drawing.ids,
       width: drawing.width,
       height: drawing.height,
       settings,
-      format: local ? FORMAT.rgb : FORMAT.webp,
+      format: nearby() ? FORMAT.rgb : FORMAT.webp,
     });
     if (!number) return;
     this.dirty = false;

@@ -5,7 +5,7 @@ import { call, sendJson } from "./server.js";
 /**
  * @typedef {import("./files.js").Files} Files
  * @typedef {import("./types.js").Document} Document
- * @typedef {{name: string, saved: number}} Row
+ * @typedef {{name: string, saved: number, picture?: string}} Row picture: its address, where it is not the server's
  */
 
 const NAMES = "A name begins with a letter or digit; letters, digits, spaces and - _ ' , ( ) & + ! may follow.";
@@ -104,7 +104,7 @@ export class Projects {
   }
 
   /** @param {Row} row */
-  row({ name, saved }) {
+  row({ name, saved, picture: small }) {
     const item = document.createElement("li");
     const open = document.createElement("button");
     open.type = "button";
@@ -113,7 +113,7 @@ export class Projects {
     const when = document.createElement("small");
     when.textContent = new Date(saved * 1000).toLocaleString();
     const picture = document.createElement("img");
-    picture.src = `${address(name)}/picture?${saved}`;
+    picture.src = small ?? `${address(name)}/picture?${saved}`;
     picture.alt = "";
     picture.loading = "lazy";
     picture.onerror = () => picture.removeAttribute("src"); // saved by an earlier version

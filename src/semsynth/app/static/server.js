@@ -1,5 +1,7 @@
 // Talking to the server by REST.
 
+import { request } from "./transport.js";
+
 /** A sentence from the server, or about it. */
 export class ApiError extends Error {
   /**
@@ -22,7 +24,7 @@ export class ApiError extends Error {
 export async function call(path, init) {
   let answer;
   try {
-    answer = await fetch(path, init);
+    answer = await request(path, init);
   } catch {
     throw new ApiError("The server does not answer. Is it still running?", 0);
   }

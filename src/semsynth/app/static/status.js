@@ -1,3 +1,5 @@
+import { LINK, SILENT } from "./transport.js";
+
 /**
  * @typedef {import("./studio.js").Studio} Studio
  * @typedef {import("./live.js").Live} Live
@@ -73,19 +75,18 @@ export class Status {
   mark() {
     const { connection, current } = this.live;
     const down = element("status-link").dataset.state === "down";
-    const why = down ? connection.full || "The server does not answer." : connection.away;
+    const why = down ? connection.full || SILENT : connection.away;
     const mark = element("stale");
     mark.hidden = !why;
-    mark.textContent = why && !current ? `${why} The picture is of an earlier drawing.` : why;
+    mark.textContent = why && !current && this.live.view.picture ? `${why} The picture is of an earlier drawing.` : why;
   }
 
   /** @param {"up" | "down" | "connecting" | "away"} state */
   link(state) {
     const link = element("status-link");
     link.dataset.state = state;
-    const text = { up: "connected", down: "reconnecting", connecting: "connecting", away: "model restarting" }[state];
     const words = link.querySelector("span");
-    if (words) words.textContent = text;
+    if (words) words.textContent = LINK[state];
   }
 
   /** Show that a picture is being painted that takes a while. @param {number} seconds */

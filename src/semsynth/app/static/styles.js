@@ -48,7 +48,7 @@ export class Styles {
     this.mixWith = /** @type {HTMLSelectElement} */ (document.getElementById("mix-with"));
     this.mixInput = /** @type {HTMLInputElement} */ (document.getElementById("mix"));
     this.gallery = /** @type {HTMLElement} */ (document.getElementById("gallery"));
-    if (!studio.model.encodes) document.getElementById("add-style")?.remove();
+    if (!studio.model.capabilities.includes("photo-styles")) document.getElementById("add-style")?.remove();
     this.listen();
     this.build();
   }

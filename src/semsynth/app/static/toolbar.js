@@ -1,7 +1,7 @@
 import { button, check, field, press, radio } from "./dom.js";
 import { icon } from "./icons.js";
 import { walkRadios } from "./tiles.js";
-import { TOOLS } from "./tools/index.js";
+import { toolsFor } from "./tools/index.js";
 import { MODES } from "./view.js";
 
 /**
@@ -52,7 +52,7 @@ export class Toolbar {
   }
 
   build() {
-    for (const tool of TOOLS) {
+    for (const tool of toolsFor(this.studio.model)) {
       const choice = radio(() => {
         this.choose(tool);
         if (matchMedia("(hover: none)").matches) this.studio.told.emit(`${tool.label}: ${tool.hint}`);

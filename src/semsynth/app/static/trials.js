@@ -69,7 +69,7 @@ export class Trials {
   }
 
   get ofStyle() {
-    return this.studio.model.varies && !("seed" in this.styles.first);
+    return this.studio.model.capabilities.includes("variations") && !("seed" in this.styles.first);
   }
 
   /** Synthesize the drawing in a few variations of its style, or in a few random styles, to choose from. */

@@ -2,11 +2,16 @@
 
 /**
  * @typedef {{id: number, name: string, color: [number, number, number], group: string}} LabelClass
- * @typedef {{name: string, void_id: number | null, classes: LabelClass[]}} LabelSpace
+ * @typedef {{name: string, void_id: number | null, classes: LabelClass[],
+ *   file_values?: Record<string, number>}} LabelSpace
  * @typedef {{name: string, label_set: string, width: number, height: number, style_dim: number | null,
- *   encodes: boolean, segments: boolean, varies: boolean, class_styles: boolean, stride: number, limits: {max_scale: number,
- *   max_layers: number, max_side: number, max_photo_pixels: number}}} Model stride: sides are best multiples of it
+ *   capabilities: Capability[], stride: number, limits: {max_scale: number, max_layers: number, max_side: number,
+ *   max_photo_pixels: number}}} Model stride: sides are best multiples of it
+ * @typedef {"photos" | "photo-styles" | "photo-editing" | "class-styles" | "variations" | "interface"} Capability
+ *   photos: they can be handed in; photo-editing: their classes are found, too
  * @typedef {{name: string, picture: string | null}} GalleryItem
+ *
+ * @typedef {Pick<WebSocket, "binaryType" | "readyState" | "onopen" | "onmessage" | "onclose" | "send" | "close">} Socket
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {{x0: number, y0: number, x1: number, y1: number}} Rect half open: x0 <= x < x1

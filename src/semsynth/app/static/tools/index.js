@@ -21,9 +21,15 @@ import { stamp } from "./stamp.js";
 import { swap } from "./swap.js";
 import { whatIf } from "./whatif.js";
 
+/** @type {import("./tool.js").Tool[]} */
 export const TOOLS = [
   brush, rough, eraser, fill, line, rectangle, ellipse, polygon, lasso, stamp, scatter,
   selectRectangle, selectLasso, selectClass, everywhere, swap, whatIf, repaint, eyedropper, hand,
 ];
+
+/** Those that the model can be used with. @param {import("../types.js").Model} model */
+export function toolsFor({ capabilities }) {
+  return TOOLS.filter(({ needs }) => !needs || capabilities.includes(needs));
+}
 
 export { brush, eyedropper, hand, stamp };

@@ -51,6 +51,7 @@ export const repaint = {
   label: "Repaint",
   key: "t",
   hint: "Paint where the photo shall be new in the chosen style, with the same classes.",
+  needs: "photos",
   sized: true,
   down(studio, pen) {
     const before = studio.photo?.photo;

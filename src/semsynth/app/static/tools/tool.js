@@ -10,6 +10,7 @@
  * @property {string} label
  * @property {string} key its shortcut
  * @property {string} hint
+ * @property {import("../types.js").Capability} [needs] without which it is not offered
  * @property {boolean} [sized] whether the brush size matters
  * @property {boolean} [pans] moves the view instead of painting
  * @property {boolean} [selects] selects, and moves what is selected
