@@ -38,7 +38,7 @@ AVX512 = "-mfma -mavx512f -mavx512bw -mavx512vl -mavx512dq"
 BFLOAT16 = f"{AVX512} -mavx512bf16"
 MATRIX_UNIT = f"{BFLOAT16} -mamx-tile -mamx-bf16 -Wno-maybe-uninitialized"  # GCC 12 mistakes its own headers
 WASM = "-msimd128 -fno-exceptions -fno-PIC -fvisibility-global-new-delete=force-hidden"
-# Each row builds kernels.cpp, winograd.cpp and windows.cpp once more; library.cpp chooses at run time.
+# Each row builds kernels, winograd, windows and training once more; library.cpp chooses at run time.
 X86 = {
     "portable": "",
     "avx2": "-mavx2 -mfma",
@@ -121,7 +121,7 @@ def compile_library(
         for name, flags in sets.items():
             build("kernels.cpp", name, f"-DKERNELS={name}", *flags.split())
             if name not in NEWER:  # what float32 has no use for
-                for source in ("winograd", "windows"):
+                for source in ("winograd", "windows", *["training"] * (machine != "wasm32")):
                     build(f"{source}.cpp", f"{source}_{name}", f"-DKERNELS={name}", *flags.split())
         everywhere = sets[base].split()
         build("patches.cpp", "patches", *everywhere)

@@ -7,7 +7,7 @@ convolutions, and the discriminator sees the planes stacked with the picture.
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from semsynth.models.discriminators import MultiscaleDiscriminator
 from semsynth.models.discriminators.patchgan import Prediction
@@ -36,10 +36,15 @@ def draw(network: SpadeGenerator, planes: Tensor) -> Tensor:
 def _block(block: SpadeResBlock, x: Tensor, planes: Tensor) -> Tensor:
     shortcut = x
     if block.spade_s is not None and block.conv_s is not None:
-        shortcut = block.conv_s(_spade(block.spade_s, x, planes))  # type: ignore[arg-type]
-    y = block.conv_0(F.leaky_relu(_spade(block.spade_0, x, planes), SLOPE))  # type: ignore[arg-type]
-    y = block.conv_1(F.leaky_relu(_spade(block.spade_1, y, planes), SLOPE))  # type: ignore[arg-type]
+        shortcut = _convolve(block.conv_s, _spade(block.spade_s, x, planes))  # type: ignore[arg-type]
+    y = _convolve(block.conv_0, F.leaky_relu(_spade(block.spade_0, x, planes), SLOPE))  # type: ignore[arg-type]
+    y = _convolve(block.conv_1, F.leaky_relu(_spade(block.spade_1, y, planes), SLOPE))  # type: ignore[arg-type]
     return shortcut + y
+
+
+def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """By PyTorch, not by the kernels of `semsynth`."""
+    return F.conv2d(x, conv.weight, conv.bias, padding=conv.padding)  # type: ignore[arg-type]
 
 
 def _spade(layer: Spade, x: Tensor, planes: Tensor) -> Tensor:

@@ -9,7 +9,7 @@
 
 namespace semsynth {
 
-constexpr int INTERFACE = 6;  // counted up with every change of the structs or of the C functions
+constexpr int INTERFACE = 7;  // counted up with every change of the structs or of the C functions
 
 // Normalise, double by nearest sampling, scale and shift by a row of a table per pixel, leaky ReLU.
 struct Modulation {

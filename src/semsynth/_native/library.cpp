@@ -12,6 +12,7 @@
 #include "levels.h"
 #include "patches.h"
 #include "amx.h"
+#include "training.h"
 
 namespace semsynth {
 namespace {
@@ -48,13 +49,20 @@ const Kernels* const SETS[] = {&SEMSYNTH_BASE,
 #endif
 #endif
 };
+#if defined(__wasm__)
+#define TRAINING(set) nullptr
+#else
+#define TRAINING(set) &NAMED(training_, set)
+#endif
 struct Products {  // in float32
     ConvolveStrip* convolve;
     MultiplyWindows* windows;
+    const Training* training;
 };
-const Products PRODUCTS[] = {{NAMED(convolve_, SEMSYNTH_BASE), NAMED(windows_, SEMSYNTH_BASE)},
+const Products PRODUCTS[] = {
+    {NAMED(convolve_, SEMSYNTH_BASE), NAMED(windows_, SEMSYNTH_BASE), TRAINING(SEMSYNTH_BASE)},
 #if defined(SEMSYNTH_X86)
-                             {convolve_avx2, windows_avx2}, {convolve_avx512, windows_avx512}
+    {convolve_avx2, windows_avx2, TRAINING(avx2)}, {convolve_avx512, windows_avx512, TRAINING(avx512)}
 #endif
 };
 constexpr int LAST_PRODUCTS = int(sizeof(PRODUCTS) / sizeof(*PRODUCTS)) - 1;
@@ -141,6 +149,7 @@ void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
 }
 
 constexpr int64_t WINDOWS = 96;  // that are multiplied together
+constexpr int64_t STRIP_FLOATS = 1 << 18, LEAST_TILES = 30;  // of the inputs of a batch's tiles, transformed
 constexpr int64_t FEW_PRODUCTS = 20'000'000;  // half a millisecond: not worth waking threads for
 
 }  // namespace
@@ -169,7 +178,7 @@ int semsynth_use_level(int wanted) {
 void semsynth_sizes(int64_t* sizes) {
     const int64_t all[] = {sizeof(Modulation), sizeof(Lookup),          sizeof(Groups), sizeof(Affine),
                            sizeof(Product),    sizeof(AmxModulation), sizeof(Chain),  sizeof(Source),
-                           sizeof(Convolution), sizeof(WindowProduct)};
+                           sizeof(Convolution), sizeof(WindowProduct), sizeof(BatchConvolution), sizeof(WeightGradient)};
     std::memcpy(sizes, all, sizeof(all));
 }
 
@@ -286,6 +295,33 @@ void semsynth_multiply_windows(const WindowProduct* w) {
         room.call = 0;
         float_products().windows(*w, begin, end, part * w->groups / parts, (part + 1) * w->groups / parts, scratch);
     }, threads);
+}
+
+void semsynth_convolve_batch(const BatchConvolution* c) {
+    const Training& training = *float_products().training;
+    parallel(c->batch.outputs / PANEL, [&](int64_t panel) { training.transform_weight(*c, panel); });
+    const int64_t tiles = c->batch.images * tile_rows(c->batch) * tile_columns(c->batch);
+    const int64_t fits = STRIP_FLOATS / (POSITIONS * c->batch.inputs), shared = tiles / (2 * thread_count);
+    parallel_ranges(tiles, std::max<int64_t>(6, std::min(shared, std::max<int64_t>(fits, LEAST_TILES))),
+                    [&](int64_t begin, int64_t end) {
+                        room.call = 0;
+                        training.convolve(*c, begin, end, room.of(scratch_floats(*c, end - begin)));
+                    });
+}
+
+void semsynth_weight_gradient(const WeightGradient* w) {
+    const Training& training = *float_products().training;
+    const int64_t tiles = w->batch.images * tile_rows(w->batch) * tile_columns(w->batch);
+    for (int64_t begin = 0; begin < tiles; begin += w->chunk) {
+        const int64_t count = std::min(w->chunk, tiles - begin);
+        parallel_ranges(count, 8, [&](int64_t first, int64_t last) {
+            training.transform_tiles(*w, begin, begin + first, begin + last);
+        });
+        parallel(POSITIONS, [&](int64_t position) { training.multiply_points(*w, position, count, begin == 0); });
+    }
+    const int64_t panels = w->batch.inputs / PANEL;
+    parallel(w->batch.outputs / PANEL * panels,
+             [&](int64_t task) { training.finish(*w, task / panels, task % panels); });
 }
 
 #if defined(SEMSYNTH_MATRIX_UNIT)

@@ -1,47 +1,15 @@
 // Winograd convolution, written once and built once per instruction set (KERNELS), see convolve.h.
 //
-// F(4x4,3x3) has the points 0, +-sqrt(1/2), +-sqrt(2) and infinity: with them it is more exact than the direct
-// sum. As in kernels.cpp, nothing of the C++ library is used here.
+// As in kernels.cpp, nothing of the C++ library is used here.
 #include "convolve.h"
 #include "micro.h"
+#include "transforms.h"
 
 namespace semsynth {
 namespace {
 
-constexpr float ROOT_HALF = 0.70710678118654752f, ROOT_TWO = 1.41421356237309505f;
-
 struct Yes { static constexpr bool value = true; };
 struct No { static constexpr bool value = false; };
-
-struct Four {
-    static constexpr int OUT = 4, IN = 6;
-    static SEMSYNTH_INLINE void input(const Vector* d, Vector* t) {
-        const Vector even_a = d[4] - 2.0f * d[2], odd_a = ROOT_HALF * (d[3] - 2.0f * d[1]);
-        const Vector even_b = d[4] - 0.5f * d[2], odd_b = ROOT_TWO * (d[3] - 0.5f * d[1]);
-        t[0] = (d[0] + d[4]) - 2.5f * d[2];
-        t[1] = even_a + odd_a, t[2] = even_a - odd_a;
-        t[3] = even_b + odd_b, t[4] = even_b - odd_b;
-        t[5] = (d[1] + d[5]) - 2.5f * d[3];
-    }
-    static SEMSYNTH_INLINE void output(const Vector* m, Vector* y) {
-        const Vector sum_a = m[1] + m[2], sum_b = m[3] + m[4];
-        const Vector difference_a = ROOT_HALF * (m[1] - m[2]), difference_b = ROOT_TWO * (m[3] - m[4]);
-        y[0] = m[0] + (sum_a + sum_b);
-        y[1] = difference_a + difference_b;
-        y[2] = 0.5f * sum_a + 2.0f * sum_b;
-        y[3] = (0.5f * difference_a + 2.0f * difference_b) + m[5];
-    }
-};
-
-struct Two {
-    static constexpr int OUT = 2, IN = 4;
-    static SEMSYNTH_INLINE void input(const Vector* d, Vector* t) {
-        t[0] = d[0] - d[2], t[1] = d[1] + d[2], t[2] = d[2] - d[1], t[3] = d[3] - d[1];
-    }
-    static SEMSYNTH_INLINE void output(const Vector* m, Vector* y) {
-        y[0] = m[0] + (m[1] + m[2]), y[1] = (m[1] - m[2]) + m[3];
-    }
-};
 
 // Modulates 16 channels from `channel` on.
 class Modulated {

@@ -17,9 +17,18 @@ from torch import Tensor
 
 from semsynth.ops import processor
 from semsynth.ops.library import LIBRARY
-from semsynth.ops.structs import MIRRORED, Convolution, Groups, Lookup, Modulation, WindowProduct
+from semsynth.ops.structs import (
+    MIRRORED,
+    BatchConvolution,
+    Convolution,
+    Groups,
+    Lookup,
+    Modulation,
+    WeightGradient,
+    WindowProduct,
+)
 
-_INTERFACE = 6  # of the C structs and functions, as in kernels.h
+_INTERFACE = 7  # of the C structs and functions, as in kernels.h
 _TYPES = (torch.float32, torch.bfloat16)
 _MOST_PIXELS = 2**31 - 1  # positions are 32-bit
 
@@ -58,6 +67,8 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         getattr(library, f"semsynth_{name}").argtypes = [POINTER(Lookup)]
     library.semsynth_sum_groups.argtypes = [POINTER(Groups)]
     library.semsynth_convolve.argtypes = [POINTER(Convolution)]
+    library.semsynth_convolve_batch.argtypes = [POINTER(BatchConvolution)]
+    library.semsynth_weight_gradient.argtypes = [POINTER(WeightGradient)]
     library.semsynth_multiply_windows.argtypes = [POINTER(WindowProduct)]
     unit = ", matrix unit" if library.semsynth_matrix_unit() else ""
     return library, f"{library.semsynth_kernels().decode()} kernels{unit}"
@@ -217,6 +228,16 @@ def convolve(arguments: Convolution) -> None:
 def multiply_windows(arguments: WindowProduct) -> None:
     """Fill `out`; see `convolve.py`, which makes the arguments."""
     library().semsynth_multiply_windows(arguments)
+
+
+def convolve_batch(arguments: BatchConvolution) -> None:
+    """Fill `out`; see `convolution.py`, which makes the arguments."""
+    library().semsynth_convolve_batch(arguments)
+
+
+def weight_gradient(arguments: WeightGradient) -> None:
+    """Fill `out`; see `convolution.py`, which makes the arguments."""
+    library().semsynth_weight_gradient(arguments)
 
 
 def _half(tensor: Tensor) -> int:

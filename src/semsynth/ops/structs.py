@@ -1,4 +1,4 @@
-"""The structs that the native library takes, as `_native/kernels.h`, `amx.h` and `convolve.h` define them.
+"""The structs that the native library takes, as the headers in `_native` define them.
 
 When the library is loaded, their sizes are compared with its own.
 """
@@ -120,8 +120,28 @@ class WindowProduct(ctypes.Structure):
     ]
 
 
+class BatchConvolution(ctypes.Structure):
+    """The arguments of a convolution of a batch by new weights; see `_native/training.h`."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("images", "height", "width", "inputs", "outputs")),
+        *((name, c_void_p) for name in ("x", "weight", "bias", "transformed", "out")),
+        *((name, c_int64) for name in ("out_stride", "in_stride", "tap_stride", "group", "depth")),
+    ]
+
+
+class WeightGradient(ctypes.Structure):
+    """The arguments of the gradient of a convolution's weights; see `_native/training.h`."""
+
+    _fields_ = [
+        *((name, c_int64) for name in ("images", "height", "width", "inputs", "outputs")),
+        *((name, c_void_p) for name in ("x", "grad", "x_points", "grad_points", "sums", "out")),
+        ("chunk", c_int64),
+    ]
+
+
 MIRRORED = (
     *(Modulation, Lookup, Groups, Affine, Product, AmxModulation, Chain),
-    *(Source, Convolution, WindowProduct),
+    *(Source, Convolution, WindowProduct, BatchConvolution, WeightGradient),
 )
 """In the order of `semsynth_sizes` in `_native/library.cpp`."""

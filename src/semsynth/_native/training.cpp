@@ -1,0 +1,215 @@
+// The kernels of training.h, written once and built once per instruction set (KERNELS).
+#include "training.h"
+
+#include "micro.h"
+#include "transforms.h"
+
+namespace semsynth {
+namespace {
+
+constexpr int64_t SUMMED = 256;  // tiles that are summed in registers
+
+// A transform along both axes: FROM x FROM vectors, read by get(y, x), to TO x TO, written by put(y, x, v).
+template <int FROM, int TO, void (*ALONG)(const Vector*, Vector*), class Get, class Put>
+SEMSYNTH_INLINE void transform(Get get, Put put) {
+    Vector half[TO][FROM];
+#pragma GCC unroll 1
+    for (int x = 0; x < FROM; x++) {
+        Vector d[FROM], t[TO];
+        SEMSYNTH_UNROLL
+        for (int y = 0; y < FROM; y++) d[y] = get(y, x);
+        ALONG(d, t);
+        SEMSYNTH_UNROLL
+        for (int y = 0; y < TO; y++) half[y][x] = t[y];
+    }
+#pragma GCC unroll 1
+    for (int y = 0; y < TO; y++) {
+        Vector t[TO];
+        ALONG(half[y], t);
+        SEMSYNTH_UNROLL
+        for (int x = 0; x < TO; x++) put(y, x, t[x]);
+    }
+}
+
+// Where the first pixel of a tile lies.
+struct Corner {
+    int64_t image, y, x;
+
+    Corner(const Batch& b, int64_t tile) {
+        const int64_t columns = tile_columns(b), within = tile % (tile_rows(b) * columns);
+        image = tile / (tile_rows(b) * columns), y = within / columns * 4, x = within % columns * 4;
+    }
+};
+
+// The pixels of a tile and of a rim around it; zeros outside the map.
+template <int RIM>
+class Pixels {
+  public:
+    Pixels(const Batch& b, const float* map, int64_t channels, int64_t tile) {
+        const Corner corner(b, tile);
+        for (int64_t y = 0; y < SIDE; y++)
+            for (int64_t x = 0; x < SIDE; x++) {
+                const int64_t row = corner.y + y - RIM, column = corner.x + x - RIM;
+                const bool inside = row >= 0 && row < b.height && column >= 0 && column < b.width;
+                at_[y][x] = inside ? map + ((corner.image * b.height + row) * b.width + column) * channels : nullptr;
+            }
+    }
+    Vector operator()(int y, int x, int64_t channel) const {
+        return at_[y][x] ? load(at_[y][x] + channel) : Vector{};
+    }
+
+  private:
+    static constexpr int SIDE = 4 + 2 * RIM;
+    const float* at_[SIDE][SIDE];
+};
+
+void transform_weight(const BatchConvolution& c, int64_t panel) {
+    const int64_t inputs = c.batch.inputs, block = c.depth * c.group;
+    const int64_t group = panel * PANEL / c.group, beside = panel * PANEL % c.group;
+    const float* weight = c.weight + panel * PANEL * c.out_stride;
+    float* out = c.transformed + group * POSITIONS * inputs * c.group + beside * c.depth;
+    float taps[PANEL][9][PANEL];  // of 16 inputs
+    for (int64_t i = 0; i < inputs; i += PANEL) {
+        for (int64_t o = 0; o < PANEL; o++)
+            for (int64_t k = 0; k < PANEL; k++)
+                for (int64_t t = 0; t < 9; t++)
+                    taps[k][t][o] = weight[o * c.out_stride + (i + k) * c.in_stride + t * c.tap_stride];
+        float* to = out + i / c.depth * block + i % c.depth * PANEL;
+        for (int64_t k = 0; k < PANEL; k++, to += PANEL)
+            for (int64_t lane = 0; lane < PANEL; lane += LANES)
+                transform<3, 6, Four::weight>(
+                    [&](int y, int x) { return load(&taps[k][y * 3 + x][lane]); },
+                    [&](int y, int x, Vector v) { store(to + (y * 6 + x) * inputs * c.group + lane, v); });
+    }
+}
+
+void convolve(const BatchConvolution& c, int64_t first, int64_t last, float* scratch) {
+    const Batch& b = c.batch;
+    const int64_t tiles = last - first, blocks = b.inputs / c.depth;
+    const int64_t input_step = tiles * b.inputs + GAP, product_step = tiles * c.group + GAP;
+    float* products = scratch + POSITIONS * input_step;
+    for (int64_t tile = 0; tile < tiles; tile++) {
+        const Pixels<1> pixels(b, c.x, b.inputs, first + tile);
+        for (int64_t i = 0; i < b.inputs; i += LANES) {
+            float* to = scratch + (i / c.depth * tiles + tile) * c.depth + i % c.depth;
+            transform<6, 6, Four::input>([&](int y, int x) { return pixels(y, x, i); },
+                                         [&](int y, int x, Vector v) { store(to + (y * 6 + x) * input_step, v); });
+        }
+    }
+    for (int64_t out = 0; out < b.outputs; out += c.group) {
+        for (int64_t p = 0; p < POSITIONS; p++)
+            multiply_group(scratch + p * input_step, c.transformed + (out * POSITIONS + p * c.group) * b.inputs,
+                           {tiles, blocks, c.depth, c.group, c.group}, products + p * product_step);
+        for (int64_t tile = 0; tile < tiles; tile++) {
+            const Corner corner(b, first + tile);
+            float* to = c.out + ((corner.image * b.height + corner.y) * b.width + corner.x) * b.outputs + out;
+            const float* from = products + tile * c.group;
+            for (int64_t o = 0; o < c.group; o += LANES) {
+                const Vector bias = c.bias ? load(c.bias + out + o) : Vector{};
+                transform<6, 4, Four::output>(
+                    [&](int y, int x) { return load(from + (y * 6 + x) * product_step + o); },
+                    [&](int y, int x, Vector v) {
+                        if (corner.y + y < b.height && corner.x + x < b.width)
+                            store(to + (y * b.width + x) * b.outputs + o, v + bias);
+                    });
+            }
+        }
+    }
+}
+
+void transform_tiles(const WeightGradient& w, int64_t begin, int64_t first, int64_t last) {
+    const Batch& b = w.batch;
+    const int64_t x_step = w.chunk * b.inputs + GAP, grad_step = w.chunk * b.outputs + GAP;
+    for (int64_t tile = first; tile < last; tile++) {
+        const Pixels<1> seen(b, w.x, b.inputs, tile);
+        const Pixels<0> given(b, w.grad, b.outputs, tile);
+        for (int64_t i = 0; i < b.inputs; i += LANES) {
+            float* to = w.x_points + (tile - begin) * b.inputs + i;
+            transform<6, 6, Four::input>([&](int y, int x) { return seen(y, x, i); },
+                                         [&](int y, int x, Vector v) { store(to + (y * 6 + x) * x_step, v); });
+        }
+        for (int64_t o = 0; o < b.outputs; o += LANES) {
+            float* to = w.grad_points + (o / PANEL * w.chunk + tile - begin) * PANEL + o % PANEL;
+            transform<4, 6, Four::output_gradient>(
+                [&](int y, int x) { return given(y, x, o); },
+                [&](int y, int x, Vector v) { store(to + (y * 6 + x) * grad_step, v); });
+        }
+    }
+}
+
+// sums (R, N vectors) = or += over `count` tiles, a (tiles, inputs) transposed times b (panels, chunk, 16).
+template <int R, int N>
+__attribute__((noinline)) void outer(const float* a, int64_t inputs, const float* b, int64_t chunk, int64_t count,
+                                     float* to, int64_t outputs, bool add) {
+    Vector sums[R][N] = {};
+    for (int64_t k = 0; k < count; k++, a += inputs, b += PANEL) {
+        Vector v[N];
+        SEMSYNTH_UNROLL
+        for (int n = 0; n < N; n++) v[n] = load(b + n * LANES / PANEL * chunk * PANEL + n * LANES % PANEL);
+        SEMSYNTH_UNROLL
+        for (int r = 0; r < R; r++) {
+            SEMSYNTH_UNROLL
+            for (int n = 0; n < N; n++) sums[r][n] += a[r] * v[n];
+        }
+    }
+    SEMSYNTH_UNROLL
+    for (int r = 0; r < R; r++) {
+        SEMSYNTH_UNROLL
+        for (int n = 0; n < N; n++) {
+            float* at = to + r * outputs + n * LANES;
+            store(at, add ? load(at) + sums[r][n] : sums[r][n]);
+        }
+    }
+}
+
+using Outer = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t, bool);
+
+template <int N, int R = ROWS>
+Outer outer_of(int64_t rows) {
+    if constexpr (R == 1) return outer<1, N>;
+    else return rows == R ? outer<R, N> : outer_of<N, R - 1>(rows);
+}
+
+void multiply_points(const WeightGradient& w, int64_t position, int64_t count, bool first) {
+    const int64_t inputs = w.batch.inputs, outputs = w.batch.outputs;
+    const float* x = w.x_points + position * (w.chunk * inputs + GAP);
+    const float* grad = w.grad_points + position * (w.chunk * outputs + GAP);
+    float* sums = w.sums + position * inputs * outputs;
+    for (int64_t begin = 0; begin < count; begin += SUMMED) {
+        const int64_t summed = least(SUMMED, count - begin);
+        for (int64_t o = 0, wide; o < outputs; o += wide) {
+            wide = outputs - o >= VECTORS * LANES ? VECTORS * LANES : PANEL;
+            for (int64_t i = 0, rows; i < inputs; i += rows) {
+                rows = least(ROWS, inputs - i);
+                const Outer product = wide == VECTORS * LANES ? outer_of<VECTORS>(rows) : outer_of<PANEL / LANES>(rows);
+                product(x + begin * inputs + i, inputs, grad + (o * w.chunk) + begin * PANEL, w.chunk, summed,
+                        sums + i * outputs + o, outputs, begin || !first);
+            }
+        }
+    }
+}
+
+void finish(const WeightGradient& w, int64_t out_panel, int64_t in_panel) {
+    const int64_t inputs = w.batch.inputs, outputs = w.batch.outputs, i = in_panel * PANEL, o = out_panel * PANEL;
+    float taps[PANEL][9][PANEL];
+    for (int64_t k = 0; k < PANEL; k++)
+        for (int64_t lane = 0; lane < PANEL; lane += LANES) {
+            const float* from = w.sums + (i + k) * outputs + o + lane;
+            transform<6, 3, Four::weight_gradient>(
+                [&](int y, int x) { return load(from + (y * 6 + x) * inputs * outputs); },
+                [&](int y, int x, Vector v) { store(&taps[k][y * 3 + x][lane], v); });
+        }
+    for (int64_t n = 0; n < PANEL; n++) {
+        float* to = w.out + ((o + n) * inputs + i) * 9;
+        for (int64_t k = 0; k < PANEL; k++)
+            for (int64_t t = 0; t < 9; t++) *to++ = taps[k][t][n];
+    }
+}
+
+}  // namespace
+
+#define JOINED(a, b) a##b
+#define NAMED(set) JOINED(training_, set)
+const Training NAMED(KERNELS) = {transform_weight, convolve, transform_tiles, multiply_points, finish};
+
+}  // namespace semsynth
