@@ -44,7 +44,7 @@ def _block(block: SpadeResBlock, x: Tensor, planes: Tensor) -> Tensor:
 
 def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """By PyTorch, not by the kernels of `semsynth`."""
-    return F.conv2d(x, conv.weight, conv.bias, padding=conv.padding)  # type: ignore[arg-type]
+    return F.conv2d(x, conv.weight, conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
 
 
 def _spade(layer: Spade, x: Tensor, planes: Tensor) -> Tensor:
@@ -72,6 +72,6 @@ def discriminate(network: MultiscaleDiscriminator, planes: Tensor, fake: Tensor,
             x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
         features = [F.leaky_relu(scale.first(x), SLOPE)]
         for layer in scale.hidden:
-            features.append(F.leaky_relu(layer(features[-1]), SLOPE))
+            features.append(F.leaky_relu(layer.norm(_convolve(layer.conv, features[-1])), SLOPE))
         prediction.append([*features, scale.score(features[-1])])
     return prediction

@@ -18,6 +18,7 @@ from semsynth.ops.init import SCHEMES, init_as, initialize
 
 LAYERS = {
     "conv": lambda: nn.Conv2d(3, 5, 3),
+    "channels last": lambda: nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last),
     "transposed": lambda: nn.ConvTranspose2d(5, 3, 3),
     "linear": lambda: nn.Linear(7, 4),
 }

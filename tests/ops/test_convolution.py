@@ -45,13 +45,16 @@ def conv_node(conv: nn.Conv2d, x: Tensor) -> object:
 
 
 LEVELS = ("portable", "avx2", "avx512")
-SHAPES = [  # batch, in, out, height, width
-    (2, 16, 32, 16, 16),
-    (16, 16, 16, 1, 3),
-    (3, 272, 16, 10, 13),
-    (1, 48, 80, 21, 18),
-    (16, 64, 336, 4, 4),
-    (5, 32, 16, 40, 33),  # more tiles than are transformed together
+SHAPES = [  # batch, in, out, height, width, kernel
+    (2, 16, 32, 16, 16, 3),
+    (16, 16, 16, 1, 3, 3),
+    (3, 272, 16, 10, 13, 3),
+    (1, 48, 80, 21, 18, 3),
+    (16, 64, 336, 4, 4, 3),
+    (5, 32, 16, 40, 33, 3),  # more tiles than are transformed together
+    (2, 16, 32, 17, 17, 4),
+    (3, 48, 16, 10, 13, 4),
+    (5, 16, 80, 32, 27, 4),
 ]
 
 
@@ -67,10 +70,12 @@ def level(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def case(shape: tuple[int, ...], *, spectral: bool = False) -> tuple[Conv2d, Tensor, Tensor]:
     """A convolution, its input, and the gradient of its result."""
-    batch, inputs, outputs, height, width = shape
+    batch, inputs, outputs, height, width, kernel = shape
     torch.manual_seed(0)
-    conv = Conv2d(inputs, outputs, 3, padding=1)
-    x, grad = torch.randn(batch, inputs, height, width), torch.randn(batch, outputs, height, width)
+    conv = Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    wider = kernel - 3
+    x = torch.randn(batch, inputs, height, width)
+    grad = torch.randn(batch, outputs, height + wider, width + wider)
     return spectral_norm(conv) if spectral else conv, x, grad
 
 
@@ -84,7 +89,7 @@ def by_kernels(conv: nn.Conv2d, x: Tensor, grad: Tensor) -> list[Tensor]:
 
 def by_pytorch(conv: nn.Conv2d, x: Tensor, grad: Tensor, dtype: torch.dtype) -> list[Tensor]:
     x, weight, bias = (part.detach().to(dtype).requires_grad_() for part in (x, conv.weight, conv.bias))
-    out = nn.functional.conv2d(x, weight, bias, padding=1)
+    out = nn.functional.conv2d(x, weight, bias, padding=conv.padding)
     return [out, *torch.autograd.grad(out, [x, weight, bias], grad.to(dtype))]
 
 
@@ -118,6 +123,20 @@ def test_threads_change_no_bit(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.skipif(not native.available(), reason="needs the native kernels")
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[6]])
+def test_weights_and_maps_strided_in_any_way(shape: tuple[int, ...]) -> None:
+    conv, x, grad = case(shape)
+    expected = by_kernels(conv, x, grad)[:3]  # PyTorch sums the gradient of the bias
+    x, grad = (torch.cat([part, part], 1)[:, : part.shape[1]] for part in (x, grad))
+    for order in ((1, 0, 2, 3), (0, 1, 3, 2), (3, 2, 0, 1)):
+        weight = conv.weight.permute(order).contiguous().permute(*torch.tensor(order).argsort().tolist())
+        conv.weight = nn.Parameter(weight.detach())
+        assert not conv.weight.is_contiguous()
+        for found, wanted in zip(by_kernels(conv, x, grad)[:3], expected, strict=True):
+            assert torch.equal(found, wanted)
+
+
+@pytest.mark.skipif(not native.available(), reason="needs the native kernels")
 def test_only_wanted_gradients() -> None:
     conv, x, grad = case(SHAPES[0])
     expected = by_kernels(conv, x, grad)
@@ -132,9 +151,10 @@ def test_only_wanted_gradients() -> None:
 
 
 @pytest.mark.skipif(not native.available(), reason="needs the native kernels")
-def test_gradients_of_gradients() -> None:
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[6]])
+def test_gradients_of_gradients(shape: tuple[int, ...]) -> None:
     """As a gradient penalty takes them, through spectral norm too."""
-    conv, x, _ = case(SHAPES[0], spectral=True)
+    conv, x, _ = case(shape, spectral=True)
     conv.eval()  # no power iteration
     penalties = []
     for training, dtype in ((True, torch.float32), (False, torch.float64)):
@@ -153,6 +173,8 @@ def test_what_the_kernels_do_not_compute() -> None:
     fits = Conv2d(16, 16, 3, padding=1)
     calls = [
         fits.eval()(x),
+        Conv2d(16, 16, 4, 2, 2)(x),
+        Conv2d(16, 16, 4, 1, 1)(x),
         Conv2d(16, 16, 3)(x),
         Conv2d(16, 16, 3, 2, 1)(x),
         Conv2d(16, 16, 1)(x),

@@ -58,7 +58,11 @@ def assert_close(found: list[Tensor], expected: list[Tensor], tolerance: float) 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("style", [False, True])
 @pytest.mark.parametrize("upsample", [False, True])
-def test_float32_equals_the_dense_form(norm: str, style: bool, upsample: bool) -> None:
+@pytest.mark.parametrize("recurrence", [0.0, 1e9])
+def test_float32_equals_the_dense_form(
+    norm: str, style: bool, upsample: bool, recurrence: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fused, "_LEAST_RECURRENCE", recurrence)
     layer, labels, z = random_layer(norm, style), labels_of(20, 28), torch.randn(3, 5)
     x = torch.randn(3, 20, *((10, 14) if upsample else (20, 28))) * 3 + 1
     expected = results(layer.double(), "dense", x.double(), labels, z.double(), upsample=upsample)

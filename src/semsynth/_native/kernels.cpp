@@ -132,6 +132,10 @@ void modulate_backward_chunk(const Modulation& m, int64_t chunk) {
                 xs[run] = x + (up ? (i >> 1) * (W >> 1) + (j >> 1) : p) * C;
                 dys[run] = dy + p * C;
                 grads[run] = grad_normalized + p * C;
+                for (int64_t c = 0; c < C; c += 64 / sizeof(T)) {  // pixels of a row lie anywhere
+                    __builtin_prefetch(xs[run] + c), __builtin_prefetch(dys[run] + c);
+                    __builtin_prefetch(grads[run] + c, 1);
+                }
             }
             const int64_t norm = m.per_sample ? b : 0;
             const float *mean = m.mean + norm * C, *rstd = m.rstd + norm * C;

@@ -52,12 +52,12 @@ const Kernels* const SETS[] = {&SEMSYNTH_BASE,
 #if defined(__wasm__)
 #define TRAINING(set) nullptr
 #else
-#define TRAINING(set) &NAMED(training_, set)
+#define TRAINING(set) NAMED(training_, set)
 #endif
 struct Products {  // in float32
     ConvolveStrip* convolve;
     MultiplyWindows* windows;
-    const Training* training;
+    const Training* training;  // by the size of the kernel, 3 and 4
 };
 const Products PRODUCTS[] = {
     {NAMED(convolve_, SEMSYNTH_BASE), NAMED(windows_, SEMSYNTH_BASE), TRAINING(SEMSYNTH_BASE)},
@@ -298,9 +298,9 @@ void semsynth_multiply_windows(const WindowProduct* w) {
 }
 
 void semsynth_convolve_batch(const BatchConvolution* c) {
-    const Training& training = *float_products().training;
+    const Training& training = float_products().training[c->batch.kernel - 3];
     parallel(c->batch.outputs / PANEL, [&](int64_t panel) { training.transform_weight(*c, panel); });
-    const int64_t tiles = c->batch.images * tile_rows(c->batch) * tile_columns(c->batch);
+    const int64_t tiles = tile_count(c->batch);
     const int64_t fits = STRIP_FLOATS / (POSITIONS * c->batch.inputs), shared = tiles / (2 * thread_count);
     parallel_ranges(tiles, std::max<int64_t>(6, std::min(shared, std::max<int64_t>(fits, LEAST_TILES))),
                     [&](int64_t begin, int64_t end) {
@@ -310,8 +310,8 @@ void semsynth_convolve_batch(const BatchConvolution* c) {
 }
 
 void semsynth_weight_gradient(const WeightGradient* w) {
-    const Training& training = *float_products().training;
-    const int64_t tiles = w->batch.images * tile_rows(w->batch) * tile_columns(w->batch);
+    const Training& training = float_products().training[w->batch.kernel - 3];
+    const int64_t tiles = tile_count(w->batch);
     for (int64_t begin = 0; begin < tiles; begin += w->chunk) {
         const int64_t count = std::min(w->chunk, tiles - begin);
         parallel_ranges(count, 8, [&](int64_t first, int64_t last) {

@@ -31,27 +31,40 @@ SEMSYNTH_INLINE void transform(Get get, Put put) {
     }
 }
 
-// Where the first pixel of a tile lies.
+// The transforms of a kernel's size: its weight, the inputs of a tile, the results; and the gradient's.
+template <int KERNEL>
+struct Method;
+template <>
+struct Method<3> {
+    static constexpr auto weight = Four::weight, result_gradient = Four::output_gradient;
+    static constexpr auto result = Four::output, weight_gradient = Four::weight_gradient;
+};
+template <>
+struct Method<4> {
+    static constexpr auto weight = Four::output_gradient, result_gradient = Four::weight;
+    static constexpr auto result = Four::weight_gradient, weight_gradient = Four::output;
+};
+
+// Where the first pixel of a tile's result lies.
 struct Corner {
     int64_t image, y, x;
 
     Corner(const Batch& b, int64_t tile) {
-        const int64_t columns = tile_columns(b), within = tile % (tile_rows(b) * columns);
-        image = tile / (tile_rows(b) * columns), y = within / columns * 4, x = within % columns * 4;
+        const int64_t rows = tiles_along(b, b.height), columns = tiles_along(b, b.width), side = POINTS + 1 - b.kernel;
+        image = tile / (rows * columns), y = tile / columns % rows * side, x = tile % columns * side;
     }
 };
 
-// The pixels of a tile and of a rim around it; zeros outside the map.
-template <int RIM>
+// SIDE x SIDE pixels of a map from (top, left) on; zeros outside the map.
+template <int SIDE>
 class Pixels {
   public:
-    Pixels(const Batch& b, const float* map, int64_t channels, int64_t tile) {
-        const Corner corner(b, tile);
+    Pixels(const float* map, int64_t height, int64_t width, int64_t channels, int64_t top, int64_t left) {
         for (int64_t y = 0; y < SIDE; y++)
             for (int64_t x = 0; x < SIDE; x++) {
-                const int64_t row = corner.y + y - RIM, column = corner.x + x - RIM;
-                const bool inside = row >= 0 && row < b.height && column >= 0 && column < b.width;
-                at_[y][x] = inside ? map + ((corner.image * b.height + row) * b.width + column) * channels : nullptr;
+                const int64_t row = top + y, column = left + x;
+                const bool inside = row >= 0 && row < height && column >= 0 && column < width;
+                at_[y][x] = inside ? map + (row * width + column) * channels : nullptr;
             }
     }
     Vector operator()(int y, int x, int64_t channel) const {
@@ -59,41 +72,50 @@ class Pixels {
     }
 
   private:
-    static constexpr int SIDE = 4 + 2 * RIM;
     const float* at_[SIDE][SIDE];
 };
 
+// The inputs that a tile sees.
+Pixels<POINTS> inputs_of(const Batch& b, const float* x, const Corner& corner) {
+    return {x + corner.image * b.height * b.width * b.inputs, b.height, b.width, b.inputs, corner.y - b.padding,
+            corner.x - b.padding};
+}
+
+template <int KERNEL>
 void transform_weight(const BatchConvolution& c, int64_t panel) {
     const int64_t inputs = c.batch.inputs, block = c.depth * c.group;
     const int64_t group = panel * PANEL / c.group, beside = panel * PANEL % c.group;
     const float* weight = c.weight + panel * PANEL * c.out_stride;
     float* out = c.transformed + group * POSITIONS * inputs * c.group + beside * c.depth;
-    float taps[PANEL][9][PANEL];  // of 16 inputs
+    float taps[PANEL][KERNEL * KERNEL][PANEL];  // of 16 inputs
     for (int64_t i = 0; i < inputs; i += PANEL) {
         for (int64_t o = 0; o < PANEL; o++)
             for (int64_t k = 0; k < PANEL; k++)
-                for (int64_t t = 0; t < 9; t++)
+                for (int64_t t = 0; t < KERNEL * KERNEL; t++)
                     taps[k][t][o] = weight[o * c.out_stride + (i + k) * c.in_stride + t * c.tap_stride];
         float* to = out + i / c.depth * block + i % c.depth * PANEL;
         for (int64_t k = 0; k < PANEL; k++, to += PANEL)
             for (int64_t lane = 0; lane < PANEL; lane += LANES)
-                transform<3, 6, Four::weight>(
-                    [&](int y, int x) { return load(&taps[k][y * 3 + x][lane]); },
-                    [&](int y, int x, Vector v) { store(to + (y * 6 + x) * inputs * c.group + lane, v); });
+                transform<KERNEL, POINTS, Method<KERNEL>::weight>(
+                    [&](int y, int x) { return load(&taps[k][y * KERNEL + x][lane]); },
+                    [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * inputs * c.group + lane, v); });
     }
 }
 
+template <int KERNEL>
 void convolve(const BatchConvolution& c, int64_t first, int64_t last, float* scratch) {
     const Batch& b = c.batch;
     const int64_t tiles = last - first, blocks = b.inputs / c.depth;
+    const int64_t height = result_side(b, b.height), width = result_side(b, b.width);
     const int64_t input_step = tiles * b.inputs + GAP, product_step = tiles * c.group + GAP;
     float* products = scratch + POSITIONS * input_step;
     for (int64_t tile = 0; tile < tiles; tile++) {
-        const Pixels<1> pixels(b, c.x, b.inputs, first + tile);
+        const Pixels<POINTS> pixels = inputs_of(b, c.x, Corner(b, first + tile));
         for (int64_t i = 0; i < b.inputs; i += LANES) {
             float* to = scratch + (i / c.depth * tiles + tile) * c.depth + i % c.depth;
-            transform<6, 6, Four::input>([&](int y, int x) { return pixels(y, x, i); },
-                                         [&](int y, int x, Vector v) { store(to + (y * 6 + x) * input_step, v); });
+            transform<POINTS, POINTS, Four::input>(
+                [&](int y, int x) { return pixels(y, x, i); },
+                [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * input_step, v); });
         }
     }
     for (int64_t out = 0; out < b.outputs; out += c.group) {
@@ -102,37 +124,43 @@ void convolve(const BatchConvolution& c, int64_t first, int64_t last, float* scr
                            {tiles, blocks, c.depth, c.group, c.group}, products + p * product_step);
         for (int64_t tile = 0; tile < tiles; tile++) {
             const Corner corner(b, first + tile);
-            float* to = c.out + ((corner.image * b.height + corner.y) * b.width + corner.x) * b.outputs + out;
+            float* to = c.out + ((corner.image * height + corner.y) * width + corner.x) * b.outputs + out;
             const float* from = products + tile * c.group;
             for (int64_t o = 0; o < c.group; o += LANES) {
                 const Vector bias = c.bias ? load(c.bias + out + o) : Vector{};
-                transform<6, 4, Four::output>(
-                    [&](int y, int x) { return load(from + (y * 6 + x) * product_step + o); },
+                transform<POINTS, POINTS + 1 - KERNEL, Method<KERNEL>::result>(
+                    [&](int y, int x) { return load(from + (y * POINTS + x) * product_step + o); },
                     [&](int y, int x, Vector v) {
-                        if (corner.y + y < b.height && corner.x + x < b.width)
-                            store(to + (y * b.width + x) * b.outputs + o, v + bias);
+                        if (corner.y + y < height && corner.x + x < width)
+                            store(to + (y * width + x) * b.outputs + o, v + bias);
                     });
             }
         }
     }
 }
 
+template <int KERNEL>
 void transform_tiles(const WeightGradient& w, int64_t begin, int64_t first, int64_t last) {
+    constexpr int TILE = POINTS + 1 - KERNEL;
     const Batch& b = w.batch;
+    const int64_t height = result_side(b, b.height), width = result_side(b, b.width);
     const int64_t x_step = w.chunk * b.inputs + GAP, grad_step = w.chunk * b.outputs + GAP;
     for (int64_t tile = first; tile < last; tile++) {
-        const Pixels<1> seen(b, w.x, b.inputs, tile);
-        const Pixels<0> given(b, w.grad, b.outputs, tile);
+        const Corner corner(b, tile);
+        const Pixels<POINTS> seen = inputs_of(b, w.x, corner);
+        const Pixels<TILE> given(w.grad + corner.image * height * width * b.outputs, height, width, b.outputs, corner.y,
+                                 corner.x);
         for (int64_t i = 0; i < b.inputs; i += LANES) {
             float* to = w.x_points + (tile - begin) * b.inputs + i;
-            transform<6, 6, Four::input>([&](int y, int x) { return seen(y, x, i); },
-                                         [&](int y, int x, Vector v) { store(to + (y * 6 + x) * x_step, v); });
+            transform<POINTS, POINTS, Four::input>(
+                [&](int y, int x) { return seen(y, x, i); },
+                [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * x_step, v); });
         }
         for (int64_t o = 0; o < b.outputs; o += LANES) {
             float* to = w.grad_points + (o / PANEL * w.chunk + tile - begin) * PANEL + o % PANEL;
-            transform<4, 6, Four::output_gradient>(
+            transform<TILE, POINTS, Method<KERNEL>::result_gradient>(
                 [&](int y, int x) { return given(y, x, o); },
-                [&](int y, int x, Vector v) { store(to + (y * 6 + x) * grad_step, v); });
+                [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * grad_step, v); });
         }
     }
 }
@@ -189,27 +217,30 @@ void multiply_points(const WeightGradient& w, int64_t position, int64_t count, b
     }
 }
 
+template <int KERNEL>
 void finish(const WeightGradient& w, int64_t out_panel, int64_t in_panel) {
     const int64_t inputs = w.batch.inputs, outputs = w.batch.outputs, i = in_panel * PANEL, o = out_panel * PANEL;
-    float taps[PANEL][9][PANEL];
+    float taps[PANEL][KERNEL * KERNEL][PANEL];
     for (int64_t k = 0; k < PANEL; k++)
         for (int64_t lane = 0; lane < PANEL; lane += LANES) {
             const float* from = w.sums + (i + k) * outputs + o + lane;
-            transform<6, 3, Four::weight_gradient>(
-                [&](int y, int x) { return load(from + (y * 6 + x) * inputs * outputs); },
-                [&](int y, int x, Vector v) { store(&taps[k][y * 3 + x][lane], v); });
+            transform<POINTS, KERNEL, Method<KERNEL>::weight_gradient>(
+                [&](int y, int x) { return load(from + (y * POINTS + x) * inputs * outputs); },
+                [&](int y, int x, Vector v) { store(&taps[k][y * KERNEL + x][lane], v); });
         }
-    for (int64_t n = 0; n < PANEL; n++) {
-        float* to = w.out + ((o + n) * inputs + i) * 9;
-        for (int64_t k = 0; k < PANEL; k++)
-            for (int64_t t = 0; t < 9; t++) *to++ = taps[k][t][n];
-    }
+    for (int64_t n = 0; n < PANEL; n++)
+        for (int64_t t = 0; t < KERNEL * KERNEL; t++)
+            for (int64_t k = 0; k < PANEL; k++)
+                w.out[(o + n) * w.out_stride + (i + k) * w.in_stride + t * w.tap_stride] = taps[k][t][n];
 }
 
 }  // namespace
 
 #define JOINED(a, b) a##b
 #define NAMED(set) JOINED(training_, set)
-const Training NAMED(KERNELS) = {transform_weight, convolve, transform_tiles, multiply_points, finish};
+const Training NAMED(KERNELS)[2] = {
+    {transform_weight<3>, convolve<3>, transform_tiles<3>, multiply_points, finish<3>},
+    {transform_weight<4>, convolve<4>, transform_tiles<4>, multiply_points, finish<4>},
+};
 
 }  // namespace semsynth

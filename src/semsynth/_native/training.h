@@ -1,5 +1,5 @@
-// 3x3 convolutions of batches of float32 maps by weights that change from call to call, and the gradient of the
-// weights, by F(4x4,3x3).
+// Convolutions of batches of float32 maps by weights that change from call to call, and the gradient of the weights:
+// 3x3 by F(4x4,3x3), 4x4 by F(3x3,4x4). Each takes the other's transforms, for both have the same six points.
 //
 // Maps lie in memory pixel by pixel, (batch, height, width, channels); channels are multiples of 16. Every sum runs in
 // one order, whatever the number of threads. The structs are mirrored by ops/structs.py.
@@ -11,9 +11,10 @@ namespace semsynth {
 
 struct Batch {
     int64_t images, height, width, inputs, outputs;
+    int64_t kernel, padding;  // 3 or 4; of zeros on every side
 };
 
-constexpr int64_t POSITIONS = 36;
+constexpr int64_t POINTS = 6, POSITIONS = POINTS * POINTS;
 
 struct BatchConvolution {
     Batch batch;
@@ -32,14 +33,20 @@ struct WeightGradient {
     float* x_points;     // (POSITIONS, chunk, inputs), and GAP between positions
     float* grad_points;  // (POSITIONS, outputs / 16, chunk, 16), and GAP likewise
     float* sums;         // (POSITIONS, inputs, outputs)
-    float* out;          // (outputs, inputs, 9)
-    int64_t chunk;       // tiles that are transformed before they are multiplied
+    float* out;          // strided as the weight above
+    int64_t out_stride, in_stride, tap_stride;
+    int64_t chunk;  // tiles that are transformed before they are multiplied
 };
 
 namespace {  // one copy a file, as in convolve.h
 
-inline int64_t tile_rows(const Batch& b) { return (b.height + 3) / 4; }
-inline int64_t tile_columns(const Batch& b) { return (b.width + 3) / 4; }
+// Pixels along one side of the result, and tiles of it: a tile is as wide as its kernel leaves of the points.
+inline int64_t result_side(const Batch& b, int64_t side) { return side + 2 * b.padding - b.kernel + 1; }
+inline int64_t tiles_along(const Batch& b, int64_t side) {
+    const int64_t tile = POINTS + 1 - b.kernel;
+    return (result_side(b, side) + tile - 1) / tile;
+}
+inline int64_t tile_count(const Batch& b) { return b.images * tiles_along(b, b.height) * tiles_along(b, b.width); }
 
 // How many floats `convolve` wants for so many tiles.
 inline int64_t scratch_floats(const BatchConvolution& c, int64_t tiles) {
@@ -59,6 +66,6 @@ struct Training {
     // 16 outputs and 16 inputs.
     void (*finish)(const WeightGradient&, int64_t out_panel, int64_t in_panel);
 };
-extern const Training training_portable, training_neon, training_avx2, training_avx512;
+extern const Training training_portable[2], training_neon[2], training_avx2[2], training_avx512[2];  // 3x3, 4x4
 
 }  // namespace semsynth

@@ -74,10 +74,13 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` / sigma, with the shape and dtype of `weight`."""
+        last = self.dim == 0 and weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
         with torch.autocast(weight.device.type, enabled=False):
             iterate = self.training and not recomputing()
-            matrix = self._matrix(weight)
-            u, v = self.u.to(matrix.dtype), self.v.to(matrix.dtype)
+            # Columns in the order they have in memory: the weight is not copied.
+            matrix = self._matrix(weight.permute(0, 2, 3, 1) if last else weight)
+            stored = self.v.view(weight.shape[1:]).permute(1, 2, 0) if last else self.v
+            u, v = self.u.to(matrix.dtype), stored.flatten().to(matrix.dtype)
             if iterate:
                 v = F.normalize(matrix.detach().t() @ u, dim=0, eps=EPS)
             else:  # the buffers may move before backward runs
@@ -87,7 +90,7 @@ class SpectralNorm(nn.Module):
                 u = F.normalize(wv.detach(), dim=0, eps=EPS)
                 with torch.no_grad():
                     self.u.copy_(u)
-                    self.v.copy_(v)
+                    stored.copy_(v.view_as(stored))
             sigma = torch.dot(u, wv)
             return (weight / sigma).to(weight.dtype)
 

@@ -1,13 +1,15 @@
 """A convolution that trains faster on CPUs.
 
-In float32, the native kernels compute 3x3 convolutions and their gradients by Winograd's method,
-F(4x4,3x3); PyTorch computes the direct sum. Every sum has a fixed order, whatever the number of threads.
+In float32, the native kernels compute 3x3 and 4x4 convolutions and their gradients by Winograd's method,
+F(4x4,3x3) and F(3x3,4x4); PyTorch computes the direct sum. Every sum has a fixed order, whatever the number
+of threads.
 
 For the weight gradient in bfloat16, a CPU's kernels share out the pixels of a batch, and run at a few per
 cent of their speed where there are few pixels for many channels: in the first blocks of a generator. There
 the gradient is one product of matrices instead, several times faster. The numbers are the same.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +23,7 @@ from semsynth.ops.dtypes import compute_dtype
 from semsynth.ops.structs import BatchConvolution, WeightGradient
 
 _PIXELS_PER_CHANNEL = 8  # measured: up to this many pixels of the batch per input channel
-_POSITIONS = 36  # of a tile of 4 x 4 pixels
+_POINTS = 6  # of a tile along one side
 _LEAST_TILES = 16  # of a batch; fewer do not repay the transform of the weights
 _CHUNK = 256  # tiles that are transformed before they are multiplied
 
@@ -33,7 +35,7 @@ class Conv2d(nn.Conv2d):
         """(B,C,H,W) → (B,C',H',W')."""
         dtype = compute_dtype(x)
         if self.training and self._fits_winograd(x, dtype):
-            return _Winograd.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+            return _Winograd.apply(x, self.weight, self.bias, self.padding[0])  # type: ignore[no-any-return]
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
         if (
             x.device.type != "cpu"
@@ -47,13 +49,14 @@ class Conv2d(nn.Conv2d):
 
     def _fits_winograd(self, x: Tensor, dtype: torch.dtype) -> bool:
         """Whether the native kernels can compute this, and are faster at it."""
-        tiles = x.shape[0] * -(-x.shape[2] // 4) * -(-x.shape[3] // 4)
+        kernel, padding = self.kernel_size[0], self.padding[0]
         return (
-            (self.kernel_size, self.stride, self.padding) == ((3, 3), (1, 1), (1, 1))
-            and x.dtype == dtype == torch.float32
+            (self.kernel_size, self.padding) in (((3, 3), (1, 1)), ((4, 4), (2, 2)))
+            and self.stride == (1, 1)
+            and x.dtype == dtype == next(self.parameters()).dtype == torch.float32
             and native.supports(x)
             and self.in_channels % PANEL == self.out_channels % PANEL == 0
-            and tiles >= _LEAST_TILES
+            and _tiles(x.shape, kernel, int(padding)) >= _LEAST_TILES
         )
 
 
@@ -98,53 +101,65 @@ def _windows(x: Tensor, size: tuple[int, int], stride: tuple[int, int], padding:
 
 
 class _Winograd(torch.autograd.Function):
-    """A 3x3 convolution and its gradients on the native kernels, in float32."""
+    """A convolution of stride 1 and its gradients on the native kernels, in float32."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _convolve(x, weight, bias)
+        ctx.padding = padding
+        return _convolve(x, weight, bias, padding)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        wanted = ctx.needs_input_grad
+        wanted, padding = ctx.needs_input_grad[:3], ctx.padding
         if torch.is_grad_enabled():  # a gradient of this gradient is wanted
             bias = [len(weight)] if wanted[2] else None
             gradients = torch.ops.aten.convolution_backward(
-                grad, x, weight, bias, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, wanted
+                grad, x, weight, bias, (1, 1), (padding,) * 2, (1, 1), False, (0, 0), 1, wanted
             )
-            return tuple(gradients)
+            return *gradients, None
         return (
-            _convolve(grad, weight.transpose(0, 1), None, flipped=True) if wanted[0] else None,
-            _weight_gradient(x, grad) if wanted[1] else None,
+            _convolve(grad, weight.transpose(0, 1), None, weight.shape[2] - 1 - padding, flipped=True)
+            if wanted[0]
+            else None,
+            _weight_gradient(x, grad, weight, padding) if wanted[1] else None,
             grad.sum((0, 2, 3)) if wanted[2] else None,
+            None,
         )
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *, flipped: bool = False) -> Tensor:
-    """(B,I,H,W), (O,I,3,3) → (B,O,H,W), channels last in memory.
+def _convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, *, flipped: bool = False
+) -> Tensor:
+    """(B,I,H,W), (O,I,k,k) → (B,O,H',W'), channels last in memory.
 
     Args:
         x: the maps.
-        weight: of the convolution.
+        weight: of the convolution, k of 3 or 4.
         bias: (O), or None.
+        padding: by zeros, on every side.
         flipped: turn the taps round, as the gradient of the input does.
     """
-    outputs, inputs = weight.shape[:2]
+    weight = _with_taps_in_a_row(weight)
+    outputs, inputs, kernel = weight.shape[:3]
     rows = x.permute(0, 2, 3, 1).contiguous()
-    out = rows.new_empty(*rows.shape[:3], outputs)
-    transformed = rows.new_empty(_POSITIONS * weight[:, :, 0, 0].numel())
+    bias = None if bias is None else bias.contiguous()
+    height, width = (side + 2 * padding - kernel + 1 for side in rows.shape[1:3])
+    out = rows.new_empty(len(rows), height, width, outputs)
+    transformed = rows.new_empty(_POINTS**2 * inputs * outputs)
     tap = weight.stride(3)
-    last = 8 * tap * weight.element_size() if flipped else 0
+    last = (kernel**2 - 1) * tap * weight.element_size() if flipped else 0
     native.convolve_batch(
         BatchConvolution(
             *rows.shape[:3],
             inputs,
             outputs,
+            kernel,
+            padding,
             rows.data_ptr(),
             weight.data_ptr() + last,
-            None if bias is None else bias.contiguous().data_ptr(),
+            None if bias is None else bias.data_ptr(),
             transformed.data_ptr(),
             out.data_ptr(),
             weight.stride(0),
@@ -157,17 +172,32 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *, flipped: bool =
     return out.permute(0, 3, 1, 2)
 
 
-def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
-    """(B,I,H,W), the gradient (B,O,H,W) of a convolution's result → that of its weight (O,I,3,3)."""
+def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, padding: int) -> Tensor:
+    """(B,I,H,W), the gradient (B,O,H',W') of a convolution's result → that of its weight (O,I,k,k)."""
     rows, grad_rows = (part.permute(0, 2, 3, 1).contiguous() for part in (x, grad))
-    images, height, width, inputs = rows.shape
-    outputs = grad_rows.shape[3]
-    chunk = min(_CHUNK, images * -(-height // 4) * -(-width // 4))
-    x_points, grad_points = (rows.new_empty(_POSITIONS * (chunk * n + PANEL)) for n in (inputs, outputs))
-    sums, out = rows.new_empty(_POSITIONS * inputs * outputs), rows.new_empty(outputs, inputs, 3, 3)
+    outputs, inputs, kernel = weight.shape[:3]
+    chunk = min(_CHUNK, _tiles(x.shape, kernel, padding))
+    x_points, grad_points = (rows.new_empty(_POINTS**2 * (chunk * n + PANEL)) for n in (inputs, outputs))
+    sums = rows.new_empty(_POINTS**2 * inputs * outputs)
+    out = _with_taps_in_a_row(torch.empty_like(weight))
     pointers = (part.data_ptr() for part in (rows, grad_rows, x_points, grad_points, sums, out))
-    native.weight_gradient(WeightGradient(images, height, width, inputs, outputs, *pointers, chunk))
+    strides = out.stride(0), out.stride(1), out.stride(3)
+    native.weight_gradient(
+        WeightGradient(*rows.shape[:3], inputs, outputs, kernel, padding, *pointers, *strides, chunk)
+    )
     return out
+
+
+def _with_taps_in_a_row(weight: Tensor) -> Tensor:
+    """The same weight (O,I,k,k); the kernels know one stride of its taps."""
+    return weight if weight.stride(2) == weight.shape[3] * weight.stride(3) else weight.contiguous()
+
+
+def _tiles(shape: Sequence[int], kernel: int, padding: int) -> int:
+    """How many tiles the results of maps (B,C,H,W) have."""
+    side = _POINTS + 1 - kernel
+    high, wide = (-(-(size + 2 * padding - kernel + 1) // side) for size in shape[2:])
+    return shape[0] * high * wide
 
 
 def _divisor(size: int, most: int) -> int:

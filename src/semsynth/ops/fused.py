@@ -21,12 +21,14 @@ from torch.autograd.function import once_differentiable
 
 from semsynth.ops import native
 from semsynth.ops.dtypes import compute_dtype
+from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import EPSILON, BatchNorm2d, InstanceNorm2d
 from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.structs import Modulation
 
 _CHUNK_PIXELS = 1024  # of the backward; at most _CHUNKS of them
 _CHUNKS = 64
+_LEAST_RECURRENCE = 1.5  # windows per row from which it pays to multiply the rows alone, measured in float32
 _LEAST_STEP = 64  # between numbers of rows that matrix kernels are made for
 
 
@@ -47,6 +49,10 @@ def window_linear(hidden: Tensor, weight: Tensor, bias: Tensor | None, plan: Pat
     Returns:
         (U, N).
     """
+    if native.supports(hidden) and hidden.dtype == torch.float32 and plan.recurrence >= _LEAST_RECURRENCE:
+        by_tap = weight.flatten(2).permute(2, 1, 0).contiguous()  # (k*k,H,N)
+        products = torch.bmm(hidden.expand(len(by_tap), -1, -1), by_tap)  # (k*k,V+1,N)
+        return lookup_sum(products, bias, plan.neighbours, dtype=hidden.dtype)
     matrix = weight.permute(0, 2, 3, 1).flatten(1)  # (N,k*k*H)
     if native.supports(hidden):
         matrix, bias = matrix.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype)

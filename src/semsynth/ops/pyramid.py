@@ -42,6 +42,11 @@ class PatchPlan:
         return len(self.neighbours) / self.index.numel()
 
     @property
+    def recurrence(self) -> float:
+        """Distinct large windows per distinct small one."""
+        return len(self.neighbours) / len(self.patches)
+
+    @property
     def centres(self) -> Tensor:
         """(U,) the row of `patches` at the centre of each large window."""
         return self.neighbours[:, self.neighbours.shape[1] // 2] - 1

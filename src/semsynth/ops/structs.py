@@ -120,11 +120,14 @@ class WindowProduct(ctypes.Structure):
     ]
 
 
+_BATCH = ("images", "height", "width", "inputs", "outputs", "kernel", "padding")
+
+
 class BatchConvolution(ctypes.Structure):
     """The arguments of a convolution of a batch by new weights; see `_native/training.h`."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("images", "height", "width", "inputs", "outputs")),
+        *((name, c_int64) for name in _BATCH),
         *((name, c_void_p) for name in ("x", "weight", "bias", "transformed", "out")),
         *((name, c_int64) for name in ("out_stride", "in_stride", "tap_stride", "group", "depth")),
     ]
@@ -134,9 +137,9 @@ class WeightGradient(ctypes.Structure):
     """The arguments of the gradient of a convolution's weights; see `_native/training.h`."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("images", "height", "width", "inputs", "outputs")),
+        *((name, c_int64) for name in _BATCH),
         *((name, c_void_p) for name in ("x", "grad", "x_points", "grad_points", "sums", "out")),
-        ("chunk", c_int64),
+        *((name, c_int64) for name in ("out_stride", "in_stride", "tap_stride", "chunk")),
     ]
 
 

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 from semsynth.models.base import check_labels, label_planes
 from semsynth.models.published import Imported, blank, require, translate
 from semsynth.ops.blocks import conv_norm
+from semsynth.ops.convolution import Conv2d
 from semsynth.ops.edges import instance_edges
 from semsynth.ops.lookup import halve, halved_one_hot, label_windows, lookup_conv
 
@@ -28,6 +29,10 @@ MAX_WIDTH = 512
 
 Prediction = list[list[Tensor]]
 """[scale][layer]: every layer's features; each scale ends with its map of scores (B,1,h,w)."""
+
+
+def _convolution(before: int, after: int, stride: int) -> nn.Conv2d:
+    return (Conv2d if stride == 1 else nn.Conv2d)(before, after, KERNEL, stride, PAD)
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,7 @@ class PatchDiscriminator(nn.Module):
         self.first = nn.Conv2d(in_channels, width, KERNEL, stride=2, padding=PAD)
         widths = [min(width * 2**i, MAX_WIDTH) for i in range(layers)]
         self.hidden = nn.ModuleList(
-            conv_norm(
-                nn.Conv2d(before, after, KERNEL, stride=1 if i == layers - 2 else 2, padding=PAD),
-                norm,
-                spectral=spectral,
-            )
+            conv_norm(_convolution(before, after, 1 if i == layers - 2 else 2), norm, spectral=spectral)
             for i, (before, after) in enumerate(pairwise(widths))
         )
         self.score = nn.Conv2d(widths[-1], 1, KERNEL, padding=PAD)
