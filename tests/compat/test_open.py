@@ -1,7 +1,8 @@
 """Files that version 0.1.0 wrote open with today's code, and go on as they would have then.
 
 Where the processor and PyTorch are those that made them, "as then" is to the bit; elsewhere to what another
-order of sums may change. `make.py` says how the files were made.
+order of sums may change. Generators and discriminators are trained in another order of sums than then,
+everywhere. `make.py` says how the files were made.
 """
 
 import io
@@ -109,12 +110,10 @@ def test_a_run_goes_on(name: str, old: Path) -> None:
     semsynth("train", f"runs/{name}.toml", "-o", run)
     found = load_model(run / "model")
     assert found.images_seen == WHOLE
-    if EXACT:
-        assert trained(run) == EXPECTED["ends"][name]
     if ended.is_dir():
         assert found.loss_networks == load_model(ended).loss_networks
         off = float((weights(run / "model") - weights(ended)).norm())
-        assert off <= (0 if EXACT else CHANGE * EXPECTED["changes"][name])
+        assert off <= CHANGE * EXPECTED["changes"][name]
     lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["images"] for line in lines] == [4, 8, 12, 16]
     assert not list(run.glob("config-until-*.json")), "nothing changed but the words"

@@ -150,6 +150,7 @@ void cut(const Convolution& c, const int32_t* box, std::vector<Strip>& strips) {
 
 constexpr int64_t WINDOWS = 96;  // that are multiplied together
 constexpr int64_t STRIP_FLOATS = 1 << 18, LEAST_TILES = 30;  // of the inputs of a batch's tiles, transformed
+constexpr int64_t TOGETHER = 32;  // outputs whose weight gradient is summed together, of few tiles
 constexpr int64_t FEW_PRODUCTS = 20'000'000;  // half a millisecond: not worth waking threads for
 
 }  // namespace
@@ -297,31 +298,69 @@ void semsynth_multiply_windows(const WindowProduct* w) {
     }, threads);
 }
 
+// Where the tiles are few, their inputs are transformed once and the weight group by group, so that neither leaves the
+// cache; else the weight once and the inputs strip by strip.
 void semsynth_convolve_batch(const BatchConvolution* c) {
     const Training& training = float_products().training[c->batch.kernel - 3];
-    parallel(c->batch.outputs / PANEL, [&](int64_t panel) { training.transform_weight(*c, panel); });
-    const int64_t tiles = tile_count(c->batch);
+    const int64_t tiles = tile_count(c->batch), groups = c->batch.outputs / c->group, panels = c->group / PANEL;
+    const auto weigh = [&](int64_t group, float* to) {
+        for (int64_t panel = group * panels; panel < (group + 1) * panels; panel++)
+            training.transform_weight(*c, panel, to);
+    };
+    if (c->points) {
+        parallel_ranges(tiles, 4, [&](int64_t begin, int64_t end) {
+            training.transform_inputs(*c, {begin, end, 0, tiles}, c->points);
+        });
+        return parallel(groups, [&](int64_t group) {
+            room.call = 0;
+            float* weight = room.of(weight_floats(*c) + product_floats(*c, tiles));
+            weigh(group, weight);
+            training.multiply(*c, group, {0, tiles, 0, tiles}, c->points, weight, weight + weight_floats(*c));
+        });
+    }
+    parallel(groups, [&](int64_t group) { weigh(group, c->transformed + group * weight_floats(*c)); });
     const int64_t fits = STRIP_FLOATS / (POSITIONS * c->batch.inputs), shared = tiles / (2 * thread_count);
     parallel_ranges(tiles, std::max<int64_t>(6, std::min(shared, std::max<int64_t>(fits, LEAST_TILES))),
                     [&](int64_t begin, int64_t end) {
+                        const Tiles strip{begin, end, begin, end - begin};
                         room.call = 0;
-                        training.convolve(*c, begin, end, room.of(scratch_floats(*c, end - begin)));
+                        float* points = room.of(input_floats(*c, strip.count) + product_floats(*c, strip.count));
+                        float* products = points + input_floats(*c, strip.count);
+                        training.transform_inputs(*c, strip, points);
+                        for (int64_t group = 0; group < groups; group++)
+                            training.multiply(*c, group, strip, points, c->transformed + group * weight_floats(*c),
+                                              products);
                     });
 }
 
+// Likewise: few tiles are multiplied for some of the outputs at a time.
 void semsynth_weight_gradient(const WeightGradient* w) {
     const Training& training = float_products().training[w->batch.kernel - 3];
-    const int64_t tiles = tile_count(w->batch);
-    for (int64_t begin = 0; begin < tiles; begin += w->chunk) {
-        const int64_t count = std::min(w->chunk, tiles - begin);
-        parallel_ranges(count, 8, [&](int64_t first, int64_t last) {
-            training.transform_tiles(*w, begin, begin + first, begin + last);
+    const int64_t tiles = tile_count(w->batch), inputs = w->batch.inputs, outputs = w->batch.outputs;
+    const int64_t step = inputs * outputs;
+    for (int64_t first = 0; first < tiles; first += w->chunk) {
+        const int64_t count = std::min(w->chunk, tiles - first);
+        parallel_ranges(count, 8, [&](int64_t begin, int64_t end) {
+            training.transform_tiles(*w, {first + begin, first + end, first, count});
         });
-        parallel(POSITIONS, [&](int64_t position) { training.multiply_points(*w, position, count, begin == 0); });
+        if (w->sums)
+            parallel(POSITIONS, [&](int64_t p) {
+                training.multiply_points(*w, p, count, 0, outputs, w->sums + p * step, outputs, first > 0);
+            });
     }
-    const int64_t panels = w->batch.inputs / PANEL;
-    parallel(w->batch.outputs / PANEL * panels,
-             [&](int64_t task) { training.finish(*w, task / panels, task % panels); });
+    const auto finish = [&](int64_t panel, const float* sums, int64_t width) {
+        for (int64_t i = 0; i < inputs / PANEL; i++) training.finish(*w, panel, i, sums, width);
+    };
+    if (w->sums)
+        return parallel(outputs / PANEL, [&](int64_t panel) { finish(panel, w->sums + panel * PANEL, outputs); });
+    parallel_ranges(outputs, TOGETHER, [&](int64_t begin, int64_t end) {
+        const int64_t width = end - begin;
+        room.call = 0;
+        float* sums = room.of(POSITIONS * inputs * width);
+        for (int64_t p = 0; p < POSITIONS; p++)
+            training.multiply_points(*w, p, tiles, begin, end, sums + p * inputs * width, width, false);
+        for (int64_t o = 0; o < width; o += PANEL) finish((begin + o) / PANEL, sums + o, width);
+    });
 }
 
 #if defined(SEMSYNTH_MATRIX_UNIT)

@@ -7,7 +7,7 @@
 namespace semsynth {
 namespace {
 
-constexpr int64_t SUMMED = 256;  // tiles that are summed in registers
+constexpr int64_t SUMMED = 128;  // tiles that are summed in registers
 
 // A transform along both axes: FROM x FROM vectors, read by get(y, x), to TO x TO, written by put(y, x, v).
 template <int FROM, int TO, void (*ALONG)(const Vector*, Vector*), class Get, class Put>
@@ -82,11 +82,10 @@ Pixels<POINTS> inputs_of(const Batch& b, const float* x, const Corner& corner) {
 }
 
 template <int KERNEL>
-void transform_weight(const BatchConvolution& c, int64_t panel) {
+void transform_weight(const BatchConvolution& c, int64_t panel, float* group) {
     const int64_t inputs = c.batch.inputs, block = c.depth * c.group;
-    const int64_t group = panel * PANEL / c.group, beside = panel * PANEL % c.group;
     const float* weight = c.weight + panel * PANEL * c.out_stride;
-    float* out = c.transformed + group * POSITIONS * inputs * c.group + beside * c.depth;
+    float* out = group + panel * PANEL % c.group * c.depth;
     float taps[PANEL][KERNEL * KERNEL][PANEL];  // of 16 inputs
     for (int64_t i = 0; i < inputs; i += PANEL) {
         for (int64_t o = 0; o < PANEL; o++)
@@ -102,62 +101,64 @@ void transform_weight(const BatchConvolution& c, int64_t panel) {
     }
 }
 
-template <int KERNEL>
-void convolve(const BatchConvolution& c, int64_t first, int64_t last, float* scratch) {
+void transform_inputs(const BatchConvolution& c, const Tiles& tiles, float* points) {
     const Batch& b = c.batch;
-    const int64_t tiles = last - first, blocks = b.inputs / c.depth;
-    const int64_t height = result_side(b, b.height), width = result_side(b, b.width);
-    const int64_t input_step = tiles * b.inputs + GAP, product_step = tiles * c.group + GAP;
-    float* products = scratch + POSITIONS * input_step;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-        const Pixels<POINTS> pixels = inputs_of(b, c.x, Corner(b, first + tile));
+    const int64_t step = tiles.count * b.inputs + GAP;
+    for (int64_t tile = tiles.begin; tile < tiles.end; tile++) {
+        const Pixels<POINTS> pixels = inputs_of(b, c.x, Corner(b, tile));
         for (int64_t i = 0; i < b.inputs; i += LANES) {
-            float* to = scratch + (i / c.depth * tiles + tile) * c.depth + i % c.depth;
+            float* to = points + (i / c.depth * tiles.count + tile - tiles.first) * c.depth + i % c.depth;
             transform<POINTS, POINTS, Four::input>(
                 [&](int y, int x) { return pixels(y, x, i); },
-                [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * input_step, v); });
-        }
-    }
-    for (int64_t out = 0; out < b.outputs; out += c.group) {
-        for (int64_t p = 0; p < POSITIONS; p++)
-            multiply_group(scratch + p * input_step, c.transformed + (out * POSITIONS + p * c.group) * b.inputs,
-                           {tiles, blocks, c.depth, c.group, c.group}, products + p * product_step);
-        for (int64_t tile = 0; tile < tiles; tile++) {
-            const Corner corner(b, first + tile);
-            float* to = c.out + ((corner.image * height + corner.y) * width + corner.x) * b.outputs + out;
-            const float* from = products + tile * c.group;
-            for (int64_t o = 0; o < c.group; o += LANES) {
-                const Vector bias = c.bias ? load(c.bias + out + o) : Vector{};
-                transform<POINTS, POINTS + 1 - KERNEL, Method<KERNEL>::result>(
-                    [&](int y, int x) { return load(from + (y * POINTS + x) * product_step + o); },
-                    [&](int y, int x, Vector v) {
-                        if (corner.y + y < height && corner.x + x < width)
-                            store(to + (y * width + x) * b.outputs + o, v + bias);
-                    });
-            }
+                [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * step, v); });
         }
     }
 }
 
 template <int KERNEL>
-void transform_tiles(const WeightGradient& w, int64_t begin, int64_t first, int64_t last) {
+void multiply(const BatchConvolution& c, int64_t group, const Tiles& tiles, const float* points, const float* weight,
+              float* products) {
+    const Batch& b = c.batch;
+    const int64_t height = result_side(b, b.height), width = result_side(b, b.width), count = tiles.count;
+    const int64_t input_step = count * b.inputs + GAP, product_step = count * c.group + GAP, out = group * c.group;
+    for (int64_t p = 0; p < POSITIONS; p++)
+        multiply_group(points + p * input_step, weight + p * c.group * b.inputs,
+                       {count, b.inputs / c.depth, c.depth, c.group, c.group}, products + p * product_step);
+    for (int64_t tile = 0; tile < count; tile++) {
+        const Corner corner(b, tiles.first + tile);
+        float* to = c.out + ((corner.image * height + corner.y) * width + corner.x) * b.outputs + out;
+        const float* from = products + tile * c.group;
+        for (int64_t o = 0; o < c.group; o += LANES) {
+            const Vector bias = c.bias ? load(c.bias + out + o) : Vector{};
+            transform<POINTS, POINTS + 1 - KERNEL, Method<KERNEL>::result>(
+                [&](int y, int x) { return load(from + (y * POINTS + x) * product_step + o); },
+                [&](int y, int x, Vector v) {
+                    if (corner.y + y < height && corner.x + x < width)
+                        store(to + (y * width + x) * b.outputs + o, v + bias);
+                });
+        }
+    }
+}
+
+template <int KERNEL>
+void transform_tiles(const WeightGradient& w, const Tiles& tiles) {
     constexpr int TILE = POINTS + 1 - KERNEL;
     const Batch& b = w.batch;
     const int64_t height = result_side(b, b.height), width = result_side(b, b.width);
     const int64_t x_step = w.chunk * b.inputs + GAP, grad_step = w.chunk * b.outputs + GAP;
-    for (int64_t tile = first; tile < last; tile++) {
+    for (int64_t tile = tiles.begin; tile < tiles.end; tile++) {
         const Corner corner(b, tile);
         const Pixels<POINTS> seen = inputs_of(b, w.x, corner);
         const Pixels<TILE> given(w.grad + corner.image * height * width * b.outputs, height, width, b.outputs, corner.y,
                                  corner.x);
         for (int64_t i = 0; i < b.inputs; i += LANES) {
-            float* to = w.x_points + (tile - begin) * b.inputs + i;
+            float* to = w.x_points + (i / PANEL * w.chunk + tile - tiles.first) * PANEL + i % PANEL;
             transform<POINTS, POINTS, Four::input>(
                 [&](int y, int x) { return seen(y, x, i); },
                 [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * x_step, v); });
         }
         for (int64_t o = 0; o < b.outputs; o += LANES) {
-            float* to = w.grad_points + (o / PANEL * w.chunk + tile - begin) * PANEL + o % PANEL;
+            float* to = w.grad_points + (o / PANEL * w.chunk + tile - tiles.first) * PANEL + o % PANEL;
             transform<TILE, POINTS, Method<KERNEL>::result_gradient>(
                 [&](int y, int x) { return given(y, x, o); },
                 [&](int y, int x, Vector v) { store(to + (y * POINTS + x) * grad_step, v); });
@@ -165,12 +166,12 @@ void transform_tiles(const WeightGradient& w, int64_t begin, int64_t first, int6
     }
 }
 
-// sums (R, N vectors) = or += over `count` tiles, a (tiles, inputs) transposed times b (panels, chunk, 16).
+// sums (R, N vectors) = or += over `count` tiles, R rows of a (chunk, 16) transposed times b (panels, chunk, 16).
 template <int R, int N>
-__attribute__((noinline)) void outer(const float* a, int64_t inputs, const float* b, int64_t chunk, int64_t count,
-                                     float* to, int64_t outputs, bool add) {
+__attribute__((noinline)) void outer(const float* a, const float* b, int64_t chunk, int64_t count, float* to,
+                                     int64_t width, bool add) {
     Vector sums[R][N] = {};
-    for (int64_t k = 0; k < count; k++, a += inputs, b += PANEL) {
+    for (int64_t k = 0; k < count; k++, a += PANEL, b += PANEL) {
         Vector v[N];
         SEMSYNTH_UNROLL
         for (int n = 0; n < N; n++) v[n] = load(b + n * LANES / PANEL * chunk * PANEL + n * LANES % PANEL);
@@ -184,13 +185,13 @@ __attribute__((noinline)) void outer(const float* a, int64_t inputs, const float
     for (int r = 0; r < R; r++) {
         SEMSYNTH_UNROLL
         for (int n = 0; n < N; n++) {
-            float* at = to + r * outputs + n * LANES;
+            float* at = to + r * width + n * LANES;
             store(at, add ? load(at) + sums[r][n] : sums[r][n]);
         }
     }
 }
 
-using Outer = void (*)(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t, bool);
+using Outer = void (*)(const float*, const float*, int64_t, int64_t, float*, int64_t, bool);
 
 template <int N, int R = ROWS>
 Outer outer_of(int64_t rows) {
@@ -198,34 +199,33 @@ Outer outer_of(int64_t rows) {
     else return rows == R ? outer<R, N> : outer_of<N, R - 1>(rows);
 }
 
-void multiply_points(const WeightGradient& w, int64_t position, int64_t count, bool first) {
-    const int64_t inputs = w.batch.inputs, outputs = w.batch.outputs;
-    const float* x = w.x_points + position * (w.chunk * inputs + GAP);
-    const float* grad = w.grad_points + position * (w.chunk * outputs + GAP);
-    float* sums = w.sums + position * inputs * outputs;
-    for (int64_t begin = 0; begin < count; begin += SUMMED) {
-        const int64_t summed = least(SUMMED, count - begin);
-        for (int64_t o = 0, wide; o < outputs; o += wide) {
-            wide = outputs - o >= VECTORS * LANES ? VECTORS * LANES : PANEL;
-            for (int64_t i = 0, rows; i < inputs; i += rows) {
-                rows = least(ROWS, inputs - i);
+void multiply_points(const WeightGradient& w, int64_t position, int64_t tiles, int64_t first, int64_t last, float* sums,
+                     int64_t width, bool add) {
+    const float* x = w.x_points + position * (w.chunk * w.batch.inputs + GAP);
+    const float* grad = w.grad_points + position * (w.chunk * w.batch.outputs + GAP);
+    for (int64_t begin = 0; begin < tiles; begin += SUMMED) {
+        const int64_t summed = least(SUMMED, tiles - begin);
+        for (int64_t o = first, wide; o < last; o += wide) {
+            wide = last - o >= VECTORS * LANES ? VECTORS * LANES : PANEL;
+            for (int64_t i = 0, rows; i < w.batch.inputs; i += rows) {
+                rows = least(ROWS, PANEL - i % PANEL);
                 const Outer product = wide == VECTORS * LANES ? outer_of<VECTORS>(rows) : outer_of<PANEL / LANES>(rows);
-                product(x + begin * inputs + i, inputs, grad + (o * w.chunk) + begin * PANEL, w.chunk, summed,
-                        sums + i * outputs + o, outputs, begin || !first);
+                product(x + (i / PANEL * w.chunk + begin) * PANEL + i % PANEL, grad + o * w.chunk + begin * PANEL,
+                        w.chunk, summed, sums + i * width + o - first, width, begin || add);
             }
         }
     }
 }
 
 template <int KERNEL>
-void finish(const WeightGradient& w, int64_t out_panel, int64_t in_panel) {
-    const int64_t inputs = w.batch.inputs, outputs = w.batch.outputs, i = in_panel * PANEL, o = out_panel * PANEL;
+void finish(const WeightGradient& w, int64_t out_panel, int64_t in_panel, const float* sums, int64_t width) {
+    const int64_t inputs = w.batch.inputs, i = in_panel * PANEL, o = out_panel * PANEL;
     float taps[PANEL][KERNEL * KERNEL][PANEL];
     for (int64_t k = 0; k < PANEL; k++)
         for (int64_t lane = 0; lane < PANEL; lane += LANES) {
-            const float* from = w.sums + (i + k) * outputs + o + lane;
+            const float* from = sums + (i + k) * width + lane;
             transform<POINTS, KERNEL, Method<KERNEL>::weight_gradient>(
-                [&](int y, int x) { return load(from + (y * POINTS + x) * inputs * outputs); },
+                [&](int y, int x) { return load(from + (y * POINTS + x) * inputs * width); },
                 [&](int y, int x, Vector v) { store(&taps[k][y * KERNEL + x][lane], v); });
         }
     for (int64_t n = 0; n < PANEL; n++)
@@ -239,8 +239,8 @@ void finish(const WeightGradient& w, int64_t out_panel, int64_t in_panel) {
 #define JOINED(a, b) a##b
 #define NAMED(set) JOINED(training_, set)
 const Training NAMED(KERNELS)[2] = {
-    {transform_weight<3>, convolve<3>, transform_tiles<3>, multiply_points, finish<3>},
-    {transform_weight<4>, convolve<4>, transform_tiles<4>, multiply_points, finish<4>},
+    {transform_weight<3>, transform_inputs, multiply<3>, transform_tiles<3>, multiply_points, finish<3>},
+    {transform_weight<4>, transform_inputs, multiply<4>, transform_tiles<4>, multiply_points, finish<4>},
 };
 
 }  // namespace semsynth

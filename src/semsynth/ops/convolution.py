@@ -25,6 +25,7 @@ from semsynth.ops.structs import BatchConvolution, WeightGradient
 _PIXELS_PER_CHANNEL = 8  # measured: up to this many pixels of the batch per input channel
 _POINTS = 6  # of a tile along one side
 _LEAST_TILES = 16  # of a batch; fewer do not repay the transform of the weights
+_FEW_TILES = 128  # are transformed at once, and the weights part by part
 _CHUNK = 256  # tiles that are transformed before they are multiplied
 
 
@@ -147,7 +148,9 @@ def _convolve(
     bias = None if bias is None else bias.contiguous()
     height, width = (side + 2 * padding - kernel + 1 for side in rows.shape[1:3])
     out = rows.new_empty(len(rows), height, width, outputs)
-    transformed = rows.new_empty(_POINTS**2 * inputs * outputs)
+    tiles = _tiles(x.shape, kernel, padding)
+    few = tiles <= _FEW_TILES
+    work = rows.new_empty(_POINTS**2 * (tiles * inputs + PANEL if few else inputs * outputs))
     tap = weight.stride(3)
     last = (kernel**2 - 1) * tap * weight.element_size() if flipped else 0
     native.convolve_batch(
@@ -160,12 +163,13 @@ def _convolve(
             rows.data_ptr(),
             weight.data_ptr() + last,
             None if bias is None else bias.data_ptr(),
-            transformed.data_ptr(),
+            None if few else work.data_ptr(),
+            work.data_ptr() if few else None,
             out.data_ptr(),
             weight.stride(0),
             weight.stride(1),
             -tap if flipped else tap,
-            _divisor(outputs, 64),
+            _divisor(outputs, 32 if few else 64),
             _divisor(inputs, 256),
         )
     )
@@ -176,11 +180,13 @@ def _weight_gradient(x: Tensor, grad: Tensor, weight: Tensor, padding: int) -> T
     """(B,I,H,W), the gradient (B,O,H',W') of a convolution's result → that of its weight (O,I,k,k)."""
     rows, grad_rows = (part.permute(0, 2, 3, 1).contiguous() for part in (x, grad))
     outputs, inputs, kernel = weight.shape[:3]
-    chunk = min(_CHUNK, _tiles(x.shape, kernel, padding))
+    tiles = _tiles(x.shape, kernel, padding)
+    few, chunk = tiles <= _FEW_TILES, min(_CHUNK, tiles)
     x_points, grad_points = (rows.new_empty(_POINTS**2 * (chunk * n + PANEL)) for n in (inputs, outputs))
-    sums = rows.new_empty(_POINTS**2 * inputs * outputs)
+    sums = None if few else rows.new_empty(_POINTS**2 * inputs * outputs)
     out = _with_taps_in_a_row(torch.empty_like(weight))
-    pointers = (part.data_ptr() for part in (rows, grad_rows, x_points, grad_points, sums, out))
+    work = (rows, grad_rows, x_points, grad_points, sums, out)
+    pointers = (None if part is None else part.data_ptr() for part in work)
     strides = out.stride(0), out.stride(1), out.stride(3)
     native.weight_gradient(
         WeightGradient(*rows.shape[:3], inputs, outputs, kernel, padding, *pointers, *strides, chunk)

@@ -20,15 +20,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from semsynth.ops import native
+from semsynth.ops.convolve import PANEL
 from semsynth.ops.dtypes import compute_dtype
-from semsynth.ops.lookup import lookup_sum
 from semsynth.ops.norm import EPSILON, BatchNorm2d, InstanceNorm2d
 from semsynth.ops.pyramid import PatchPlan
 from semsynth.ops.structs import Modulation
+from semsynth.ops.window_linear import WindowLinear
 
 _CHUNK_PIXELS = 1024  # of the backward; at most _CHUNKS of them
 _CHUNKS = 64
 _LEAST_RECURRENCE = 1.5  # windows per row from which it pays to multiply the rows alone, measured in float32
+_TABLE_VALUES = 1 << 21  # of products that a backward keeps at once
 _LEAST_STEP = 64  # between numbers of rows that matrix kernels are made for
 
 
@@ -50,9 +52,7 @@ def window_linear(hidden: Tensor, weight: Tensor, bias: Tensor | None, plan: Pat
         (U, N).
     """
     if native.supports(hidden) and hidden.dtype == torch.float32 and plan.recurrence >= _LEAST_RECURRENCE:
-        by_tap = weight.flatten(2).permute(2, 1, 0).contiguous()  # (k*k,H,N)
-        products = torch.bmm(hidden.expand(len(by_tap), -1, -1), by_tap)  # (k*k,V+1,N)
-        return lookup_sum(products, bias, plan.neighbours, dtype=hidden.dtype)
+        return _RowsLinear.apply(hidden, weight, bias, plan)  # type: ignore[no-any-return]
     matrix = weight.permute(0, 2, 3, 1).flatten(1)  # (N,k*k*H)
     if native.supports(hidden):
         matrix, bias = matrix.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype)
@@ -79,6 +79,37 @@ class _WindowLinear(torch.autograd.Function):
         grad_hidden = native.sum_groups(by_tap, plan.taps_by_row)
         grad_bias = grad.sum(0, dtype=torch.float32).to(grad.dtype) if ctx.needs_input_grad[2] else None
         return grad_hidden, grad_matrix, grad_bias, None
+
+
+class _RowsLinear(torch.autograd.Function):
+    """`_WindowLinear` where rows recur in many windows: rows are multiplied, not windows."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, plan: PatchPlan) -> Tensor:
+        ctx.save_for_backward(hidden, weight)
+        ctx.plan = plan
+        by_tap = weight.flatten(2).transpose(1, 2)  # (N,k*k,H)
+        linear = WindowLinear(by_tap, weight.new_zeros(()) if bias is None else bias)
+        rows = F.pad(hidden, (0, linear.depth - hidden.shape[1])).contiguous()
+        return linear(rows, plan.neighbours.contiguous())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight = ctx.saved_tensors
+        by_tap = weight.flatten(2).permute(2, 0, 1).contiguous()  # (k*k,N,H)
+        taps, outputs, width = by_tap.shape
+        first = ctx.plan.neighbours * taps
+        grad_hidden, grad_by_tap = torch.zeros_like(hidden), torch.empty_like(by_tap)
+        most = max(_TABLE_VALUES // (len(hidden) * taps * PANEL), 1) * PANEL
+        for begin in range(0, outputs, most):  # of which the sums stay in the cache
+            part = slice(begin, begin + most)
+            sums = native.sum_by_row(grad[:, part].contiguous(), first, len(hidden)).flatten(1)  # (V+1,k*k*n)
+            grad_hidden.addmm_(sums, by_tap[:, part].flatten(0, 1))
+            grad_by_tap[:, part] = (sums.t() @ hidden).view(taps, -1, width)
+        grad_weight = grad_by_tap.permute(1, 2, 0).view_as(weight)
+        grad_bias = grad.sum(0) if ctx.needs_input_grad[2] else None
+        return grad_hidden, grad_weight, grad_bias, None
 
 
 def _windows(hidden: Tensor, plan: PatchPlan) -> Tensor:

@@ -195,12 +195,21 @@ def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, 
 
 def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     """The gradient of the table of `lookup`, (T,S,O) float32, from that of its result (P,O)."""
+    return _lookup_backward(grad, patches, torch.zeros(patches.shape[1], symbols, grad.shape[1]), symbols)
+
+
+def sum_by_row(grad: Tensor, rows: Tensor, count: int) -> Tensor:
+    """The same as (S,T,O), for patches given as the rows S * T that their first tap would take."""
+    return _lookup_backward(grad, rows, torch.zeros(count, rows.shape[1], grad.shape[1]), 1)
+
+
+def _lookup_backward(grad: Tensor, patches: Tensor, table: Tensor, stride: int) -> Tensor:
+    """Add to a table whose taps are `stride` rows apart."""
     width, taps = grad.shape[1], patches.shape[1]
-    table = torch.zeros(taps, symbols, width, dtype=torch.float32)
     library().semsynth_lookup_backward(
         Lookup(
             None, None, patches.data_ptr(), grad.data_ptr(), table.data_ptr(),
-            len(patches), taps, symbols, width, 0, _half(grad), 0,
+            len(patches), taps, stride, width, 0, _half(grad), 0,
         )
     )  # fmt: skip
     return table

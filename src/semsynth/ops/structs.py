@@ -128,7 +128,7 @@ class BatchConvolution(ctypes.Structure):
 
     _fields_ = [
         *((name, c_int64) for name in _BATCH),
-        *((name, c_void_p) for name in ("x", "weight", "bias", "transformed", "out")),
+        *((name, c_void_p) for name in ("x", "weight", "bias", "transformed", "points", "out")),
         *((name, c_int64) for name in ("out_stride", "in_stride", "tap_stride", "group", "depth")),
     ]
 
