@@ -195,12 +195,14 @@ def lookup(table: Tensor, bias: Tensor | None, patches: Tensor, out: Tensor, *, 
 
 def lookup_backward(grad: Tensor, patches: Tensor, symbols: int) -> Tensor:
     """The gradient of the table of `lookup`, (T,S,O) float32, from that of its result (P,O)."""
-    return _lookup_backward(grad, patches, torch.zeros(patches.shape[1], symbols, grad.shape[1]), symbols)
+    table = grad.new_zeros(patches.shape[1], symbols, grad.shape[1], dtype=torch.float32)
+    return _lookup_backward(grad, patches, table, symbols)
 
 
 def sum_by_row(grad: Tensor, rows: Tensor, count: int) -> Tensor:
     """The same as (S,T,O), for patches given as the rows S * T that their first tap would take."""
-    return _lookup_backward(grad, rows, torch.zeros(count, rows.shape[1], grad.shape[1]), 1)
+    table = grad.new_zeros(count, rows.shape[1], grad.shape[1], dtype=torch.float32)
+    return _lookup_backward(grad, rows, table, 1)
 
 
 def _lookup_backward(grad: Tensor, patches: Tensor, table: Tensor, stride: int) -> Tensor:

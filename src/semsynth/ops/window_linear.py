@@ -24,11 +24,11 @@ class WindowLinear:
         self.depth = -(-weight.shape[2] // PANEL) * PANEL
         self.group = min(-(-self.outputs // PANEL) * PANEL, 32)
         groups = -(-self.outputs // self.group)
-        wide = torch.zeros(groups * self.group, self.taps, self.depth, dtype=torch.float32)
+        wide = weight.new_zeros(groups * self.group, self.taps, self.depth, dtype=torch.float32)
         wide[: self.outputs, :, : weight.shape[2]] = weight
         wide = wide.view(groups, -1, PANEL, self.taps, self.depth)
         self.weight = wide.permute(0, 3, 1, 4, 2).contiguous()  # (groups,taps,group/16,depth,16)
-        self.bias = torch.zeros(groups * self.group, dtype=torch.float32)
+        self.bias = weight.new_zeros(groups * self.group, dtype=torch.float32)
         self.bias[: self.outputs] = bias
 
     def __call__(self, rows: Tensor, windows: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class WindowLinear:
             raise ValueError(f"Rows are dense float32 (V, {self.depth}); got {described(rows)}.")
         if windows.dim() != 2 or windows.shape[1] != self.taps or not is_dense(windows, torch.int32):
             raise ValueError(f"Windows are dense int32 (U, {self.taps}); got {described(windows)}.")
-        out = torch.empty(len(windows), self.outputs, dtype=torch.float32)
+        out = rows.new_empty(len(windows), self.outputs)
         native.multiply_windows(
             structs.WindowProduct(
                 rows=rows.data_ptr(),
