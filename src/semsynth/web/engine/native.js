@@ -2,7 +2,7 @@
 
 import { Heap } from "./heap.js";
 
-const INTERFACE = 6; // of the C structs and functions, as in _native/kernels.h
+const INTERFACE = 7; // of the C structs and functions, as in _native/kernels.h
 
 /** @typedef {Float32Array | Int32Array} Numbers */
 
@@ -34,7 +34,7 @@ const STRUCTS = {
   },
 };
 const PLACES = { lookup: 1, convolve: 8, multiply_windows: 9 }; // of their sizes among those of `semsynth_sizes`
-const COUNT = 10;
+const COUNT = 12;
 
 /** @typedef {{size: number, fields: Map<string, {type: string, at: number}>}} Layout */
 
