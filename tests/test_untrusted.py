@@ -300,7 +300,7 @@ def _save_state(path: Path, state: dict[str, Any]) -> Path:
 )
 def test_a_checkpoint_of_odd_tensors(value: Any, pattern: str, tmp_path: Path) -> None:
     path = _save_state(tmp_path / "G.pth", {"a": value})
-    with in_time(), in_memory(), pytest.raises(SemsynthError, match=pattern) as caught:
+    with in_memory(), in_time(), pytest.raises(SemsynthError, match=pattern) as caught:
         read_checkpoint(path)
     assert "G.pth" in str(caught.value)
 
@@ -377,12 +377,12 @@ def test_settings_of_any_number_take_no_time_and_no_memory(family: str) -> None:
         if name != "num_classes" and type(parameter.default) is not int:
             continue
         for value in (0, -1, 10**4, 10**6, 10**9, 10**30):
-            with in_time(), in_memory(), torch.device("meta"), contextlib.suppress(Exception):
+            with in_memory(), in_time(), torch.device("meta"), contextlib.suppress(Exception):
                 create_model(family, **({"num_classes": 4} | {name: value}))
 
 
 def test_a_network_larger_than_memory_is_refused_before_it_is_made() -> None:
-    with in_time(), in_memory(), pytest.raises(SemsynthError, match="memory"):
+    with in_memory(), in_time(), pytest.raises(SemsynthError, match="memory"):
         create_model("spade", num_classes=4, width=1_000_000)
     with in_memory(1 << 28), pytest.raises(SemsynthError, match="memory"):
         create_model("spade", num_classes=4, width=4000)
@@ -447,7 +447,7 @@ def test_a_recipe_of_huge_networks_is_a_sentence(
 ) -> None:
     recipe = tiny_recipe(tmp_path)
     settings = {section: {**getattr(recipe, section), setting: value}}
-    with in_time(), in_memory(), pytest.raises(SemsynthError, match=f"the recipe: section {section}: "):
+    with in_memory(), in_time(), pytest.raises(SemsynthError, match=f"the recipe: section {section}: "):
         build_networks(replace(recipe, **settings), 4, has_instances=False)
 
 

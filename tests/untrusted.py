@@ -84,7 +84,7 @@ def in_memory(more: int = MEMORY) -> Iterator[None]:
 
 @contextlib.contextmanager
 def in_time(seconds: float = SECONDS) -> Iterator[None]:
-    """Break off what takes longer."""
+    """Break off what takes longer; the innermost of the contexts, or it breaks off the end of another."""
 
     def stop(*_: object) -> None:
         raise TooSlow
