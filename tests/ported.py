@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from semsynth.ops import convolve, native, processor, structs
+from semsynth.ops import convolution, convolve, native, processor, structs
 
 _regions: dict[int, tuple[int, int]] = {}
 """Address that a kernel may be given → beginning and bytes of the memory it lies in."""
@@ -164,3 +164,5 @@ native._fork = lambda: None
 _name = native.ctypes.CDLL(os.environ["SEMSYNTH_LIBRARY"]).name.decode()
 processor.LEVELS = (_name,)  # type: ignore[assignment]
 processor.best = lambda: _name
+if _name == "wasm":  # which has no kernels of training
+    convolution.Conv2d._fits_winograd = lambda *_: False  # type: ignore[method-assign, assignment]
