@@ -166,11 +166,14 @@ class NativeBuildHook(BuildHookInterface):
         """Compile, and mark the wheel as one for this platform; or leave a pure wheel."""
         if self.target_name != "wheel":
             return
-        if version == "standard" and zig(
-            "wasm32-wasi"
-        ):  # it takes a minute: not in a checkout that is installed
-            compile_module()
-            build_data["artifacts"].append(str(MODULE.relative_to(Path(__file__).parent)))
+        # The module takes a minute: not for a checkout that is installed.
+        if version == "standard" and zig("wasm32-wasi"):
+            try:
+                compile_module()
+                build_data["artifacts"].append(str(MODULE.relative_to(Path(__file__).parent)))
+            except (OSError, subprocess.CalledProcessError) as error:
+                MODULE.unlink(missing_ok=True)  # never pack a stale one
+                print(f"semsynth: built without the WebAssembly module ({error})", file=sys.stderr)
         try:
             compile_library()
         except (OSError, subprocess.CalledProcessError) as error:

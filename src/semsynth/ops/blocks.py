@@ -72,9 +72,12 @@ class SpectralNorm(nn.Module):
             self.v.copy_(F.normalize(matrix.t() @ self.u, dim=0, eps=EPS))
             self.u.copy_(F.normalize(matrix @ self.v, dim=0, eps=EPS))
 
+    def _is_channels_last(self, weight: Tensor) -> bool:
+        return self.dim == 0 and weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` / sigma, with the shape and dtype of `weight`."""
-        last = self.dim == 0 and weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        last = self._is_channels_last(weight)
         with torch.autocast(weight.device.type, enabled=False):
             iterate = self.training and not recomputing()
             # Columns in the order they have in memory: the weight is not copied.
