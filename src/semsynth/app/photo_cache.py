@@ -66,8 +66,9 @@ class PhotoCache:
         self._photos: OrderedDict[str, Photo] = OrderedDict()
 
     def add(self, photo: Photo) -> str:
-        """Keep a photograph and give its key: 32 hexadecimal digits, the same for the same pixels."""
-        key = hashlib.sha256(photo.pixels.tobytes() + photo.labels.tobytes() + photo.file).hexdigest()[:32]
+        """Keep a photograph and give its key: 32 hexadecimal digits, the same for the same photograph."""
+        parts = (photo.pixels.tobytes(), photo.labels.tobytes(), photo.file, str(photo.frame).encode())
+        key = hashlib.sha256(b"".join(parts)).hexdigest()[:32]
         self._photos[key] = photo
         self._photos.move_to_end(key)
         while len(self._photos) > self._count:
