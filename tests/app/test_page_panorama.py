@@ -26,7 +26,14 @@ SPACE = LabelSpace.named("siftflow")
 def killed_browser(runner: Any, profile: Path) -> Iterator[Any]:
     """A page of a browser with a profile; at the end its process is killed."""
     port = free_port()
-    flags = [*FLAGS, "--headless=new", f"--remote-debugging-port={port}", f"--user-data-dir={profile}"]
+    # Without a first tab: whoever connects while it opens may wait for it in vain.
+    flags = [
+        *FLAGS,
+        "--headless=new",
+        "--no-startup-window",
+        f"--remote-debugging-port={port}",
+        f"--user-data-dir={profile}",
+    ]
     process = subprocess.Popen([chromium() or "", *flags], stderr=subprocess.DEVNULL)
     try:
         for _ in range(600):
